@@ -1,0 +1,131 @@
+"""What a legal program is: one list of rules, applied to programs from outside.
+
+`check` looks at the form only: fields in range, calls going up, sizes within limits. Whether
+a legal program also has a meaning (kinds and widths that fit) is decided by `graph.py`,
+which rejects with a reason. Nothing here executes anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from primeval.dna.program import BRANCHINGS, INPUTS, Instruction, Program
+from primeval.primitives.primitive import UnknownNameError, Vocabulary
+from primeval.primitives.vocabulary import PRIMITIVES
+
+# Far beyond what a search reaches; they keep a hostile text from using up the machine.
+MAX_SUBPROGRAMS = 64
+MAX_INSTRUCTIONS = 512  # of one subprogram
+MAX_RESOLVED = 4096  # primitives once every call is inlined
+MAX_BRANCHES = 256  # branching of nested calls, multiplied
+MAX_DIM = 1024
+MAX_CONSTANT = 1e30
+
+
+class ProgramError(ValueError):
+    """A program that breaks a rule of the language.
+
+    `subprogram` and `place` name the instruction that breaks it, where one does.
+    """
+
+    def __init__(
+        self, message: str, subprogram: int | None = None, place: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message, self.subprogram, self.place = message, subprogram, place
+
+
+def check(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> None:
+    """Raise ProgramError for the first rule that `program` breaks."""
+    _check_bank(program)
+    count = len(program.subprograms)
+    if not 1 <= count <= MAX_SUBPROGRAMS:
+        raise ProgramError(
+            f"A program has 1 to {MAX_SUBPROGRAMS} subprograms. Received: {count}."
+        )
+    for index, subprogram in enumerate(program.subprograms):
+        size = len(subprogram.instructions)
+        if not 1 <= size <= MAX_INSTRUCTIONS:
+            raise ProgramError(
+                f"A subprogram has 1 to {MAX_INSTRUCTIONS} instructions. Received: {size}.",
+                index,
+            )
+    for index, place, instruction in program.instructions():
+        for problem in _problems(program, index, place, instruction, vocabulary):
+            raise ProgramError(problem, index, place)
+    _check_resolved_size(program)
+
+
+def _problems(
+    program: Program, index: int, place: int, instruction: Instruction, vocabulary: Vocabulary
+) -> Iterator[str]:
+    op = instruction.op
+    if isinstance(op, int):
+        count = len(program.subprograms)
+        if not index < op < count:
+            callable_now = f"S{index + 1} to S{count - 1}" if index + 1 < count else "none"
+            yield (
+                "A subprogram calls only subprograms with a higher index "
+                f"(from S{index}: {callable_now}). Received: S{op}."
+            )
+    elif op not in vocabulary:
+        yield str(UnknownNameError("operation", op, list(vocabulary)))
+    for field, state in (("input 1", instruction.input1), ("input 2", instruction.input2)):
+        if not 0 <= state < place + INPUTS:
+            yield (
+                f"An instruction reads states made before it (0 to {place + INPUTS - 1}). "
+                f"Received: {field} = {state}."
+            )
+    bank = program.bank
+    for field, entry, size in (
+        ("constant", instruction.constant, len(bank.constants)),
+        ("dim", instruction.dim, len(bank.dims)),
+    ):
+        if not 0 <= entry < size:
+            yield f"The bank has {field}s 0 to {size - 1}. Received: {field}{entry}."
+    if instruction.branching not in BRANCHINGS:
+        yield (
+            f"Branching is one of {', '.join(map(str, BRANCHINGS))}. "
+            f"Received: {instruction.branching}."
+        )
+
+
+def _check_bank(program: Program) -> None:
+    bank = program.bank
+    if not bank.constants or not bank.dims:
+        raise ProgramError("The bank needs at least one constant and one dim.")
+    for constant in bank.constants:
+        if not math.isfinite(constant) or abs(constant) > MAX_CONSTANT:
+            raise ProgramError(
+                f"A constant is a finite number of at most {MAX_CONSTANT:g}. "
+                f"Received: {constant}."
+            )
+    for dim in (*bank.dims, bank.width):
+        if not 0 < dim <= MAX_DIM or dim.denominator > MAX_DIM:
+            raise ProgramError(
+                f"A relative width is a positive number up to {MAX_DIM}. Received: {dim}."
+            )
+
+
+def _check_resolved_size(program: Program) -> None:
+    """Bound the inlined program before anyone inlines it: calls multiply."""
+    sizes: dict[int, int] = {}
+    branches: dict[int, int] = {}
+    for index in reversed(range(len(program.subprograms))):
+        size, widest = 0, 1
+        for instruction in program.subprograms[index].instructions:
+            called = instruction.op if isinstance(instruction.op, int) else None
+            size += 1 if called is None else sizes[called]
+            inner = 1 if called is None else branches[called]
+            widest = max(widest, instruction.branching * inner)
+        sizes[index], branches[index] = size, widest
+    if sizes[0] > MAX_RESOLVED:
+        raise ProgramError(
+            f"A program has at most {MAX_RESOLVED} primitives once its calls are inlined. "
+            f"Received: {sizes[0]}."
+        )
+    if branches[0] > MAX_BRANCHES:
+        raise ProgramError(
+            f"Nested branching multiplies to at most {MAX_BRANCHES}. Received: {branches[0]}."
+        )

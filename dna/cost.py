@@ -1,0 +1,192 @@
+"""What a program costs at a scale: the unit of its widths, its parameters, its arithmetic.
+
+All of it is counted from the graph; nothing is built. Relative widths become channels by one
+number, the unit, chosen so that the whole model, embedding included, falls into a window of
+parameters (A.2; the paper's is 32M to 38M). So candidates are matched by construction.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from primeval.dna.graph import Graph
+from primeval.dna.infer import Node
+from primeval.primitives.rules import flops_per_token, weight_shape
+from primeval.primitives.widths import Rejection, Solved
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The model around the block, as far as it decides its cost.
+
+    Attributes:
+        layers: Blocks stacked.
+        vocabulary: Tokens the embedding knows.
+        length: Positions of a training sequence.
+        window: Parameters allowed, smallest and largest; None to give the width instead.
+        width: Channels of the model where there is no window.
+        tied: Whether the output layer is the embedding, transposed.
+    """
+
+    layers: int
+    vocabulary: int
+    length: int
+    window: tuple[int, int] | None = None
+    width: int | None = None
+    tied: bool = True
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A graph at a scale.
+
+    Attributes:
+        unit: Channels that a relative width of 1 stands for.
+        width: Channels of the model (d_model).
+        parameters: Trainable numbers of the whole model.
+        flops: Arithmetic operations of a forward pass, per token.
+    """
+
+    unit: Fraction
+    width: int
+    parameters: int
+    flops: int
+
+
+def channels(node: Node, unit: Fraction, length: int) -> int:
+    """Size of the last axis of a node's value."""
+    return length if node.scores else node.width.channels(unit)
+
+
+def node_weight_shape(graph: Graph, node: Node, unit: Fraction, length: int) -> tuple[int, ...]:
+    """Shape of a node's weight, branch axes first; () if it owns none."""
+    if node.primitive is None or not node.primitive.owns_weights:
+        return ()
+    inputs = channels(graph.nodes[node.inputs[0]], unit, length)
+    shape = weight_shape(node.primitive, inputs, channels(node, unit, length))
+    return (*node.over, *shape)
+
+
+def measure(graph: Graph, scale: Scale) -> Cost:
+    """Choose the unit and count. Raises Rejection if no unit fits the scale."""
+    unit = _unit(graph, scale)
+    width = graph.nodes[0].width.channels(unit)
+    parameters = scale.layers * _block_parameters(graph, unit, scale.length)
+    parameters += _outer_parameters(width, scale)
+    flops = scale.layers * _block_flops(graph, unit, scale.length)
+    flops += 2 * width * scale.vocabulary
+    return Cost(unit, width, parameters, flops)
+
+
+def _outer_parameters(width: int, scale: Scale) -> int:
+    """Token and position embeddings, the final norm, and the output layer if not tied."""
+    embeddings = scale.vocabulary * (1 if scale.tied else 2) + scale.length
+    return width * (embeddings + 2)
+
+
+def _block_parameters(graph: Graph, unit: Fraction, length: int) -> int:
+    total = 0
+    for node in graph.nodes:
+        if shape := node_weight_shape(graph, node, unit, length):
+            total += math.prod(shape)
+    return total
+
+
+def _block_flops(graph: Graph, unit: Fraction, length: int) -> int:
+    total = 0
+    for node in graph.nodes:
+        if node.primitive is not None:
+            inputs = channels(graph.nodes[node.inputs[0]], unit, length)
+            outputs = channels(node, unit, length)
+            flops = flops_per_token(node.primitive, inputs, outputs, length)
+            total += math.prod(node.over) * flops
+    return total
+
+
+def _unit(graph: Graph, scale: Scale) -> Fraction:
+    """The unit for this scale.
+
+    CHOICE: of the units in the window that make every width whole, the roundest (the one
+    divisible by the largest power of two), then the one nearest the window's middle. The
+    seed gets 128 and Primer 96 this way, as in the paper.
+    """
+    model = graph.program.bank.width
+    step = _whole_step(graph)
+    if scale.window is None:
+        if scale.width is None:
+            raise ValueError("a scale has a parameter window or a width")
+        unit = Fraction(scale.width) / model
+        if (unit / step).denominator != 1:
+            raise Rejection(
+                f"a model {scale.width} wide leaves fractions of channels: its width must be "
+                f"a multiple of {step * model}"
+            )
+        return unit
+    low, high = (_inverse(graph, scale, limit) for limit in scale.window)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    first = max(first, 1)
+    if first > last:
+        raise Rejection(
+            f"no unit gives between {scale.window[0]:,} and {scale.window[1]:,} parameters "
+            f"with whole widths (units {float(low):.2f} to {float(high):.2f}, in steps of {step})"
+        )
+    middle = _inverse(graph, scale, sum(scale.window) / 2) / step
+    power = 1
+    while math.ceil(first / (2 * power)) * 2 * power <= last:
+        power *= 2
+    rounded = range(math.ceil(first / power) * power, last + 1, power)
+    return step * min(rounded, key=lambda count: abs(count - middle))
+
+
+def _whole_step(graph: Graph) -> Fraction:
+    """The smallest unit that makes every relative width a whole number."""
+    step = Fraction(0)
+    for node in graph.nodes:
+        width = node.width
+        if not node.scores and not width.absolute:
+            needed = 1 / width.count  # widths are whole at every multiple of this
+            step = _common_multiple(step, needed) if step else needed
+    return step
+
+
+def _common_multiple(first: Fraction, second: Fraction) -> Fraction:
+    return Fraction(
+        math.lcm(first.numerator, second.numerator),
+        math.gcd(first.denominator, second.denominator),
+    )
+
+
+def _inverse(graph: Graph, scale: Scale, parameters: float) -> float:
+    """The unit, as a real number, at which the model has so many parameters."""
+    square, linear, constant = _polynomial(graph, scale)
+    constant -= parameters
+    if constant >= 0:
+        return 0.0
+    if square == 0:
+        return -constant / linear
+    root = math.sqrt(linear * linear - 4 * square * constant)
+    return (root - linear) / (2 * square)
+
+
+def _polynomial(graph: Graph, scale: Scale) -> tuple[float, float, float]:
+    """Parameters as a polynomial of the unit: a weight has at most two relative axes."""
+    model = float(graph.program.bank.width)
+    by_degree = [0.0, model * _outer_parameters(1, scale), 0.0]
+    for node in graph.nodes:
+        if node.primitive is None or not node.primitive.owns_weights:
+            continue
+        source = graph.nodes[node.inputs[0]]
+        axes = [scale.length if source.scores else source.width]
+        if node.primitive.rule == "convolution":
+            axes.append(node.width)
+        degree, factor = 0, float(math.prod(node.over)) * (node.primitive.kernel_width or 1)
+        for axis in axes:
+            if isinstance(axis, Solved):
+                degree += not axis.absolute
+                factor *= float(axis.count)
+            else:
+                factor *= axis
+        by_degree[degree] += factor * scale.layers
+    return by_degree[2], by_degree[1], by_degree[0]

@@ -1,0 +1,278 @@
+"""Programs as text: `parse(format_program(p)) == p`, one instruction a line.
+
+    program     = { "width" NUMBER | "constants" NUMBER... | "dims" NUMBER... } subprogram...
+    subprogram  = "S"INDEX NAME "(a, b):" instruction...
+    instruction = STATE "=" OP [STATE [STATE]] ["constN"] ["dimN"] ["branch=N"] [dormant]
+    dormant     = ";" { "input1="STATE | "input2="STATE | "const=constN" | "dim=dimN" }
+
+States are lettered a, b (the inputs), c, d, ...; a call reads both its inputs. Fields that an
+operation does not read are dormant: a later change of operation may wake them, so they are
+written after `;` where they are not the first of their kind. `#` starts a comment. Text is
+never executed.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from primeval.dna.check import MAX_INSTRUCTIONS, MAX_SUBPROGRAMS, ProgramError, check
+from primeval.dna.program import INPUTS, Bank, Instruction, Program, Subprogram
+from primeval.primitives.primitive import CONSTANT, DIM, INPUT_1, INPUT_2, Vocabulary
+from primeval.primitives.vocabulary import PRIMITIVES
+
+CALL_READS = (INPUT_1, INPUT_2)
+MAX_TEXT = 1_000_000  # characters
+CONTEXT = 2  # lines shown around a broken one
+
+
+def state_name(state: int) -> str:
+    """a, b, ..., z, aa, ab, ... for 0, 1, ..., 25, 26, 27, ..."""
+    name = ""
+    state += 1
+    while state:
+        state, letter = divmod(state - 1, 26)
+        name = chr(ord("a") + letter) + name
+    return name
+
+
+def state_index(name: str) -> int:
+    index = 0
+    for letter in name:
+        index = index * 26 + ord(letter) - ord("a") + 1
+    return index - 1
+
+
+def reads(op: str | int, vocabulary: Vocabulary = PRIMITIVES) -> tuple[str, ...]:
+    """The fields an operation reads; those of a call are its two inputs."""
+    return CALL_READS if isinstance(op, int) else vocabulary[op].reads
+
+
+def format_op(instruction: Instruction) -> str:
+    return f"S{instruction.op}" if instruction.is_call else str(instruction.op)
+
+
+def format_instruction(
+    instruction: Instruction,
+    target: str,
+    states: list[str] | None = None,
+    dormant: bool = True,
+    vocabulary: Vocabulary = PRIMITIVES,
+) -> str:
+    """One line of text. `states` gives other names than letters to the hidden states."""
+
+    def name(state: int) -> str:
+        return states[state] if states else state_name(state)
+
+    used = reads(instruction.op, vocabulary)
+    fields = {
+        INPUT_1: name(instruction.input1),
+        INPUT_2: name(instruction.input2),
+        CONSTANT: f"const{instruction.constant}",
+        DIM: f"dim{instruction.dim}",
+    }
+    words = [target, "=", format_op(instruction)]
+    words += [text for field, text in fields.items() if field in used]
+    if instruction.branching != 1:
+        words.append(f"branch={instruction.branching}")
+    asleep = {
+        INPUT_1: instruction.input1,
+        INPUT_2: instruction.input2,
+        "const": instruction.constant,
+        DIM: instruction.dim,
+    }
+    notes = [
+        f"{field}={fields[CONSTANT if field == 'const' else field]}"
+        for field, value in asleep.items()
+        if value and (CONSTANT if field == "const" else field) not in used
+    ]
+    if dormant and notes:
+        words += [";", *notes]
+    return " ".join(words)
+
+
+def format_number(number: float) -> str:
+    text = repr(float(number))
+    return text[:-2] if text.endswith(".0") else text
+
+
+def format_bank(bank: Bank) -> list[str]:
+    return [
+        f"width {bank.width}",
+        f"constants {' '.join(map(format_number, bank.constants))}",
+        f"dims {' '.join(map(str, bank.dims))}",
+    ]
+
+
+def format_header(index: int, subprogram: Subprogram) -> str:
+    return f"S{index} {subprogram.name}(a, b):"
+
+
+def format_program(program: Program, dormant: bool = True) -> str:
+    """The whole program; without `dormant` fields it reads better but does not round-trip."""
+    lines = format_bank(program.bank)
+    for index, subprogram in enumerate(program.subprograms):
+        lines += ["", format_header(index, subprogram)]
+        for place, instruction in enumerate(subprogram.instructions):
+            target = state_name(place + INPUTS)
+            lines.append("  " + format_instruction(instruction, target, dormant=dormant))
+    return "\n".join(lines) + "\n"
+
+
+def parse(text: str, source: str = "program", vocabulary: Vocabulary = PRIMITIVES) -> Program:
+    """Read a program and check it. Raises ProgramError naming the line and its context."""
+    if len(text) > MAX_TEXT:
+        raise ProgramError(
+            f"{source}: a program text has at most {MAX_TEXT} characters. "
+            f"Received: {len(text)}."
+        )
+    return _Parser(text, source, vocabulary).program()
+
+
+_HEADER = re.compile(r"S(\d{1,4})\s+([A-Za-z_]\w{0,63})\s*\(\s*a\s*,\s*b\s*\)\s*:")
+_STATE = re.compile(r"[a-z]{1,3}")
+_CALL = re.compile(r"S(\d{1,4})")
+_BANKED = re.compile(r"(const|dim)(\d{1,4})")
+_BRANCH = re.compile(r"branch=(\d{1,4})")
+
+
+class _Parser:
+    """Reads line by line; remembers where each subprogram and instruction stood."""
+
+    def __init__(self, text: str, source: str, vocabulary: Vocabulary) -> None:
+        self.lines = text.splitlines()
+        self.source, self.vocabulary = source, vocabulary
+        self.width = Fraction(4)
+        self.constants: tuple[float, ...] = (0.0,)
+        self.dims: tuple[Fraction, ...] = (Fraction(1),)
+        self.names: list[str] = []
+        self.bodies: list[list[Instruction]] = []
+        self.places: dict[tuple[int | None, int | None], int] = {}
+
+    def program(self) -> Program:
+        number = 0
+        try:
+            for number, raw in enumerate(self.lines):
+                line = raw.split("#", 1)[0].strip()
+                if line:
+                    self._line(number, line)
+            program = Program(
+                tuple(
+                    Subprogram(name, tuple(body))
+                    for name, body in zip(self.names, self.bodies, strict=True)
+                ),
+                Bank(self.constants, self.dims, self.width),
+            )
+            number = -1
+            check(program, self.vocabulary)
+        except ValueError as error:  # includes ProgramError and UnknownNameError
+            if isinstance(error, ProgramError) and number < 0:
+                number = self.places.get((error.subprogram, error.place), -1)
+            raise ProgramError(self._explain(str(error), number)) from None
+        return program
+
+    def _explain(self, message: str, number: int) -> str:
+        """The message, with the broken line between its neighbours (after jaxprs)."""
+        if number < 0 or not self.lines:
+            return f"{self.source}: {message}"
+        first, last = max(0, number - CONTEXT), number + CONTEXT + 1
+        shown = [
+            f"  {'>' if at == number else ' '} {at + 1:3d} | {self.lines[at][:100]}"
+            for at in range(first, min(last, len(self.lines)))
+        ]
+        return "\n".join([f"{self.source}, line {number + 1}: {message}", *shown])
+
+    def _line(self, number: int, line: str) -> None:
+        words = line.split()
+        if header := _HEADER.fullmatch(line):
+            self._open(number, int(header[1]), header[2])
+        elif words[0] == "width" and len(words) == 2:
+            self.width = _fraction(words[1])
+        elif words[0] == "dims":
+            self.dims = tuple(map(_fraction, words[1:]))
+        elif words[0] == "constants":
+            self.constants = tuple(map(_number, words[1:]))
+        elif len(words) > 2 and words[1] == "=":
+            self._instruction(number, line)
+        else:
+            raise ProgramError(
+                "A line is a bank entry (width, constants, dims), a header "
+                f"(S0 main(a, b):) or an instruction (c = ADD a b). Received: {line[:80]!r}."
+            )
+
+    def _open(self, number: int, index: int, name: str) -> None:
+        if index != len(self.names) or index >= MAX_SUBPROGRAMS:
+            raise ProgramError(
+                f"Subprograms are numbered in order (next: S{len(self.names)}), at most "
+                f"{MAX_SUBPROGRAMS}. Received: S{index}."
+            )
+        self.names.append(name)
+        self.bodies.append([])
+        self.places[index, None] = number
+
+    def _instruction(self, number: int, line: str) -> None:
+        if not self.bodies:
+            raise ProgramError("An instruction stands below a subprogram's header.")
+        body = self.bodies[-1]
+        active, _, dormant = line.partition(";")
+        target, _, op_name, *arguments = active.split() + [""] * 3
+        expected = state_name(len(body) + INPUTS)
+        if target != expected or len(body) >= MAX_INSTRUCTIONS:
+            raise ProgramError(
+                f"Line {len(body) + 1} of a subprogram (of at most {MAX_INSTRUCTIONS}) makes "
+                f"state {expected}. Received: {target!r}."
+            )
+        call = _CALL.fullmatch(op_name)
+        op: str | int = int(call[1]) if call else self.vocabulary[op_name].name
+        wanted = list(reads(op, self.vocabulary))
+        fields: dict[str, int] = {}
+        for word in filter(None, arguments):
+            if branch := _BRANCH.fullmatch(word):
+                fields["branching"] = int(branch[1])
+                continue
+            if not wanted:
+                raise ProgramError(f"{op_name} reads no further field. Received: {word!r}.")
+            field = wanted.pop(0)
+            fields[field] = _field(field, word)
+        if wanted:
+            raise ProgramError(f"{op_name} also reads {', '.join(wanted)}.")
+        for word in dormant.split():
+            field, _, value = word.partition("=")
+            field = CONSTANT if field == "const" else field
+            if field not in (INPUT_1, INPUT_2, CONSTANT, DIM) or field in fields:
+                raise ProgramError(f"{word!r} is not a dormant field of {op_name}.")
+            fields[field] = _field(field, value)
+        self.places[len(self.bodies) - 1, len(body)] = number
+        body.append(Instruction(op, **fields))
+
+
+def _field(field: str, word: str) -> int:
+    if field in (INPUT_1, INPUT_2):
+        if not _STATE.fullmatch(word):
+            raise ProgramError(f"A state is named by letters (a, b, c ...). Received: {word!r}.")
+        return state_index(word)
+    kind = "const" if field == CONSTANT else "dim"
+    match = _BANKED.fullmatch(word)
+    if not match or match[1] != kind:
+        raise ProgramError(f"A {field} is written {kind}0, {kind}1, ... Received: {word!r}.")
+    return int(match[2])
+
+
+def _number(word: str) -> float:
+    if len(word) > 40:
+        raise ProgramError(f"A number has at most 40 characters. Received: {len(word)}.")
+    try:
+        return float(word)
+    except ValueError:
+        raise ProgramError(f"A constant is a number. Received: {word!r}.") from None
+
+
+def _fraction(word: str) -> Fraction:
+    if not re.fullmatch(r"\d{1,6}(/\d{1,6}|\.\d{1,6})?", word):
+        raise ProgramError(
+            f"A relative width is a number or a fraction (4, 32/3). Received: {word[:40]!r}."
+        )
+    try:
+        return Fraction(word)
+    except ZeroDivisionError:
+        raise ProgramError(f"A fraction's divisor is not 0. Received: {word!r}.") from None

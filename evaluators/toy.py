@@ -1,0 +1,76 @@
+"""An evaluator that scores a program's text in microseconds: for tests, docs and trying out.
+
+The score has a shape worth climbing: it rewards the paper's two findings, a squared
+activation and depthwise convolutions on the projections, and charges a little for length.
+It is deterministic, and it is not training.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from primeval.dna.graph import build_graph
+from primeval.dna.text import parse
+from primeval.evaluators.evaluator import Candidate, Evaluator
+from primeval.evaluators.outcome import Outcome, Point, Status
+from primeval.evaluators.settings import Task
+from primeval.primitives.widths import Rejection
+
+BASE_LOSS, SQUARED, CONVOLVED, PER_NODE = 2.0, 0.04, 0.02, 0.001
+
+
+class ToyEvaluator(Evaluator):
+    """Scores at once; stops at hurdles like the real ones."""
+
+    def __init__(self, task: Task) -> None:
+        self.capacity = task.workers.count
+        self._marks = task.candidate.budget.marks()
+        self._steps = max(1, round(task.candidate.budget.amount))
+        self._done: deque[tuple[int, Outcome]] = deque()
+
+    def submit(self, candidate: Candidate) -> None:
+        self._done.append((candidate.id, self._outcome(candidate)))
+
+    def wait(self, timeout: float) -> list[tuple[int, Outcome]]:
+        return [self._done.popleft()] if self._done else []
+
+    def close(self) -> None:
+        self._done.clear()
+
+    def _outcome(self, candidate: Candidate) -> Outcome:
+        try:
+            final = toy_loss(candidate.text)
+        except Rejection as rejection:
+            return Outcome(Status.REJECTED, message=str(rejection))
+        curve: list[Point] = []
+        for hurdle, mark in enumerate(self._marks):
+            loss = final + 1.0 - mark  # falls linearly to its final value
+            curve.append(Point(max(1, round(mark * self._steps)), loss))
+            bar = candidate.thresholds[hurdle] if hurdle < len(candidate.thresholds) else None
+            if bar is not None and loss > bar:
+                return _finished(Status.STOPPED, curve, hurdle)
+        return _finished(Status.COMPLETED, curve, None)
+
+
+def toy_loss(text: str) -> float:
+    """The score of a program, as a loss. Raises Rejection if it has no meaning."""
+    nodes = build_graph(parse(text)).nodes
+    squared = any(
+        node.op == "SQUARE" and nodes[node.inputs[0]].op in ("MAX", "MIN") for node in nodes
+    )
+    convolved = sum(node.op.startswith("DCONV") for node in nodes)
+    gain = SQUARED * squared + CONVOLVED * min(convolved, 3)
+    return BASE_LOSS - gain + PER_NODE * len(nodes)
+
+
+def _finished(status: Status, curve: list[Point], hurdle: int | None) -> Outcome:
+    last = curve[-1]
+    return Outcome(
+        status,
+        loss=last.loss,
+        bits_per_byte=last.loss / 0.6931471805599453,
+        hurdle=hurdle,
+        curve=tuple(curve),
+        steps=last.step,
+        step_ms=0.0,
+    )

@@ -1,0 +1,98 @@
+"""What a primitive is: one row of a table, and the registry that looks rows up by name.
+
+A row holds everything that can be said without TensorFlow: the fields it reads, the rule
+that types its value (`rules.py`) and a few traits. Its numerical kernel is registered under
+the same name in `kernels.py`, so that programs can be read, checked and mutated where
+TensorFlow is not installed. The rows themselves are in `vocabulary.py`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+INPUT_1, INPUT_2, CONSTANT, DIM = "input1", "input2", "constant", "dim"
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """One operation of the vocabulary.
+
+    Attributes:
+        name: Its name in program text, the paper's with underscores (`T_MAT_MUL`).
+        reads: The argument fields it reads, of input1, input2, constant and dim. An
+            instruction carries all four; the others stay dormant in it.
+        rule: Name of the value rule in `rules.RULES`.
+        maps_to: The TensorFlow function the paper gives for it, for people.
+        kernel_width: Positions a convolution looks at; 0 for everything else.
+        commutative: Whether exchanging the inputs leaves the value unchanged.
+        zero_if: For elementwise operations on scores: the operand states under which the
+            result is still zero above the diagonal, a letter per operand: `z` zero there,
+            `c` a column, which is the same for all keys. Decides where masks are needless.
+        zero_when: For those: the constants for which that holds.
+        flops: Arithmetic operations per element of the result, for elementwise ones.
+        note: What the paper leaves open here, or gets wrong.
+    """
+
+    name: str
+    reads: tuple[str, ...]
+    rule: str
+    maps_to: str
+    kernel_width: int = 0
+    commutative: bool = False
+    zero_if: frozenset[str] = frozenset()
+    zero_when: Callable[[float], bool] = lambda constant: True
+    flops: int = 1
+    note: str = ""
+
+    @property
+    def arity(self) -> int:
+        return 2 if INPUT_2 in self.reads else 1
+
+    @property
+    def owns_weights(self) -> bool:
+        return self.rule in WEIGHTED_RULES
+
+
+# The rules whose operations own trainable weights: `rules.weight_shape` gives the shapes.
+WEIGHTED_RULES = frozenset({"convolution", "depthwise", "channelwise"})
+
+
+class UnknownNameError(ValueError):
+    """A name that is not in a registry; the message offers the nearest ones."""
+
+    def __init__(self, what: str, name: str, known: Iterator[str] | list[str]) -> None:
+        near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        super().__init__(f"There is no {what} called {name!r}.{hint}")
+
+
+class Vocabulary(Mapping[str, Primitive]):
+    """The primitives a search may use, by name, in a fixed order."""
+
+    def __init__(self, rows: tuple[Primitive, ...]) -> None:
+        self._rows = {row.name: row for row in rows}
+
+    def __getitem__(self, name: str) -> Primitive:
+        try:
+            return self._rows[name]
+        except KeyError:
+            raise UnknownNameError("primitive", name, list(self._rows)) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def register(self, row: Primitive) -> None:
+        """Add a user's primitive. Raises ValueError if the name is taken."""
+        if row.name in self._rows:
+            raise ValueError(
+                f"A primitive called {row.name!r} exists already. Choose another name."
+            )
+        self._rows[row.name] = row

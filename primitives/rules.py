@@ -1,0 +1,182 @@
+"""The value rules: what kind of value each primitive makes, of what width, from which.
+
+A value is a *sequence* (..., position, channel) or *scores* (..., query, key). The paper
+leaves axes, widths and causality open (A.2); these rules decide them, by one principle:
+
+    Entry (t, s) of scores with s > t may hold rubbish, but nothing may read it.
+
+So an operation that sums over keys, or moves them to another query, sees its operand filled
+with its neutral element above the diagonal (`fill`), unless the operand is known to be zero
+there. Every operation along positions looks backwards only. Together they make causality a
+property of the language, not of the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import NamedTuple
+
+from primeval.primitives.primitive import Primitive
+from primeval.primitives.widths import COLUMN, Rejection, Width, Widths
+
+
+class Value(NamedTuple):
+    """The type of a value.
+
+    Attributes:
+        scores: Whether it is scores (query, key) rather than a sequence (position, channel).
+        width: Channels of a sequence; of no meaning for scores, which have one per key.
+        zero: For scores: known to be zero above the diagonal.
+    """
+
+    scores: bool
+    width: Width
+    zero: bool = False
+
+
+class Request(NamedTuple):
+    """One instruction as its rule sees it."""
+
+    primitive: Primitive
+    constant: float
+    proposal: Fraction  # relative width asked for, already divided by the branches
+    widths: Widths
+
+
+Rule = Callable[[Request, tuple[Value, ...]], Value]
+
+
+def _elementwise(request: Request, operands: tuple[Value, ...]) -> Value:
+    primitive, widths = request.primitive, request.widths
+    states = "".join(_state(value, widths) for value in operands)
+    if "z" in states or "r" in states:
+        if "s" in states:
+            raise Rejection(
+                f"{primitive.name} of scores (queries x keys) and a sequence "
+                "(positions x channels)"
+            )
+        zero = states in primitive.zero_if and primitive.zero_when(request.constant)
+        return Value(True, COLUMN, zero)
+    if len(operands) == 1:
+        return operands[0]
+    first, second = (value.width for value in operands)
+    if states[0] == "c":  # a column broadcasts against anything
+        return Value(False, second)
+    return Value(False, first if states[1] == "c" else widths.unify(first, second))
+
+
+def _state(value: Value, widths: Widths) -> str:
+    """`z` scores zero above the diagonal, `r` rubbish there, `c` a column, `s` wider."""
+    if value.scores:
+        return "z" if value.zero else "r"
+    return "c" if widths.is_column(value.width) else "s"
+
+
+def _channelwise(request: Request, operands: tuple[Value, ...]) -> Value:
+    (value,) = operands
+    return value._replace(zero=value.zero and "z" in request.primitive.zero_if)
+
+
+def _mask(request: Request, operands: tuple[Value, ...]) -> Value:
+    # CHOICE: on a sequence, band_part is taken literally: channel c is kept from position
+    # c on. That is causal, and works at any length.
+    return operands[0]._replace(zero=operands[0].scores)
+
+
+def _cumulative(request: Request, operands: tuple[Value, ...]) -> Value:
+    # CHOICE: along positions; along queries for scores.
+    value = operands[0]
+    return value._replace(zero=value.scores and request.primitive.name == "CUM_SUM")
+
+
+def _reduction(request: Request, operands: tuple[Value, ...]) -> Value:
+    # CHOICE: over the last axis, kept with width 1 (as the seed's layer norm needs); over
+    # the visible keys of scores, so that a mean divides by their number, not by the length.
+    return Value(False, COLUMN)
+
+
+def _matrix_product(request: Request, operands: tuple[Value, ...]) -> Value:
+    first, second = operands
+    if first.scores and second.scores:
+        return Value(True, COLUMN, zero=True)
+    if first.scores:
+        return Value(False, second.width)
+    raise Rejection(
+        f"MAT_MUL of a sequence and {'scores' if second.scores else 'a sequence'}: "
+        "its first operand must be scores"
+    )
+
+
+def _transposed_product(request: Request, operands: tuple[Value, ...]) -> Value:
+    first, second = operands
+    if first.scores != second.scores:
+        raise Rejection("T_MAT_MUL of scores and a sequence: both must be of one kind")
+    if not first.scores:
+        request.widths.unify(first.width, second.width)
+    return Value(True, COLUMN)
+
+
+def _convolution(request: Request, operands: tuple[Value, ...]) -> Value:
+    # CHOICE: on scores the keys are the channels it mixes, which gives a sequence.
+    width = request.widths.propose(request.proposal, request.primitive.name)
+    return Value(False, width)
+
+
+def _depthwise(request: Request, operands: tuple[Value, ...]) -> Value:
+    # On scores: one filter per key along the queries. Entry (t, s) sees (t - j, s), which
+    # is masked for s > t - j, so the result is zero above the diagonal.
+    return operands[0]._replace(zero=operands[0].scores)
+
+
+RULES: dict[str, Rule] = {
+    "elementwise": _elementwise,
+    "channelwise": _channelwise,
+    "mask": _mask,
+    "cumulative": _cumulative,
+    "reduction": _reduction,
+    "matrix_product": _matrix_product,
+    "transposed_product": _transposed_product,
+    "convolution": _convolution,
+    "depthwise": _depthwise,
+}
+
+# What an operation that reads across keys or queries wants to see above the diagonal.
+FILLS = {"RED_MAX": float("-inf"), "RED_MIN": float("inf")} | dict.fromkeys(
+    ["RED_PROD", "CUM_PROD"], 1.0
+)
+ENTRYWISE_RULES = frozenset({"elementwise", "channelwise", "mask"})
+
+
+def fill(primitive: Primitive, operand: Value) -> float | None:
+    """What to write above the operand's diagonal before `primitive`; None for nothing."""
+    if not operand.scores or primitive.rule in ENTRYWISE_RULES:
+        return None
+    neutral = FILLS.get(primitive.name, 0.0)
+    return None if operand.zero and neutral == 0.0 else neutral
+
+
+def weight_shape(primitive: Primitive, inputs: int, outputs: int) -> tuple[int, ...]:
+    """Shape of the weight of one branch; () without. Channels in and out are counts."""
+    if primitive.rule == "convolution":
+        return (primitive.kernel_width, inputs, outputs)
+    if primitive.rule == "depthwise":
+        return (primitive.kernel_width, inputs)
+    return (inputs,) if primitive.rule == "channelwise" else ()
+
+
+def flops_per_token(primitive: Primitive, inputs: int, outputs: int, length: int) -> int:
+    """Arithmetic operations of a forward pass, per position and branch.
+
+    `inputs` and `outputs` are channels (keys for scores), `length` the positions. Products
+    over keys count all of them, as dense kernels compute them.
+    """
+    if primitive.rule == "convolution":
+        return 2 * primitive.kernel_width * inputs * outputs
+    if primitive.rule == "depthwise":
+        return 2 * primitive.kernel_width * inputs
+    if primitive.rule == "matrix_product":
+        return 2 * length * outputs
+    if primitive.rule == "transposed_product":
+        return 2 * length * inputs
+    return primitive.flops * max(inputs, outputs)

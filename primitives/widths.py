@@ -1,0 +1,140 @@
+"""Widths: how many channels each value has, solved by unification.
+
+A width is a whole multiple of an unknown, so merging n branches of width w gives n*w and
+knowing one fixes the other. Two unknowns that must agree are joined. What fixes a joined
+class, in falling rank: an absolute number (a reduction leaves 1 channel), the model's width,
+or a proposal by an operation that owns a weight matrix. This file knows nothing about
+primitives; `rules.py` says which widths must agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from fractions import Fraction
+from typing import NamedTuple
+
+ONE = Fraction(1)
+
+
+class Rejection(Exception):
+    """A program that cannot be given a meaning; the message is the reason."""
+
+
+class Width(NamedTuple):
+    """`ratio` times the unknown `var`; unknown 0 is the number 1, unknown 1 the model."""
+
+    var: int
+    ratio: Fraction = ONE
+
+
+COLUMN = Width(0)
+MODEL = Width(1)
+
+
+class Solved(NamedTuple):
+    """A width in numbers: `count` channels if `absolute`, else `count` times the unit."""
+
+    count: Fraction
+    absolute: bool
+
+    def channels(self, unit: Fraction) -> int:
+        """Channels at this unit. Raises Rejection if they are not a whole number."""
+        number = self.count if self.absolute else self.count * unit
+        if number.denominator != 1 or number < 1:
+            raise Rejection(f"a width of {number} channels is not a whole number")
+        return int(number)
+
+    def __str__(self) -> str:
+        return f"{self.count}" if self.absolute else f"{self.count}u"
+
+
+class Widths:
+    """Union-find over width unknowns, with ratios."""
+
+    def __init__(self) -> None:
+        self._parent: list[Width] = [COLUMN, MODEL]
+        self._proposals: dict[int, list[tuple[Fraction, str]]] = {}
+
+    def propose(self, relative: Fraction, proposer: str) -> Width:
+        """A new unknown, which would like to be `relative` units wide."""
+        var = len(self._parent)
+        self._parent.append(Width(var))
+        self._proposals[var] = [(relative, proposer)]
+        return Width(var)
+
+    def find(self, width: Width) -> Width:
+        start = self._parent[width.var]
+        root, ratio = start
+        parent = self._parent[root]
+        while parent.var != root:
+            root, ratio = parent.var, _times(ratio, parent.ratio)
+            parent = self._parent[root]
+        if root != start.var:
+            self._parent[width.var] = Width(root, ratio)
+        return Width(root, _times(width.ratio, ratio))
+
+    def is_column(self, width: Width) -> bool:
+        return self.find(width) == COLUMN
+
+    def unify(self, first: Width, second: Width) -> Width:
+        """Make two widths equal. Raises Rejection where both are fixed and differ."""
+        first, second = self.find(first), self.find(second)
+        if first == second:
+            return first
+        if first.var == second.var:
+            raise Rejection(
+                f"a value would have to be {self._describe(first)} and "
+                f"{self._describe(second)} wide at once"
+            )
+        if second.var < first.var:  # the fixed unknowns 0 and 1 stay roots
+            first, second = second, first
+        if second.var == MODEL.var:
+            raise Rejection(
+                f"two fixed widths meet: {self._describe(first)} and {self._describe(second)}"
+            )
+        ratio = first.ratio / second.ratio  # second.var = ratio * first.var
+        self._parent[second.var] = Width(first.var, ratio)
+        moved = self._proposals.pop(second.var)
+        if first.var > MODEL.var:
+            merged = self._proposals[first.var]
+            merged.extend((relative / ratio, proposer) for relative, proposer in moved)
+        return first
+
+    def _describe(self, width: Width) -> str:
+        if width.var == 0:
+            return str(width.ratio)
+        name = "the model's width" if width.var == 1 else "a branch"
+        return name if width.ratio == 1 else f"{width.ratio} x {name}"
+
+    def solve(self, model: Fraction) -> dict[int, Solved]:
+        """What every root stands for, when the model is `model` units wide."""
+        roots = {0: Solved(ONE, True), 1: Solved(model, False)}
+        for var, proposals in self._proposals.items():
+            roots[var] = Solved(_choose(proposals), False)
+        return roots
+
+    def value(self, width: Width, roots: dict[int, Solved]) -> Solved:
+        var, ratio = self.find(width)
+        solved = roots[var]
+        return solved if ratio is ONE else Solved(solved.count * ratio, solved.absolute)
+
+
+def _times(first: Fraction, second: Fraction) -> Fraction:
+    """The product, without arithmetic in the usual case that a factor is one."""
+    if second is ONE:
+        return first
+    return second if first is ONE else first * second
+
+
+def _choose(proposals: list[tuple[Fraction, str]]) -> Fraction:
+    """The winner among proposals that met (A.2: a deterministic pseudorandom choice).
+
+    CHOICE: the draw is a hash of the sorted proposals and nothing else, so the same conflict
+    is settled the same way in parent and child, in every process.
+    """
+    distinct = sorted({relative for relative, _ in proposals})
+    if len(distinct) == 1:
+        return distinct[0]
+    key = " ".join(sorted(f"{relative}:{proposer}" for relative, proposer in proposals))
+    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
+    return distinct[int.from_bytes(digest, "big") % len(distinct)]

@@ -1,0 +1,45 @@
+"""Packaging: folder `dna/` is imported as `primeval.dna`, and so on for its siblings.
+
+All metadata lives here; `pyproject.toml` holds only the build system and tool tables.
+"""
+
+from setuptools import setup
+
+# In layer order: a package imports only from the ones before it (tests/test_layering.py).
+PACKAGES = ["primitives", "dna", "evaluators", "search", "configs", "scripts"]
+
+setup(
+    name="primeval",
+    version="0.1.0",
+    description="Evolve the TensorFlow program of a Transformer's decoder block",
+    long_description=open("README.md", encoding="utf-8").read(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    package_dir={f"primeval.{name}": name for name in PACKAGES},
+    packages=[f"primeval.{name}" for name in PACKAGES],
+    package_data={
+        "primeval.configs": ["*.yaml"],
+        "primeval.dna": ["seeds/*.dna"],
+        "primeval.evaluators": ["corpora/*"],
+    },
+    install_requires=[
+        "tensorflow>=2.18",  # training: primitives/kernels.py, evaluators/; brings Keras 3
+        "numpy>=1.26",  # token arrays: evaluators/data.py
+        "ray>=2.40",  # worker processes: evaluators/ray_pool.py
+        "tensorflow-datasets>=4.9.7",  # `tfds:` data sets: evaluators/data.py
+        "importlib_resources",  # tensorflow-datasets imports it without listing it
+        "pyyaml>=6",  # run configurations: search/config.py
+        "rich>=13",  # tables, diffs and live progress in terminals: scripts/
+    ],
+    extras_require={
+        "dev": [
+            "hypothesis>=6.100",  # generated programs and runs in tests
+            "mypy>=1.11",  # `make lint`: types
+            "pytest>=8",  # `make test`
+            "ruff>=0.6",  # `make lint`: lint and format
+            "types-PyYAML",  # types of pyyaml for mypy
+        ]
+    },
+    entry_points={"console_scripts": ["primeval = primeval.scripts.cli:main"]},
+)
