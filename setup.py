@@ -25,9 +25,11 @@ setup(
     },
     install_requires=[
         "tensorflow>=2.18",  # training: primitives/kernels.py, evaluators/; brings Keras 3
-        "numpy>=1.26",  # token arrays: evaluators/data.py
+        "numpy>=1.26",  # token arrays: evaluators/token_cache.py
+        "filelock>=3.12",  # one maker of a cache entry: evaluators/token_cache.py; Ray has it
+        "sentencepiece>=0.2",  # subword tokens: evaluators/tokenizer.py
         "ray>=2.40",  # worker processes: evaluators/ray_pool.py
-        "tensorflow-datasets>=4.9.7",  # `tfds:` data sets: evaluators/data.py
+        "tensorflow-datasets>=4.9.7",  # `tfds:` data sets: evaluators/tfds_source.py
         "importlib_resources",  # tensorflow-datasets imports it without listing it
         "pyyaml>=6",  # run configurations: search/config.py
         "rich>=13",  # tables, diffs and live progress in terminals: scripts/

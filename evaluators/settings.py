@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from primeval.dna.cost import Scale
 from primeval.evaluators.budget import Budget
+from primeval.evaluators.texts import EMBEDDED, DataError
 
 
 @dataclass(frozen=True)
@@ -40,21 +41,78 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class DataSettings:
-    """The text to train on.
+    """The text to train on: `source`, `files` or `tfds`; `source: austen` if none is given.
 
     Attributes:
-        source: An embedded corpus (`austen`, `moby-dick`).
-        files: Local text files instead of it.
-        tfds: A data set of tensorflow-datasets instead of it (`lm1b`).
-        tokenizer: `bytes`, or the path of a SentencePiece model.
-        vocabulary: Tokens the tokeniser knows; bytes have 256.
+        source: An embedded corpus: `austen` or `moby-dick`.
+        files: Local text files in UTF-8, plain or .gz, .xz, .bz2; patterns such as
+            `books/**/*.txt` too. Relative paths start at the current folder.
+        tfds: A text data set of tensorflow-datasets, as it is written there: `lm1b`,
+            `c4/en`, `pg19:0.1.1`.
+        data_dir: Folder of prepared tfds data sets; None for tfds's own.
+        download: Whether a tfds data set that is not prepared may be downloaded.
+        text_feature: Feature of a tfds data set that holds the text; None finds it.
+        train_split: Split of a tfds data set to train on, slices too (`train[:90%]`).
+        validation_split: Split to compare candidates on; None for the data set's own, or
+            5 % of the training split where it has none.
+        test_split: Split of the final figures; None likewise.
+        examples: Examples of a tfds data set to train on at most; a twentieth as many are
+            used of each other split. None for all.
+        test_source: An embedded corpus whose whole text is the test split instead: text of
+            another author, never trained on.
+        tokenizer: `bytes`, `sentencepiece` (trained on the training split), or the path of
+            a SentencePiece .model file.
+        vocabulary: Tokens the tokeniser knows: 256 for bytes; for a .model file, what it
+            knows.
+        cache_dir: Folder in which tokens are kept, shared by all workers and runs; None for
+            $PRIMEVAL_CACHE, or ~/.cache/primeval.
     """
 
     source: str | None = None
     files: tuple[str, ...] = ()
     tfds: str | None = None
+    data_dir: str | None = None
+    download: bool = False
+    text_feature: str | None = None
+    train_split: str | None = None
+    validation_split: str | None = None
+    test_split: str | None = None
+    examples: int | None = None
+    test_source: str | None = None
     tokenizer: str = "bytes"
     vocabulary: int = 256
+    cache_dir: str | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("source", "files", "tfds") if getattr(self, name)]
+        if len(given) > 1:
+            raise DataError(
+                f"data: {' and '.join(given)} exclude each other. Keep one of them."
+            )
+        for name in ("source", "test_source"):
+            if (corpus := getattr(self, name)) not in (None, *EMBEDDED):
+                raise DataError(
+                    f"data.{name}: there is no embedded corpus {corpus!r}. "
+                    f"Choose {' or '.join(EMBEDDED)}."
+                )
+        if isinstance(self.files, str):
+            raise DataError(f"data.files is a list: [{self.files}], not {self.files}.")
+        for name in ("vocabulary", "examples"):
+            if (number := getattr(self, name)) is not None and number < 1:
+                raise DataError(f"data.{name} must be at least 1, not {number}.")
+        belongs = [name for name in _OF_TFDS if getattr(self, name)]
+        if belongs and not self.tfds:
+            raise DataError(
+                f"data.{belongs[0]} is about data sets of tensorflow-datasets, and data.tfds "
+                f"is not given. Give it, or leave out {', '.join(belongs)}."
+            )
+
+
+# Settings that mean something for `data.tfds` only.
+_OF_TFDS = (
+    *("data_dir", "download", "text_feature", "examples"),
+    *("train_split", "validation_split", "test_split"),
+)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,67 @@
+"""A program resolved, as rows for people and tools (paper, Figures 24 and 25).
+
+Every call is inlined, one primitive a row, branches explicit, in the order of execution, live
+and dead alike. At a scale, widths are channels; without one, they are relative.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from primeval.dna.cost import Cost, Scale, channels, measure
+from primeval.dna.graph import Graph
+from primeval.dna.resolve import MERGE_OP, Line
+from primeval.primitives.primitive import CONSTANT, DIM
+from primeval.primitives.vocabulary import PRIMITIVES
+
+
+def resolved_listing(graph: Graph, scale: Scale | None = None) -> list[dict[str, Any]]:
+    """A row per line, with these keys.
+
+    index: its number. op: the primitive, or INPUT_1, INPUT_2, BRANCH_n_INPUT_1,
+    BRANCH_n_INPUT_2, BRANCH_MERGE. inputs: the lines it reads. dim: the width it makes, for
+    operations with a weight matrix and for BRANCH_MERGE. constant: the one it reads.
+    width: channels of its value (None for dead lines and scores). live: whether the output
+    depends on it. place: subprogram and instruction, as `S4[2]`.
+    """
+    cost = measure(graph, scale) if scale else None
+    return [_row(graph, number, cost, scale) for number in range(len(graph.lines))]
+
+
+def _row(graph: Graph, number: int, cost: Cost | None, scale: Scale | None) -> dict[str, Any]:
+    line = graph.lines[number]
+    row = PRIMITIVES[line.op] if line.op in PRIMITIVES else None
+    reads = row.reads if row else ()
+    bank = graph.program.bank
+    node = graph.nodes[graph.node_of[number]] if number in graph.node_of else None
+    width: int | str | None = None
+    if node is not None and not node.scores:
+        width = str(node.width)
+        if cost is not None and scale is not None:
+            width = channels(node, cost.unit, scale.length)
+    dim = width if DIM in reads or line.op == MERGE_OP else None
+    if dim is None and DIM in reads:
+        dim = _asked(graph, line, cost)
+    constant = None
+    if line.instruction is not None and CONSTANT in reads:
+        constant = bank.constants[line.instruction.constant]
+    return {
+        "index": number,
+        "op": line.op,
+        "inputs": list(line.inputs[: row.arity] if row else line.inputs),
+        "dim": dim,
+        "constant": constant,
+        "width": width,
+        "live": node is not None,
+        "place": "" if line.instruction is None else f"S{line.subprogram}[{line.place}]",
+    }
+
+
+def _asked(graph: Graph, line: Line, cost: Cost | None) -> int | str | None:
+    """The width a dead line's operation asks for."""
+    if line.instruction is None:
+        return None
+    relative = graph.program.bank.dims[line.instruction.dim]
+    for count in line.scope:
+        relative /= count
+    return int(relative * cost.unit) if cost else f"{relative}u"

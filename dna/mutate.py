@@ -1,0 +1,106 @@
+"""From a parent to a child worth training: mutate until the meaning is new.
+
+The paper mutates again while the child's graph is the parent's (A.4). Here a child is also
+drawn again when it has no meaning (kinds or widths that cannot fit) and when the search
+knows its graph already: both cost microseconds now, and a training later.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from primeval.dna.check import ProgramError, check
+from primeval.dna.graph import Graph, build_graph
+from primeval.dna.mutations import MUTATIONS, Edit, Mutation
+from primeval.dna.program import Program
+from primeval.primitives.primitive import Vocabulary
+from primeval.primitives.vocabulary import PRIMITIVES
+from primeval.primitives.widths import Rejection
+
+MAX_ATTEMPTS = 20_000
+ATTEMPTS_PER_KIND = 500
+
+__all__ = ["MUTATIONS", "Child", "Edit", "ExhaustedError", "mutate"]
+
+
+class ExhaustedError(RuntimeError):
+    """No new program was found: everything near the parent is known or impossible."""
+
+
+@dataclass(frozen=True)
+class Child:
+    """A mutated program.
+
+    Attributes:
+        program: The child.
+        edit: What changed.
+        graph: Its canonical graph.
+        attempts: Draws that were thrown away, by reason: inapplicable, rejected,
+            same_graph, known.
+    """
+
+    program: Program
+    edit: Edit
+    graph: Graph
+    attempts: dict[str, int]
+
+
+def mutate(
+    parent: Program,
+    rng: random.Random,
+    weights: Mapping[str, float] | None = None,
+    known: Callable[[str], bool] = lambda fingerprint: False,
+    viable: Callable[[Graph], object] = lambda graph: None,
+    parent_fingerprint: str | None = None,
+    vocabulary: Vocabulary = PRIMITIVES,
+) -> Child:
+    """A child of `parent` by one mutation.
+
+    CHOICE: the kind is drawn once and kept while draws are thrown away, so that all kinds
+    are equally likely among children, whatever their success.
+
+    Args:
+        parent: A legal program.
+        rng: Where every choice comes from.
+        weights: How often each mutation is drawn, by name; equally often if None.
+        known: Whether a fingerprint need not be looked at again.
+        viable: Called with a candidate graph; raises Rejection to refuse it.
+        parent_fingerprint: Spares working it out.
+        vocabulary: The primitives that new instructions may use.
+
+    Raises:
+        ExhaustedError: after 20,000 draws without a child.
+    """
+    if parent_fingerprint is None:
+        parent_fingerprint = build_graph(parent, vocabulary).fingerprint
+    weights = weights or dict.fromkeys(MUTATIONS, 1.0)
+    attempts: Counter[str] = Counter()
+    draw = Mutation(rng, vocabulary)
+    for attempt in range(MAX_ATTEMPTS):
+        if attempt % ATTEMPTS_PER_KIND == 0:
+            (kind,) = rng.choices(list(weights), weights=list(weights.values()))
+        mutated = MUTATIONS[kind](parent, draw)
+        if mutated is None:
+            attempts["inapplicable"] += 1
+            continue
+        try:
+            check(mutated.program, vocabulary)
+            graph = build_graph(mutated.program, vocabulary)
+            if graph.fingerprint == parent_fingerprint:
+                attempts["same_graph"] += 1
+                continue
+            if known(graph.fingerprint):
+                attempts["known"] += 1
+                continue
+            viable(graph)
+        except (Rejection, ProgramError):
+            attempts["rejected"] += 1
+            continue
+        return Child(mutated.program, mutated.edit, graph, dict(attempts))
+    raise ExhaustedError(
+        f"No new child in {MAX_ATTEMPTS:,} draws ({dict(attempts)}). "
+        "Allow more mutations, or a wider window of parameters."
+    )

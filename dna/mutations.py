@@ -1,0 +1,237 @@
+"""The six mutations (A.4): each takes a legal program and gives a legal one.
+
+A mutation changes the genotype only. Whether the child means something, and something new, is
+for `mutate.py` to find out. All choices are uniform, and every choice comes from the
+generator passed in. None means that the drawn place leaves nothing to change.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from primeval.dna.check import MAX_CONSTANT
+from primeval.dna.program import BRANCHINGS, INPUTS, RELATIVE_DIMS, Instruction, Program
+from primeval.dna.text import format_instruction, format_number, format_op, state_name
+from primeval.primitives.primitive import Vocabulary
+from primeval.primitives.vocabulary import PRIMITIVES
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a mutation changed.
+
+    Attributes:
+        kind: The mutation's name.
+        subprogram: The subprogram it touched; None for the bank.
+        place: The instruction it touched, counted from 0; for the bank, the entry.
+        summary: One line for people.
+    """
+
+    kind: str
+    subprogram: int | None
+    place: int | None
+    summary: str
+
+
+class Mutated(NamedTuple):
+    program: Program
+    edit: Edit
+
+
+class Mutation(NamedTuple):
+    """What a mutation may draw from."""
+
+    rng: random.Random
+    vocabulary: Vocabulary = PRIMITIVES
+
+    def operations(self, program: Program, index: int) -> list[str | int]:
+        """Operations an instruction of subprogram `index` may have.
+
+        CHOICE: a call of any later subprogram is as likely as any one primitive.
+        """
+        return [*self.vocabulary, *range(index + 1, len(program.subprograms))]
+
+    def instruction(self, program: Program, index: int, states: int) -> Instruction:
+        """A random instruction that may read states 0 to `states` - 1.
+
+        CHOICE: new instructions do not branch; a field mutation may make them.
+        """
+        rng = self.rng
+        return Instruction(
+            op=rng.choice(self.operations(program, index)),
+            input1=rng.randrange(states),
+            input2=rng.randrange(states),
+            constant=rng.randrange(len(program.bank.constants)),
+            dim=rng.randrange(len(program.bank.dims)),
+        )
+
+
+def delete(program: Program, draw: Mutation) -> Mutated | None:
+    """Delete an instruction.
+
+    CHOICE: whoever read the deleted state now reads what it was made from: its first input,
+    or for two inputs either one.
+    """
+    index = draw.rng.randrange(len(program.subprograms))
+    return _delete(program, draw, index)
+
+
+def insert(program: Program, draw: Mutation) -> Mutated | None:
+    """Insert a new instruction anywhere.
+
+    CHOICE: later instructions go on reading the states they read. As that leaves an inserted
+    line dead unless it is the last one, every second insertion is spliced in: who read
+    the new instruction's first input later on now reads the new state.
+    """
+    index = draw.rng.randrange(len(program.subprograms))
+    return _insert(program, draw, index)
+
+
+def delete_insert(program: Program, draw: Mutation) -> Mutated | None:
+    """Delete an instruction of a subprogram, then insert one into it (places drawn apart)."""
+    index = draw.rng.randrange(len(program.subprograms))
+    inserted = _insert(program, draw, index)
+    place = inserted.edit.place
+    deleted = _delete(inserted.program, draw, index, spare=place)
+    if deleted is None:
+        return None
+    summary = f"{deleted.edit.summary}; {inserted.edit.summary}"
+    edit = Edit("delete_insert", index, deleted.edit.place, summary)
+    return Mutated(deleted.program, edit)
+
+
+def field(program: Program, draw: Mutation) -> Mutated | None:
+    """Change one field of one instruction.
+
+    CHOICE: the operation is a field like the others: the evolved Primer turned a C_MUL into
+    a CONV_1X1 where it stood (Figure 14).
+    """
+    rng = draw.rng
+    index = rng.randrange(len(program.subprograms))
+    body = program.subprograms[index].instructions
+    place = rng.randrange(len(body))
+    name = rng.choice(("op", "input1", "input2", "constant", "dim", "branching"))
+    old = getattr(body[place], name)
+    choices: list[str | int] = {
+        "op": lambda: draw.operations(program, index),
+        "input1": lambda: list(range(place + INPUTS)),
+        "input2": lambda: list(range(place + INPUTS)),
+        "constant": lambda: list(range(len(program.bank.constants))),
+        "dim": lambda: list(range(len(program.bank.dims))),
+        "branching": lambda: list(BRANCHINGS),
+    }[name]()
+    others = [choice for choice in choices if choice != old]
+    if not others:
+        return None
+    changed = replace(body[place], **{name: rng.choice(others)})
+    before, after = (_written(i, place, draw) for i in (body[place], changed))
+    summary = f"S{index}: {before} -> {after}"
+    child = program.with_instructions(index, (*body[:place], changed, *body[place + 1 :]))
+    return Mutated(child, Edit("field", index, place, summary))
+
+
+def swap(program: Program, draw: Mutation) -> Mutated | None:
+    """Exchange the places of two instructions of one subprogram in its graph.
+
+    CHOICE: operation, bank entries and branching change places; the inputs stay with the
+    place, which is how S2 and S5 changed places in the evolved Primer's MAIN.
+    """
+    index = draw.rng.randrange(len(program.subprograms))
+    body = list(program.subprograms[index].instructions)
+    if len(body) < 2:
+        return None
+    first, second = sorted(draw.rng.sample(range(len(body)), 2))
+    one, other = body[first], body[second]
+    body[first] = replace(other, input1=one.input1, input2=one.input2)
+    body[second] = replace(one, input1=other.input1, input2=other.input2)
+    child = program.with_instructions(index, tuple(body))
+    summary = (
+        f"S{index}: {state_name(first + INPUTS)} ({format_op(one)}) <-> "
+        f"{state_name(second + INPUTS)} ({format_op(other)})"
+    )
+    return Mutated(child, Edit("swap", index, first, summary))
+
+
+def bank(program: Program, draw: Mutation) -> Mutated | None:
+    """Redraw a relative width, or move a constant c to c * 10**X + Y (X, Y normal)."""
+    rng, values = draw.rng, program.bank
+    entry = rng.randrange(len(values.constants) + len(values.dims))
+    if entry < len(values.constants):
+        old = values.constants[entry]
+        new = old * 10 ** rng.gauss(0, 1) + rng.gauss(0, 1)
+        if abs(new) > MAX_CONSTANT:
+            return None
+        constants = (*values.constants[:entry], new, *values.constants[entry + 1 :])
+        bank = replace(values, constants=constants)
+        summary = f"const{entry} {format_number(old)} -> {new:.4g}"
+        return Mutated(replace(program, bank=bank), Edit("bank", None, entry, summary))
+    at = entry - len(values.constants)
+    dim = rng.choice([dim for dim in RELATIVE_DIMS if dim != values.dims[at]])
+    bank = replace(values, dims=(*values.dims[:at], dim, *values.dims[at + 1 :]))
+    summary = f"dim{at} {values.dims[at]} -> {dim}"
+    return Mutated(replace(program, bank=bank), Edit("bank", None, entry, summary))
+
+
+# In the paper's order (A.4).
+MUTATIONS: dict[str, Callable[[Program, Mutation], Mutated | None]] = {
+    "delete": delete,
+    "insert": insert,
+    "delete_insert": delete_insert,
+    "field": field,
+    "swap": swap,
+    "bank": bank,
+}
+
+
+def _written(instruction: Instruction, place: int, draw: Mutation) -> str:
+    target = state_name(place + INPUTS)
+    return format_instruction(instruction, target, dormant=False, vocabulary=draw.vocabulary)
+
+
+def _renumbered(instruction: Instruction, number: Callable[[int], int]) -> Instruction:
+    """The instruction with its states renumbered; itself if nothing changes."""
+    input1, input2 = number(instruction.input1), number(instruction.input2)
+    if input1 == instruction.input1 and input2 == instruction.input2:
+        return instruction
+    return replace(instruction, input1=input1, input2=input2)
+
+
+def _delete(
+    program: Program, draw: Mutation, index: int, spare: int | None = None
+) -> Mutated | None:
+    body = program.subprograms[index].instructions
+    places = [place for place in range(len(body)) if place != spare]
+    if len(body) < 2 or not places:
+        return None
+    place = draw.rng.choice(places)
+    gone = body[place]
+    arity = 2 if gone.is_call else draw.vocabulary[str(gone.op)].arity
+    heir = draw.rng.choice((gone.input1, gone.input2)[:arity])
+    state = place + INPUTS
+
+    def number(read: int) -> int:
+        return heir if read == state else read - (read > state)
+
+    later = tuple(_renumbered(instruction, number) for instruction in body[place + 1 :])
+    child = program.with_instructions(index, (*body[:place], *later))
+    summary = f"S{index}: - {_written(gone, place, draw)}"
+    return Mutated(child, Edit("delete", index, place, summary))
+
+
+def _insert(program: Program, draw: Mutation, index: int) -> Mutated:
+    body = program.subprograms[index].instructions
+    place = draw.rng.randrange(len(body) + 1)
+    state = place + INPUTS
+    new = draw.instruction(program, index, states=state)
+    spliced = draw.rng.random() < 0.5
+
+    def number(read: int) -> int:
+        return state if spliced and read == new.input1 else read + (read >= state)
+
+    later = tuple(_renumbered(instruction, number) for instruction in body[place:])
+    child = program.with_instructions(index, (*body[:place], new, *later))
+    summary = f"S{index}: + {_written(new, place, draw)}"
+    return Mutated(child, Edit("insert", index, place, summary))

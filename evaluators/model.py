@@ -1,0 +1,65 @@
+"""The language model around a block: embeddings, stacked blocks, final norm, output.
+
+Token and learned position embeddings, blocks that share a program but not weights, a layer
+norm, and logits by the transposed embedding unless the settings untie them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from primeval.dna.cost import Cost, Scale
+from primeval.dna.graph import Graph
+from primeval.evaluators.block import GraphBlock
+
+Tensor = Any
+EMBEDDING_DEVIATION = 0.02  # as GPT-2; tied logits then start near zero
+
+
+class LanguageModel(keras.Model):
+    """Tokens (batch, position) to logits (batch, position, vocabulary)."""
+
+    def __init__(self, graph: Graph, scale: Scale, cost: Cost, seed: int = 0) -> None:
+        super().__init__()
+        self.scale = scale
+        embed = keras.initializers.RandomNormal(stddev=EMBEDDING_DEVIATION, seed=seed)
+        self.tokens = keras.layers.Embedding(
+            scale.vocabulary, cost.width, embeddings_initializer=embed, name="tokens"
+        )
+        place = keras.initializers.RandomNormal(stddev=EMBEDDING_DEVIATION, seed=seed + 1)
+        self.positions = keras.layers.Embedding(
+            scale.length, cost.width, embeddings_initializer=place, name="positions"
+        )
+        self.blocks = [
+            GraphBlock(graph, cost.unit, scale.length, (seed << 8) + layer, name=f"block_{layer}")
+            for layer in range(scale.layers)
+        ]
+        self.norm = keras.layers.LayerNormalization(epsilon=1e-6, name="final_norm")
+        self.output_layer = None
+        if not scale.tied:
+            self.output_layer = keras.layers.Dense(
+                scale.vocabulary, use_bias=False, name="output"
+            )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        stream = (*input_shape, self.tokens.output_dim)
+        for layer in (self.tokens, self.positions):
+            layer.build(input_shape)
+        for layer in (*self.blocks, self.norm):
+            layer.build(stream)
+        if self.output_layer is not None:
+            self.output_layer.build(stream)
+        self.built = True
+
+    def call(self, tokens: Tensor) -> Tensor:
+        places = ops.arange(tokens.shape[1])
+        x = self.tokens(tokens) + self.positions(places)
+        for block in self.blocks:
+            x = block(x)
+        x = self.norm(x)
+        if self.output_layer is not None:
+            return self.output_layer(x)
+        return ops.matmul(x, ops.transpose(self.tokens.embeddings))

@@ -1,0 +1,202 @@
+"""One candidate from text to outcome: build, compile, calibrate, train past the hurdles.
+
+A `Workbench` holds what candidates share in a process: the tokens and the compiled
+reference program. `evaluate` never raises for a candidate that fails; it says how.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import tensorflow as tf
+
+from primeval.dna.cost import Cost, measure
+from primeval.dna.graph import Graph, build_graph
+from primeval.dna.text import parse
+from primeval.evaluators.budget import StepCost
+from primeval.evaluators.data import load_corpus, require_windows
+from primeval.evaluators.evaluator import Candidate
+from primeval.evaluators.outcome import Outcome, Point, Status
+from primeval.evaluators.settings import Task
+from primeval.evaluators.train import Trainer, token_tensors
+from primeval.primitives.widths import Rejection
+
+# Chunks of steps timed in turn, candidate and reference; the minimum of each counts.
+CALIBRATION_REPEATS, CALIBRATION_STEPS = 4, 3
+MESSAGE_LENGTH = 2000
+
+
+class Stopwatch:
+    """Seconds by cause."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, cause: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - start
+            self.seconds[cause] = self.seconds.get(cause, 0.0) + spent
+
+
+class Workbench:
+    """Evaluates candidates in this process, one after the other.
+
+    Args:
+        task: The settings all candidates share.
+        split: The held-out text to validate on.
+    """
+
+    def __init__(self, task: Task, split: str = "validation") -> None:
+        self.task = task
+        corpus = load_corpus(task.data)
+        length, batch = task.model.length, task.training.batch_size
+        windows = batch * task.training.validation_batches
+        require_windows(corpus.train, length, batch, "training text")
+        require_windows(getattr(corpus, split), length, windows, f"{split} text")
+        self.scale = task.model.scale(corpus.vocabulary)
+        self.bytes_per_token = corpus.bytes_per_token[split]
+        self._data = token_tensors(corpus, split, task.training, task.model.length)
+        self._reference_graph = build_graph(parse(task.reference, "reference"))
+        self._reference: Trainer | None = None
+
+    def evaluate(self, candidate: Candidate) -> Outcome:
+        """Train one candidate. Failures come back as outcomes."""
+        trial = _Trial(self, candidate)
+        try:
+            return trial.run()
+        except Rejection as rejection:
+            return trial.outcome(Status.REJECTED, message=str(rejection))
+        except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+            return trial.outcome(Status.OUT_OF_MEMORY, message=_short(error))
+        except Exception as error:  # a candidate may fail in any way; the run goes on
+            return trial.outcome(Status.CRASHED, message=_short(error))
+
+    def reference(self) -> Trainer:
+        """The reference program, compiled once per process."""
+        if self._reference is None:
+            cost = measure(self._reference_graph, self.scale)
+            self._reference = self.trainer(self._reference_graph, cost, seed=0)
+            self._reference.compile()
+        return self._reference
+
+    def is_reference(self, graph: Graph) -> bool:
+        return graph.fingerprint == self._reference_graph.fingerprint
+
+    def trainer(self, graph: Graph, cost: Cost, seed: int) -> Trainer:
+        training = self.task.training
+        return Trainer(graph, self.scale, cost, training, self._data, seed, self.task.seed)
+
+
+class _Trial:
+    """The evaluation of one candidate, with what it has found out so far."""
+
+    def __init__(self, bench: Workbench, candidate: Candidate) -> None:
+        self.bench, self.candidate = bench, candidate
+        self.watch = Stopwatch()
+        self.cost: Cost | None = None
+        self.curve: list[Point] = []
+        self.step_seconds = math.inf
+        self.ratio: float | None = None
+        self.steps = 0
+
+    def run(self) -> Outcome:
+        with self.watch.measure("build"):
+            graph = build_graph(parse(self.candidate.text, f"candidate {self.candidate.id}"))
+            self.cost = measure(graph, self.bench.scale)
+            trainer = self.bench.trainer(graph, self.cost, self.candidate.seed)
+        with self.watch.measure("compile"):
+            trainer.compile()
+        total = self._total_steps(graph, trainer, self.cost)
+        trainer.plan(total)
+        for hurdle, mark in enumerate(self.bench.task.candidate.budget.marks()):
+            loss = self._train_to(trainer, max(1, round(mark * total)))
+            if not math.isfinite(loss):
+                return self.outcome(Status.DIVERGED, message=f"loss {loss}")
+            if self._misses(hurdle, loss):
+                return self.outcome(Status.STOPPED, loss, hurdle)
+        return self.outcome(Status.COMPLETED, self.curve[-1].loss)
+
+    def _total_steps(self, graph: Graph, trainer: Trainer, cost: Cost) -> int:
+        """What the budget buys this candidate; calibration's steps count as training."""
+        budget, training = self.bench.task.candidate.budget, self.bench.task.training
+        tokens = training.batch_size * self.bench.scale.length
+        counted = StepCost(tokens, 3.0 * cost.flops * tokens)
+        self.ratio = None
+        if budget.unit == "reference_steps":
+            self.ratio = 1.0 if self.bench.is_reference(graph) else self._calibrate(trainer)
+        elif budget.unit == "seconds":
+            self._timed(trainer, CALIBRATION_STEPS)
+        return budget.total_steps(self.ratio or 1.0, self.step_seconds, counted)
+
+    def _calibrate(self, trainer: Trainer) -> float:
+        """Step time over the reference's, measured in turn."""
+        reference = self.bench.reference()
+        fastest = math.inf
+        for _ in range(CALIBRATION_REPEATS):
+            self._timed(trainer, CALIBRATION_STEPS)
+            with self.watch.measure("calibrate"):
+                start = time.perf_counter()
+                reference.advance(CALIBRATION_STEPS)
+                fastest = min(fastest, (time.perf_counter() - start) / CALIBRATION_STEPS)
+        return self.step_seconds / fastest
+
+    def _timed(self, trainer: Trainer, steps: int) -> float:
+        with self.watch.measure("train"):
+            start = time.perf_counter()
+            loss = trainer.advance(steps)
+            spent = time.perf_counter() - start
+        self.step_seconds = min(self.step_seconds, spent / steps)
+        self.steps = trainer.steps
+        return loss
+
+    def _train_to(self, trainer: Trainer, step: int) -> float:
+        """Train up to a step of its own and validate; the loss, finite or not."""
+        if step > trainer.steps:
+            loss = self._timed(trainer, step - trainer.steps)
+            if not math.isfinite(loss):
+                return loss
+        with self.watch.measure("evaluate"):
+            loss = trainer.validate()
+        self.curve.append(Point(trainer.steps, loss))
+        return loss
+
+    def _misses(self, hurdle: int, loss: float) -> bool:
+        thresholds = self.candidate.thresholds
+        bar = thresholds[hurdle] if hurdle < len(thresholds) else None
+        return bar is not None and loss > bar
+
+    def outcome(
+        self,
+        status: Status,
+        loss: float | None = None,
+        hurdle: int | None = None,
+        message: str = "",
+    ) -> Outcome:
+        bits = None
+        if loss is not None:
+            bits = loss / math.log(2) / self.bench.bytes_per_token
+        return Outcome(
+            status,
+            loss=loss,
+            bits_per_byte=bits,
+            hurdle=hurdle,
+            curve=tuple(self.curve),
+            steps=self.steps,
+            step_ms=1e3 * self.step_seconds if math.isfinite(self.step_seconds) else None,
+            step_ratio=self.ratio,
+            seconds=self.watch.seconds,
+            parameters=self.cost.parameters if self.cost else None,
+            flops=self.cost.flops if self.cost else None,
+            message=message,
+        )
+
+
+def _short(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:MESSAGE_LENGTH]

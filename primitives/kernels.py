@@ -1,0 +1,148 @@
+"""What each primitive computes: one function a row, on tensors.
+
+Written with `keras.ops`, which are the TensorFlow functions of the table on the TensorFlow
+backend, and also build the stock Keras model that a winner is exported as. So the trained
+program and the exported one share these lines. Only this file and `evaluators/` import Keras.
+
+A tensor is (batch, *branches, position, channel) for sequences and (batch, *branches, query,
+key) for scores; kernels see the last two axes only, so branches cost them nothing. Weights
+come as arguments, with their branch axes first. Masks are not applied here: `fill_above`
+does it where `rules.fill` asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+Tensor = Any
+POSITIONS, CHANNELS = -2, -1
+
+LETTERS = "nmlkjihg"  # branch axes in an einsum
+
+
+def abs_root(x: Tensor) -> Tensor:
+    """Square root of the absolute value, with gradient 0 at 0 instead of infinity."""
+    zero = ops.equal(x, 0.0)
+    safe = ops.where(zero, 1.0, ops.abs(x))
+    return ops.where(zero, 0.0, ops.sqrt(safe))
+
+
+def reciprocal(x: Tensor) -> Tensor:
+    """1 / x, and 0 for 0, as tf.math.reciprocal_no_nan."""
+    zero = ops.equal(x, 0.0)
+    return ops.where(zero, 0.0, ops.divide(1.0, ops.where(zero, 1.0, x)))
+
+
+def visible_keys(scores: Tensor) -> Tensor:
+    """How many keys each query sees: 1, 2, ..., as a column."""
+    ones = ops.ones_like(scores[..., :1])
+    return ops.cumsum(ones, axis=POSITIONS)
+
+
+def fill_above(scores: Tensor, value: float) -> Tensor:
+    """`value` above the diagonal. For minus infinity, the lowest number there is."""
+    kept = ops.tril(scores)
+    if value == 0.0:
+        return kept
+    below = ops.tril(ops.ones_like(scores))
+    limit = 3.0e38 if str(scores.dtype) != "float16" else 6.0e4
+    return ops.where(below > 0.0, kept, min(max(value, -limit), limit))
+
+
+def shifted(x: Tensor, steps: int) -> Tensor:
+    """The values `steps` positions earlier; zeros come in at the start."""
+    if steps == 0:
+        return x
+    rank = len(x.shape)
+    padding = [[0, 0]] * (rank - 2) + [[steps, 0], [0, 0]]
+    return ops.pad(x, padding)[..., :-steps, :]
+
+
+def with_branches(x: Tensor, branches: int) -> Tensor:
+    """Axes of size 1 for the branches that a value does not differ over."""
+    for _ in range(branches - (len(x.shape) - 3)):
+        x = ops.expand_dims(x, POSITIONS - 1)
+    return x
+
+
+def convolution(x: Tensor, weight: Tensor) -> Tensor:
+    """Causal convolution: (..., position, in), (*branches, taps, in, out) -> (..., out).
+
+    Tap 0 sees the current position, tap j the one j earlier. The taps become channels, so
+    that any width is one matrix product.
+    """
+    taps, inputs, outputs = weight.shape[-3:]
+    branches = LETTERS[: len(weight.shape) - 3]
+    stacked = [shifted(x, tap) for tap in range(taps)]
+    x = stacked[0] if taps == 1 else ops.concatenate(stacked, axis=CHANNELS)
+    weight = ops.reshape(weight, (*weight.shape[:-3], taps * inputs, outputs))
+    seen = LETTERS[: len(x.shape) - 3]
+    return ops.einsum(f"b{seen}tc,{branches}cd->b{branches}td", x, weight)
+
+
+def depthwise(x: Tensor, weight: Tensor) -> Tensor:
+    """Causal depthwise convolution: weight (*branches, taps, channel); taps as above."""
+    taps, x = weight.shape[-2], with_branches(x, len(weight.shape) - 2)
+    total = x * weight[..., :1, :]
+    for tap in range(1, taps):
+        total = total + shifted(x, tap) * weight[..., tap : tap + 1, :]
+    return total
+
+
+def channelwise(operation: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
+    """One trainable number per channel: weight (*branches, channel)."""
+    return lambda x, weight: operation(
+        with_branches(x, len(weight.shape) - 1), ops.expand_dims(weight, POSITIONS)
+    )
+
+
+def transposed_product(x: Tensor, y: Tensor) -> Tensor:
+    return ops.matmul(x, ops.swapaxes(y, POSITIONS, CHANNELS))
+
+
+def _reduction(operation: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:
+    return lambda x: operation(x, axis=CHANNELS, keepdims=True)
+
+
+# Primitives without weights: f(x), f(x, y) or f(x, constant).
+PURE: dict[str, Callable[..., Tensor]] = {
+    "ADD": ops.add,
+    "DIFFERENCE": ops.subtract,
+    "DIVIDE": ops.divide,
+    "MULTIPLY": ops.multiply,
+    "ABS_ROOT": abs_root,
+    "SQUARE": ops.square,
+    "EXP": ops.exp,
+    "LOG": lambda x: ops.log(ops.abs(x)),
+    "C_MUL": ops.multiply,
+    "ABS": ops.abs,
+    "RECIP": reciprocal,
+    "SIGN": ops.sign,
+    "COS": ops.cos,
+    "SIN": ops.sin,
+    "TANH": ops.tanh,
+    "SIGMOID": ops.sigmoid,
+    "MAX": ops.maximum,
+    "MIN": ops.minimum,
+    "MASK": ops.tril,
+    "CUM_PROD": lambda x: ops.cumprod(x, axis=POSITIONS),
+    "CUM_SUM": lambda x: ops.cumsum(x, axis=POSITIONS),
+    "RED_MEAN": _reduction(ops.mean),
+    "RED_SUM": _reduction(ops.sum),
+    "RED_MIN": _reduction(ops.min),
+    "RED_MAX": _reduction(ops.max),
+    "RED_PROD": _reduction(ops.prod),
+    "MAT_MUL": ops.matmul,
+    "T_MAT_MUL": transposed_product,
+}
+
+# Primitives with weights: f(x, weight).
+WEIGHTED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "SCALE": channelwise(ops.multiply),
+    "SHIFT": channelwise(ops.add),
+    **{f"CONV_{width}X1": convolution for width in (1, 3, 7, 15, 31)},
+    **{f"DCONV_{width}X1": depthwise for width in (3, 7, 15, 31)},
+}

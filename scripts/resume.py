@@ -1,0 +1,50 @@
+"""`primeval resume` and `primeval replay`: go on with a run, and check that it repeats."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from primeval.scripts.search_command import add_set, drive_and_report, report, start_evaluator
+from primeval.search.loop import used_up
+from primeval.search.replay import VERIFIED_ON_RESUME, replay, verify
+from primeval.search.runs import open_run, reopen_run
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser("resume", help="go on with a run after any kind of stop")
+    parser.add_argument("run_folder", metavar="RUN", help="a run's folder")
+    add_set(parser)
+    parser.add_argument(
+        "--unverified",
+        action="store_true",
+        help="go on even if the last individuals cannot be derived again",
+    )
+    parser.set_defaults(run=resume)
+    parser = commands.add_parser("replay", help="derive every individual of a run again")
+    parser.add_argument("run_folder", metavar="RUN", help="a run's folder")
+    parser.set_defaults(run=check_replay)
+
+
+def resume(args: argparse.Namespace) -> int:
+    opened = reopen_run(args.run_folder, args.set)
+    try:
+        search = replay(opened, derive=0 if args.unverified else VERIFIED_ON_RESUME)
+        if stop := used_up(opened.config.budget, search.told, opened.store.elapsed()):
+            report(opened, stop)  # without starting anything
+            return 0
+        evaluator = start_evaluator(opened.config.task(opened.reference))
+        return drive_and_report(opened, search, evaluator)
+    finally:
+        opened.close()
+
+
+def check_replay(args: argparse.Namespace) -> int:
+    opened = open_run(args.run_folder)
+    opened.store.check()
+    count = verify(opened)
+    print(
+        f"{opened.folder}: all {count:,} individuals follow from the seeds, the run's seed "
+        "and the order of the outcomes."
+    )
+    return 0

@@ -1,0 +1,214 @@
+"""Driving a search: the algorithm, the evaluator and the store joined.
+
+    while budget remains:
+        keep the workers busy: ask an individual, append it, submit it
+        for each that is finished: append its outcome, tell the algorithm
+
+What is asked for is in the store before it is paid for, and an outcome is in the store before
+it has consequences. So a run that dies loses what was in flight, and nothing else: the same
+individuals are submitted again when it goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+from primeval.dna.mutate import ExhaustedError
+from primeval.evaluators.evaluator import Candidate, Evaluator
+from primeval.evaluators.outcome import Outcome
+from primeval.search.durations import format_duration
+from primeval.search.evolution import Search, StuckError
+from primeval.search.interrupts import Interrupts
+from primeval.search.population import Individual
+from primeval.search.runs import Run
+from primeval.search.settings import SearchBudget
+
+TICK = 0.5  # seconds between looks at the clock while nothing finishes
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why a search stopped.
+
+    Attributes:
+        reason: candidates, time, interrupted, failures, stuck or exhausted.
+        message: The same for people.
+    """
+
+    reason: str
+    message: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether something is wrong, rather than done."""
+        return self.reason in ("failures", "stuck", "exhausted")
+
+
+class Progress(Protocol):
+    """Somebody who watches. Called by the loop, which does not care what they do."""
+
+    def begin(self, run: Run, search: Search, elapsed: float) -> None:
+        """The search is about to go on."""
+
+    def asked(self, individual: Individual) -> None:
+        """An individual was submitted."""
+
+    def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
+        """An individual was evaluated."""
+
+    def tick(self, elapsed: float) -> None:
+        """Time has passed."""
+
+    def end(self, stop: Stop, elapsed: float) -> None:
+        """The search has stopped."""
+
+
+class Silent:
+    """Watches and says nothing."""
+
+    def begin(self, run: Run, search: Search, elapsed: float) -> None: ...
+
+    def asked(self, individual: Individual) -> None: ...
+
+    def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None: ...
+
+    def tick(self, elapsed: float) -> None: ...
+
+    def end(self, stop: Stop, elapsed: float) -> None: ...
+
+
+def used_up(budget: SearchBudget, told: int, elapsed: float) -> Stop | None:
+    """The reason to stop that lies in the budget, if there is one."""
+    if told >= budget.max_candidates:
+        return Stop("candidates", f"All {told:,} candidates are evaluated.")
+    if budget.max_time is not None and elapsed >= budget.max_time:
+        return Stop("time", f"The time ({format_duration(budget.max_time)}) is up.")
+    return None
+
+
+def drive(
+    run: Run, search: Search, evaluator: Evaluator, progress: Progress | None = None
+) -> Stop:
+    """Drive a search until its budget is used up or somebody stops it.
+
+    Individuals that `search` has in flight (after a replay) are submitted first. The evaluator
+    is closed at the end. Raises StoreError if the store can no longer be written.
+    """
+    with Interrupts() as interrupts:
+        driver = _Driver(run, search, evaluator, progress or Silent(), interrupts)
+        try:
+            stop = driver.run()
+            run.store.append_event("stopped", vars(stop), driver.elapsed())
+        finally:
+            evaluator.close()
+    driver.progress.end(stop, driver.elapsed())
+    return stop
+
+
+class _Driver:
+    """The state of one drive: what waits, what flies, when it began."""
+
+    def __init__(
+        self,
+        run: Run,
+        search: Search,
+        evaluator: Evaluator,
+        progress: Progress,
+        interrupts: Interrupts,
+    ) -> None:
+        self.store, self.config, self.search = run.store, run.config, search
+        self.evaluator, self.progress, self.interrupts = evaluator, progress, interrupts
+        self.waiting = deque(search.in_flight.values())  # asked before, never answered
+        self.flying: dict[int, Individual] = {}
+        self.failures: list[Outcome] = []  # since the last success
+        self.dead_end: Stop | None = None
+        self._began = time.monotonic() - self.store.elapsed()
+        progress.begin(run, search, self.elapsed())
+
+    def elapsed(self) -> float:
+        """Seconds of running, earlier sessions included."""
+        return time.monotonic() - self._began
+
+    def run(self) -> Stop:
+        while (stop := self.stop()) is None:
+            while len(self.flying) < self.evaluator.capacity:
+                individual = self.next_individual()
+                if individual is None:
+                    break
+                self.submit(individual)
+            for number, outcome in self.finished():
+                self.tell(number, outcome)
+            self.progress.tick(self.elapsed())
+        return stop
+
+    def next_individual(self) -> Individual | None:
+        """One to submit; None if there is none until another outcome is known."""
+        if self.waiting:
+            return self.waiting.popleft()
+        if self.dead_end or self.search.asked >= self.config.budget.max_candidates:
+            return None
+        try:
+            individual = self.search.ask()
+        except StuckError as error:
+            if not self.flying:
+                self.dead_end = Stop("stuck", f"{error} {self._last_failure()}")
+            return None
+        except ExhaustedError as error:
+            self.dead_end = Stop("exhausted", str(error))
+            return None
+        self.store.append_individual(individual, self.elapsed())
+        return individual
+
+    def submit(self, individual: Individual) -> None:
+        candidate = Candidate(
+            individual.id, individual.text, individual.seed, individual.thresholds
+        )
+        self.flying[individual.id] = individual
+        self.interrupts.patiently(lambda: self.evaluator.submit(candidate), None)
+        self.progress.asked(individual)
+
+    def finished(self) -> list[tuple[int, Outcome]]:
+        if not self.flying:
+            return []
+        return self.interrupts.patiently(lambda: self.evaluator.wait(TICK), [])
+
+    def tell(self, number: int, outcome: Outcome) -> None:
+        individual = self.flying.pop(number)
+        self.store.append_outcome(number, outcome, self.elapsed())
+        self.search.tell(number, outcome)
+        if math.isfinite(outcome.fitness):
+            self.failures.clear()
+        else:
+            self.failures.append(outcome)
+            log.warning("%d %s: %s", number, outcome.status.value, outcome.message)
+        self.progress.told(individual, outcome, self.elapsed())
+
+    def stop(self) -> Stop | None:
+        """Whether to stop, and why."""
+        failed = len(self.failures)
+        if self.interrupts.requested:
+            return Stop("interrupted", "Stopped as asked.")
+        if stop := used_up(self.config.budget, self.search.told, self.elapsed()):
+            return stop
+        if failed >= self.config.failure.max_consecutive:
+            return Stop(
+                "failures",
+                f"The last {failed} candidates failed, so something else is wrong. "
+                f"{self._last_failure()}",
+            )
+        if self.dead_end and not self.flying:
+            return self.dead_end
+        return None
+
+    def _last_failure(self) -> str:
+        if not self.failures:
+            return ""
+        last = self.failures[-1]
+        return f"The last one ({last.status.value}): {last.message or 'no message'}"

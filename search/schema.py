@@ -1,0 +1,105 @@
+"""The tables of a run store, and how its file is made and opened.
+
+A store is recognised by SQLite's own header fields: the application id says that it is ours,
+the user version which schema it has. `store.py` says what is written into the tables.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from primeval.search.locking import RunError
+
+FILE_NAME = "run.sqlite"
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x7072696D  # "prim": tells our files from other SQLite files
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE individuals (
+    id INTEGER PRIMARY KEY, -- in the order they were asked for
+    parent INTEGER,         -- null for a seed
+    edit TEXT,              -- JSON: kind, subprogram, place, summary
+    program BLOB,           -- text, compressed with meta's dictionary
+    fingerprint BLOB,       -- SHA-256 of the canonical graph
+    seed INTEGER,           -- of its weights
+    thresholds TEXT,        -- JSON: the loss to reach at each hurdle
+    told INTEGER,           -- outcomes known when it was asked for
+    parameters INTEGER,
+    attempts TEXT,          -- JSON: mutations thrown away before it, by reason
+    elapsed REAL            -- seconds of running since the start
+);
+CREATE TABLE outcomes (
+    seq INTEGER PRIMARY KEY, -- in the order they were told, from 1
+    id INTEGER UNIQUE,
+    status TEXT,
+    fitness REAL,            -- null for whoever has none
+    outcome TEXT,            -- JSON
+    elapsed REAL
+);
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,
+    kind TEXT,
+    data TEXT,               -- JSON
+    asked INTEGER,           -- individuals when it happened
+    told INTEGER,            -- outcomes when it happened
+    time REAL,               -- of the clock, for people
+    elapsed REAL
+);
+"""
+
+
+def create(path: Path) -> sqlite3.Connection:
+    """An empty store. Raises sqlite3.Error."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.executescript(
+        f"PRAGMA journal_mode = WAL; PRAGMA application_id = {APPLICATION_ID};"
+        f"PRAGMA user_version = {SCHEMA_VERSION}; BEGIN; {SCHEMA} COMMIT;"
+        f"PRAGMA synchronous = NORMAL;"
+    )
+    return connection
+
+
+def connect(path: Path, write: bool) -> sqlite3.Connection:
+    """An existing store. Raises RunError if the file is none, damaged, or of a newer schema."""
+    if not path.is_file():
+        raise RunError(f"There is no run store {path}.")
+    connection = _connection(path, write)
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        if write:
+            connection.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.DatabaseError as error:
+        raise damaged(path, error) from None
+    if application != APPLICATION_ID:
+        raise RunError(f"{path} is not a run store of primeval.")
+    if version > SCHEMA_VERSION:
+        raise RunError(
+            f"{path} was written by a newer primeval (schema {version}; this one reads up to "
+            f"{SCHEMA_VERSION}). Upgrade primeval to read it."
+        )
+    return connection
+
+
+def _connection(path: Path, write: bool) -> sqlite3.Connection:
+    uri = path.resolve().as_uri()
+    mode = "rw" if write else "ro"
+    connection = sqlite3.connect(f"{uri}?mode={mode}", uri=True, isolation_level=None)
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError:
+        # a folder that cannot be written to: then nobody is writing, and no WAL is needed
+        if write or Path(f"{path}-wal").exists():
+            return connection
+        return sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
+    except sqlite3.DatabaseError:
+        pass  # connect says what is wrong
+    return connection
+
+
+def damaged(path: Path, problem: object) -> RunError:
+    """The error for a file that SQLite, or we, cannot make sense of."""
+    return RunError(f"{path} cannot be read as a run store: {problem}.")

@@ -1,0 +1,106 @@
+"""What a user may set about a search: frozen values, composed with those of evaluation.
+
+`config.py` reads them from YAML. The sections about training one candidate are defined where
+they are used, in `evaluators/settings.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from primeval.dna.cost import Scale
+from primeval.dna.mutate import MUTATIONS
+from primeval.evaluators.settings import (
+    CandidateSettings,
+    DataSettings,
+    ModelSettings,
+    Task,
+    TrainingSettings,
+    WorkerSettings,
+)
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How programs improve.
+
+    Attributes:
+        algorithm: `evolution` is the paper's. The others have the same budget and the same
+            mutations: `random` draws parents without looking at fitness, `hill_climbing`
+            always takes the best so far.
+        seeds: Programs to start from: built-in names, paths of program texts, RUN:ID.
+        population_size: Individuals alive at once; the oldest dies.
+        tournament_size: Individuals drawn, of which the best becomes the parent.
+        mutations: How often each mutation is drawn, by name; those left out never are.
+    """
+
+    algorithm: str = "evolution"
+    seeds: tuple[str, ...] = ("transformer",)
+    population_size: int = 100
+    tournament_size: int = 10
+    mutations: Mapping[str, float] = field(
+        default_factory=lambda: dict.fromkeys(MUTATIONS, 1.0)
+    )
+
+
+@dataclass(frozen=True)
+class SearchBudget:
+    """When the search stops, whichever comes first.
+
+    Attributes:
+        max_candidates: Individuals evaluated, seeds included.
+        max_time: Seconds of running, summed over resumes; None for no limit.
+    """
+
+    max_candidates: int = 1000
+    max_time: float | None = None
+
+
+@dataclass(frozen=True)
+class FailureSettings:
+    """When to give up.
+
+    Attributes:
+        max_consecutive: Candidates that fail one after the other before the search stops.
+    """
+
+    max_consecutive: int = 20
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run.
+
+    Attributes:
+        seed: From which every random choice follows.
+        run_dir: Folder of the run; relative to where the command is given.
+    """
+
+    seed: int = 0
+    run_dir: str = ""
+    search: SearchSettings = field(default_factory=SearchSettings)
+    budget: SearchBudget = field(default_factory=SearchBudget)
+    candidate: CandidateSettings = field(default_factory=CandidateSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    workers: WorkerSettings = field(default_factory=WorkerSettings)
+    failure: FailureSettings = field(default_factory=FailureSettings)
+
+    @property
+    def scale(self) -> Scale:
+        """The scale at which candidates are measured and trained."""
+        return self.model.scale(self.data.vocabulary)
+
+    def task(self, reference: str) -> Task:
+        """What an evaluator needs to know; `reference` is the first seed's text."""
+        return Task(
+            self.model,
+            self.data,
+            self.training,
+            self.candidate,
+            self.workers,
+            reference,
+            self.seed,
+        )

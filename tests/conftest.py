@@ -1,0 +1,29 @@
+"""Fixtures of several test files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from toys import TOY
+
+from primeval.search.config import parse_config
+from primeval.search.settings import RunConfig
+
+
+@pytest.fixture
+def toy_config(tmp_path: Path) -> Callable[..., RunConfig]:
+    """A small configuration with the toy evaluator; arguments are overrides."""
+
+    def make(*sets: str, run_dir: str = "run") -> RunConfig:
+        return parse_config(TOY, [f"run_dir={tmp_path / run_dir}", *sets])
+
+    return make
+
+
+@pytest.fixture
+def config_file(tmp_path: Path) -> Path:
+    path = tmp_path / "toy.yaml"
+    path.write_text(TOY, encoding="utf-8")
+    return path
