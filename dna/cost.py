@@ -130,7 +130,7 @@ def _unit(graph: Graph, scale: Scale) -> Fraction:
     if first > last:
         raise Rejection(
             f"no unit gives between {scale.window[0]:,} and {scale.window[1]:,} parameters "
-            f"with whole widths (units {float(low):.2f} to {float(high):.2f}, in steps of {step})"
+            f"with whole widths (units {low:.2f} to {high:.2f}, in steps of {step})"
         )
     middle = _inverse(graph, scale, sum(scale.window) / 2) / step
     power = 1
@@ -146,7 +146,7 @@ def _whole_step(graph: Graph) -> Fraction:
     for node in graph.nodes:
         width = node.width
         if not node.scores and not width.absolute:
-            needed = 1 / width.count  # widths are whole at every multiple of this
+            needed = 1 / width.size  # widths are whole at every multiple of this
             step = _common_multiple(step, needed) if step else needed
     return step
 
@@ -185,7 +185,7 @@ def _polynomial(graph: Graph, scale: Scale) -> tuple[float, float, float]:
         for axis in axes:
             if isinstance(axis, Solved):
                 degree += not axis.absolute
-                factor *= float(axis.count)
+                factor *= float(axis.size)
             else:
                 factor *= axis
         by_degree[degree] += factor * scale.layers

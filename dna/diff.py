@@ -59,15 +59,11 @@ def _diff_subprograms(
             fresh += 1
     lines = [DiffLine("@", format_header(index, shown))]
     for one, other in pairs:
-        lines += _diff_line(
-            _written(before, one, old_names), _written(after, other, new_names)
-        )
+        lines += _diff_line(_written(before, one, old_names), _written(after, other, new_names))
     return lines
 
 
-def _written(
-    body: Sequence[Instruction], place: int | None, names: list[str]
-) -> str | None:
+def _written(body: Sequence[Instruction], place: int | None, names: list[str]) -> str | None:
     if place is None:
         return None
     return format_instruction(body[place], names[place + INPUTS], names, dormant=False)

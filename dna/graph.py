@@ -70,9 +70,7 @@ def build_graph(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> Graph:
         if node.primitive is not None and node.primitive.commutative:
             inputs.sort()
         nodes.append(node._replace(inputs=tuple(inputs)))
-    node_of = {
-        line: number[old] for line, old in inference.node_of.items() if old in number
-    }
+    node_of = {line: number[old] for line, old in inference.node_of.items() if old in number}
     return Graph(tuple(nodes), program, lines, node_of)
 
 

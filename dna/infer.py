@@ -60,7 +60,7 @@ def live_lines(lines: list[Line], vocabulary: Vocabulary) -> list[bool]:
 
 
 def _operands(line: Line, vocabulary: Vocabulary) -> tuple[int, ...]:
-    row = vocabulary[line.op] if line.op in vocabulary else None
+    row = vocabulary.find(line.op)
     return line.inputs[:1] if row is not None and row.arity == 1 else line.inputs
 
 
@@ -100,7 +100,6 @@ class Inference:
 
     def _apply(self, number: int, line: Line, operands: tuple[int, ...]) -> int:
         primitive, instruction = self.vocabulary[line.op], line.instruction
-        assert instruction is not None
         bank = self.program.bank
         constant = bank.constants[instruction.constant]
         proposal = bank.dims[instruction.dim]
@@ -116,7 +115,6 @@ class Inference:
 
     def _merge(self, number: int, line: Line, operand: int) -> int:
         value, instruction = self._values[operand], line.instruction
-        assert instruction is not None
         branches = instruction.branching
         if value.scores:
             raise Rejection("branches of scores cannot be concatenated along the channels")
@@ -142,7 +140,7 @@ class Inference:
             return self._known[key]
         if over is None:
             over = max((self.nodes[at].over for at in operands), key=len, default=())
-        primitive = self.vocabulary[op] if op in self.vocabulary else None
+        primitive = self.vocabulary.find(op)
         self._known[key] = len(self.nodes)
         self._values.append(value)
         self.nodes.append(
@@ -177,7 +175,7 @@ class Inference:
     def _where(self, number: int) -> str:
         line = self.lines[number]
         name = self.program.subprograms[line.subprogram].name
-        if line.instruction is None:
+        if not line.inputs:
             return f"S{line.subprogram} {name}"
         target = state_name(line.place + 2)
         written = format_instruction(

@@ -30,7 +30,7 @@ def resolved_listing(graph: Graph, scale: Scale | None = None) -> list[dict[str,
 
 def _row(graph: Graph, number: int, cost: Cost | None, scale: Scale | None) -> dict[str, Any]:
     line = graph.lines[number]
-    row = PRIMITIVES[line.op] if line.op in PRIMITIVES else None
+    row = PRIMITIVES.find(line.op)
     reads = row.reads if row else ()
     bank = graph.program.bank
     node = graph.nodes[graph.node_of[number]] if number in graph.node_of else None
@@ -43,7 +43,7 @@ def _row(graph: Graph, number: int, cost: Cost | None, scale: Scale | None) -> d
     if dim is None and DIM in reads:
         dim = _asked(graph, line, cost)
     constant = None
-    if line.instruction is not None and CONSTANT in reads:
+    if CONSTANT in reads:
         constant = bank.constants[line.instruction.constant]
     return {
         "index": number,
@@ -53,14 +53,12 @@ def _row(graph: Graph, number: int, cost: Cost | None, scale: Scale | None) -> d
         "constant": constant,
         "width": width,
         "live": node is not None,
-        "place": "" if line.instruction is None else f"S{line.subprogram}[{line.place}]",
+        "place": f"S{line.subprogram}[{line.place}]" if line.inputs else "",
     }
 
 
-def _asked(graph: Graph, line: Line, cost: Cost | None) -> int | str | None:
+def _asked(graph: Graph, line: Line, cost: Cost | None) -> int | str:
     """The width a dead line's operation asks for."""
-    if line.instruction is None:
-        return None
     relative = graph.program.bank.dims[line.instruction.dim]
     for count in line.scope:
         relative /= count

@@ -20,8 +20,8 @@ from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection
 
-MAX_ATTEMPTS = 20_000
-ATTEMPTS_PER_KIND = 500
+MAX_ATTEMPTS = 2_000
+ATTEMPTS_PER_KIND = 200
 
 __all__ = ["MUTATIONS", "Child", "Edit", "ExhaustedError", "mutate"]
 
@@ -72,7 +72,7 @@ def mutate(
         vocabulary: The primitives that new instructions may use.
 
     Raises:
-        ExhaustedError: after 20,000 draws without a child.
+        ExhaustedError: after 2,000 draws without a child.
     """
     if parent_fingerprint is None:
         parent_fingerprint = build_graph(parent, vocabulary).fingerprint

@@ -8,9 +8,9 @@ generator passed in. None means that the drawn place leaves nothing to change.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from primeval.dna.check import MAX_CONSTANT
 from primeval.dna.program import BRANCHINGS, INPUTS, RELATIVE_DIMS, Instruction, Program
@@ -113,24 +113,33 @@ def field(program: Program, draw: Mutation) -> Mutated | None:
     index = rng.randrange(len(program.subprograms))
     body = program.subprograms[index].instructions
     place = rng.randrange(len(body))
-    name = rng.choice(("op", "input1", "input2", "constant", "dim", "branching"))
-    old = getattr(body[place], name)
-    choices: list[str | int] = {
-        "op": lambda: draw.operations(program, index),
-        "input1": lambda: list(range(place + INPUTS)),
-        "input2": lambda: list(range(place + INPUTS)),
-        "constant": lambda: list(range(len(program.bank.constants))),
-        "dim": lambda: list(range(len(program.bank.dims))),
-        "branching": lambda: list(BRANCHINGS),
-    }[name]()
+    choices_of = _field_choices(program, draw, index, place)
+    name = rng.choice(list(choices_of))
+    old, choices = getattr(body[place], name), choices_of[name]
     others = [choice for choice in choices if choice != old]
     if not others:
         return None
-    changed = replace(body[place], **{name: rng.choice(others)})
+    new: Any = rng.choice(others)
+    changed = replace(body[place], **{name: new})
     before, after = (_written(i, place, draw) for i in (body[place], changed))
     summary = f"S{index}: {before} -> {after}"
     child = program.with_instructions(index, (*body[:place], changed, *body[place + 1 :]))
     return Mutated(child, Edit("field", index, place, summary))
+
+
+def _field_choices(
+    program: Program, draw: Mutation, index: int, place: int
+) -> dict[str, Sequence[str | int]]:
+    """The values each field of an instruction may take."""
+    states = range(place + INPUTS)
+    return {
+        "op": draw.operations(program, index),
+        "input1": states,
+        "input2": states,
+        "constant": range(len(program.bank.constants)),
+        "dim": range(len(program.bank.dims)),
+        "branching": BRANCHINGS,
+    }
 
 
 def swap(program: Program, draw: Mutation) -> Mutated | None:

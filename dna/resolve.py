@@ -22,7 +22,7 @@ class Line(NamedTuple):
         op: A primitive's name, INPUT_1, INPUT_2, BRANCH_n_INPUT_1, BRANCH_n_INPUT_2 or
             BRANCH_MERGE.
         inputs: Lines it takes its two inputs from; one for markers, none for INPUT lines.
-        instruction: The instruction it comes from; None for INPUT lines.
+        instruction: The instruction it comes from; one that does nothing for INPUT lines.
         scope: The counts of the branched instructions around it, outermost first; a
             BRANCH_MERGE stands outside the branches it merges.
         subprogram, place: Where the instruction stands in the program.
@@ -31,7 +31,7 @@ class Line(NamedTuple):
 
     op: str
     inputs: tuple[int, ...]
-    instruction: Instruction | None = None
+    instruction: Instruction
     scope: tuple[int, ...] = ()
     subprogram: int = 0
     place: int = 0
@@ -40,7 +40,7 @@ class Line(NamedTuple):
 
 def resolve(program: Program) -> list[Line]:
     """All lines in order of execution; the last one is the block's output."""
-    lines = [Line(INPUT_1_OP, ()), Line(INPUT_2_OP, ())]
+    lines = [Line(op, (), Instruction(op)) for op in (INPUT_1_OP, INPUT_2_OP)]
     _inline(program, 0, (0, 1), (), (), lines)
     return lines
 

@@ -249,7 +249,9 @@ class _Parser:
 def _field(field: str, word: str) -> int:
     if field in (INPUT_1, INPUT_2):
         if not _STATE.fullmatch(word):
-            raise ProgramError(f"A state is named by letters (a, b, c ...). Received: {word!r}.")
+            raise ProgramError(
+                f"A state is named by letters (a, b, c ...). Received: {word!r}."
+            )
         return state_index(word)
     kind = "const" if field == CONSTANT else "dim"
     match = _BANKED.fullmatch(word)

@@ -22,12 +22,14 @@ class Candidate:
         text: The program (`dna/text.py`).
         seed: Seed of its weights; the order of the data is the run's, equal for all.
         thresholds: The loss it must stay below at each hurdle; None lets everything pass.
+        weights: File to keep its weights in if it completes its budget; None for nowhere.
     """
 
     id: int
     text: str
     seed: int
     thresholds: tuple[float | None, ...] = ()
+    weights: str | None = None
 
 
 class Evaluator(ABC):

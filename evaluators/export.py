@@ -20,7 +20,7 @@ import numpy as np
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
 from primeval.dna.text import parse
-from primeval.evaluators.model import LanguageModel
+from primeval.evaluators.model import LanguageModel, WeightsError, load_weights
 from primeval.evaluators.stock import stock_model
 
 TOLERANCE = 1e-5
@@ -67,7 +67,10 @@ def export_program(
     trained = LanguageModel(graph, scale, cost, seed)
     trained.build((1, scale.length))
     if weights is not None:
-        load_weights(trained, weights)
+        try:
+            load_weights(trained, weights)
+        except WeightsError as error:
+            raise ExportError(str(error)) from None
     model = stock_model(graph, scale, trained)
     rng = np.random.default_rng(0)
     tokens = rng.integers(0, scale.vocabulary, (PROBE_BATCH, scale.length), dtype=np.int32)
@@ -117,24 +120,3 @@ def _verify(folder: Path) -> float:
             f"(allowed: {TOLERANCE:g})."
         )
     return difference
-
-
-def save_weights(model: LanguageModel, path: Path) -> None:
-    """Weights of a model in the order of its variables, as a compressed archive."""
-    values = [keras.ops.convert_to_numpy(weight) for weight in model.trainable_variables]
-    draft = path.with_suffix(".part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with draft.open("wb") as file:
-        np.savez_compressed(file, *values)
-    os.replace(draft, path)
-
-
-def load_weights(model: LanguageModel, path: Path) -> None:
-    """Read what `save_weights` wrote. Raises ExportError if it is of another model."""
-    with np.load(path) as archive:
-        values = [archive[name] for name in archive.files]
-    shapes = [tuple(weight.shape) for weight in model.trainable_variables]
-    if [value.shape for value in values] != shapes:
-        raise ExportError(f"{path} holds the weights of another program or scale.")
-    for weight, value in zip(model.trainable_variables, values, strict=True):
-        weight.assign(value)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keras import ops
+
 from primeval.dna.graph import Graph
 from primeval.dna.infer import INPUT_OP, Node
 from primeval.dna.resolve import MERGE_OP

@@ -6,9 +6,13 @@ norm, and logits by the transposed embedding unless the settings untie them.
 
 from __future__ import annotations
 
+import os
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from primeval.dna.cost import Cost, Scale
@@ -34,7 +38,9 @@ class LanguageModel(keras.Model):
             scale.length, cost.width, embeddings_initializer=place, name="positions"
         )
         self.blocks = [
-            GraphBlock(graph, cost.unit, scale.length, (seed << 8) + layer, name=f"block_{layer}")
+            GraphBlock(
+                graph, cost.unit, scale.length, (seed << 8) + layer, name=f"block_{layer}"
+            )
             for layer in range(scale.layers)
         ]
         self.norm = keras.layers.LayerNormalization(epsilon=1e-6, name="final_norm")
@@ -63,3 +69,31 @@ class LanguageModel(keras.Model):
         if self.output_layer is not None:
             return self.output_layer(x)
         return ops.matmul(x, ops.transpose(self.tokens.embeddings))
+
+
+class WeightsError(ValueError):
+    """A file of weights that does not fit the model."""
+
+
+def save_weights(model: LanguageModel, path: Path) -> None:
+    """Weights of a model in the order of its variables, as a compressed archive."""
+    values = [ops.convert_to_numpy(weight) for weight in model.trainable_variables]
+    draft = path.with_suffix(".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with draft.open("wb") as file:
+        np.savez_compressed(file, *values)
+    os.replace(draft, path)
+
+
+def load_weights(model: LanguageModel, path: Path) -> None:
+    """Read what `save_weights` wrote. Raises WeightsError if it is of another model."""
+    try:
+        with np.load(path) as archive:
+            values = [archive[name] for name in archive.files]
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise WeightsError(f"{path} cannot be read as weights: {error}.") from None
+    shapes = [tuple(weight.shape) for weight in model.trainable_variables]
+    if [value.shape for value in values] != shapes:
+        raise WeightsError(f"{path} holds the weights of another program or scale.")
+    for weight, value in zip(model.trainable_variables, values, strict=True):
+        weight.assign(value)

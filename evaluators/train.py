@@ -4,7 +4,7 @@ One XLA program holds the training loop (batches drawn inside it) and the valida
 how often each runs are arguments, so a candidate is compiled once. The order of the data
 depends on the run's seed alone: all candidates see the same batches in the same order.
 Weights live in one flat vector where the optimizer works element by element, which leaves
-a third fewer kernels to compile (LOG.md, 2026-11-23). How much to train, and when to stop, is decided in `trial.py`.
+a third fewer kernels to compile. How much to train, and when to stop, is for `trial.py`.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class PackedWeights:
         if not self._flat:
             return [variable.value for variable in self.variables]
         parts = tf.split(self.variables[0].value, self._sizes)
-        return [tf.reshape(part, shape) for part, shape in zip(parts, self._shapes, strict=True)]
+        return [
+            tf.reshape(part, shape) for part, shape in zip(parts, self._shapes, strict=True)
+        ]
 
     def packed(self, gradients: list[Tensor]) -> list[Tensor]:
         """Gradients of the weights as gradients of `variables`."""

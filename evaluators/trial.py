@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import tensorflow as tf
 
@@ -19,13 +20,15 @@ from primeval.dna.text import parse
 from primeval.evaluators.budget import StepCost
 from primeval.evaluators.data import load_corpus, require_windows
 from primeval.evaluators.evaluator import Candidate
+from primeval.evaluators.model import save_weights
 from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.evaluators.settings import Task
 from primeval.evaluators.train import Trainer, token_tensors
 from primeval.primitives.widths import Rejection
 
-# Chunks of steps timed in turn, candidate and reference; the minimum of each counts.
-CALIBRATION_REPEATS, CALIBRATION_STEPS = 4, 3
+# Chunks of steps timed in turn, candidate and reference; the minimum of each counts. Short
+# chunks, so that some of them fall into moments when nothing else runs.
+CALIBRATION_REPEATS, CALIBRATION_STEPS = 8, 2
 MESSAGE_LENGTH = 2000
 
 
@@ -121,6 +124,9 @@ class _Trial:
                 return self.outcome(Status.DIVERGED, message=f"loss {loss}")
             if self._misses(hurdle, loss):
                 return self.outcome(Status.STOPPED, loss, hurdle)
+        if self.candidate.weights is not None:
+            trainer.store_weights()
+            save_weights(trainer.model, Path(self.candidate.weights))
         return self.outcome(Status.COMPLETED, self.curve[-1].loss)
 
     def _total_steps(self, graph: Graph, trainer: Trainer, cost: Cost) -> int:

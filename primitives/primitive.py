@@ -80,6 +80,10 @@ class Vocabulary(Mapping[str, Primitive]):
         except KeyError:
             raise UnknownNameError("primitive", name, list(self._rows)) from None
 
+    def find(self, name: str) -> Primitive | None:
+        """The row of that name, or None."""
+        return self._rows.get(name)
+
     def __contains__(self, name: object) -> bool:
         return name in self._rows
 

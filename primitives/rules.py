@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from primeval.primitives.primitive import Primitive
 from primeval.primitives.widths import COLUMN, Rejection, Width, Widths
@@ -148,7 +148,17 @@ FILLS = {"RED_MAX": float("-inf"), "RED_MIN": float("inf")} | dict.fromkeys(
 ENTRYWISE_RULES = frozenset({"elementwise", "channelwise", "mask"})
 
 
-def fill(primitive: Primitive, operand: Value) -> float | None:
+class Operand(Protocol):
+    """What `fill` asks of an operand; a `Value` has it, and so has a node of a graph."""
+
+    @property
+    def scores(self) -> bool: ...
+
+    @property
+    def zero(self) -> bool: ...
+
+
+def fill(primitive: Primitive, operand: Operand) -> float | None:
     """What to write above the operand's diagonal before `primitive`; None for nothing."""
     if not operand.scores or primitive.rule in ENTRYWISE_RULES:
         return None

@@ -16,7 +16,7 @@ from typing import NamedTuple
 ONE = Fraction(1)
 
 
-class Rejection(Exception):
+class Rejection(Exception):  # noqa: N818, an outcome rather than an error
     """A program that cannot be given a meaning; the message is the reason."""
 
 
@@ -32,20 +32,20 @@ MODEL = Width(1)
 
 
 class Solved(NamedTuple):
-    """A width in numbers: `count` channels if `absolute`, else `count` times the unit."""
+    """A width in numbers: `size` channels if `absolute`, else `size` times the unit."""
 
-    count: Fraction
+    size: Fraction
     absolute: bool
 
     def channels(self, unit: Fraction) -> int:
         """Channels at this unit. Raises Rejection if they are not a whole number."""
-        number = self.count if self.absolute else self.count * unit
+        number = self.size if self.absolute else self.size * unit
         if number.denominator != 1 or number < 1:
             raise Rejection(f"a width of {number} channels is not a whole number")
         return int(number)
 
     def __str__(self) -> str:
-        return f"{self.count}" if self.absolute else f"{self.count}u"
+        return f"{self.size}" if self.absolute else f"{self.size}u"
 
 
 class Widths:
@@ -116,7 +116,7 @@ class Widths:
     def value(self, width: Width, roots: dict[int, Solved]) -> Solved:
         var, ratio = self.find(width)
         solved = roots[var]
-        return solved if ratio is ONE else Solved(solved.count * ratio, solved.absolute)
+        return solved if ratio is ONE else Solved(solved.size * ratio, solved.absolute)
 
 
 def _times(first: Fraction, second: Fraction) -> Fraction:

@@ -156,7 +156,6 @@ class Picture:
 
     def _picture(self) -> Any:
         from rich.console import Group
-        from rich.progress_bar import ProgressBar
         from rich.text import Text
 
         tally, config = self.tally, self.tally.run.config
@@ -174,15 +173,21 @@ class Picture:
         lines = [Text(line, style="dim", no_wrap=True) for line in self.lines]
         return Group(
             Text(f"{tally.run.folder}", style="bold"),
-            ProgressBar(total=total, completed=done, width=min(76, terminal.width())),
+            Text(_bar(done / total, min(76, terminal.width() - 4)), style="green"),
             Text(" · ".join(parts), no_wrap=True, overflow="ellipsis"),
             *lines,
             Text(self._best(), style="green", no_wrap=True, overflow="ellipsis"),
         )
 
     def _best(self) -> str:
+        """The best so far, with its edit."""
         if self.tally.best is None:
             return "best so far: none yet"
         loss, number, edit, gap = self.tally.best
         against = "" if gap is None else f" ({gap:+.4f} against the seed)"
         return f"best so far: #{number} loss {loss:.4f}{against}  {edit}"
+
+
+def _bar(share: float, width: int) -> str:
+    full = round(min(1.0, share) * width)
+    return "━" * full + "─" * (width - full)

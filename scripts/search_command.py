@@ -55,8 +55,11 @@ def run(args: argparse.Namespace) -> int:
     except BaseException:
         evaluator.close()
         raise
-    search = make_search(config, list(opened.store.seeds.values()))
-    return drive_and_report(opened, search, evaluator)
+    try:
+        search = make_search(config, list(opened.store.seeds.values()))
+        return drive_and_report(opened, search, evaluator)
+    finally:
+        opened.close()
 
 
 def start_evaluator(task: Task) -> Evaluator:

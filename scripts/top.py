@@ -39,7 +39,9 @@ def print_summary(run: Run) -> None:
     statuses = run.store.statuses()
     told, asked = sum(statuses.values()), run.store.asked()
     counts = ", ".join(f"{count} {name}" for name, count in sorted(statuses.items()))
-    flying = f", {asked - told} in flight" if asked > told else ""
+    stopped = run.store.events()[-1].kind == "stopped"
+    state = "given up, to be tried again on resume" if stopped else "in flight"
+    flying = f", {asked - told} {state}" if asked > told else ""
     print(f"{run.folder}: {told} evaluated ({counts or 'nothing yet'}){flying}")
 
 

@@ -36,6 +36,7 @@ class Rule:
 
 RULES: dict[str, Rule] = {
     "seed": Rule(least=0, most=2**63 - 1),
+    "keep_weights": Rule(least=0),
     "search.algorithm": Rule(choices=ALGORITHMS),
     "search.seeds": Rule(some=True),
     "search.population_size": Rule(least=1, most=1_000_000),

@@ -27,6 +27,7 @@ from primeval.search.interrupts import Interrupts
 from primeval.search.population import Individual
 from primeval.search.runs import Run
 from primeval.search.settings import SearchBudget
+from primeval.search.weights import KeptWeights
 
 TICK = 0.5  # seconds between looks at the clock while nothing finishes
 
@@ -125,6 +126,7 @@ class _Driver:
     ) -> None:
         self.store, self.config, self.search = run.store, run.config, search
         self.evaluator, self.progress, self.interrupts = evaluator, progress, interrupts
+        self.weights = KeptWeights(run.folder, run.config.keep_weights, run.store)
         self.waiting = deque(search.in_flight.values())  # asked before, never answered
         self.flying: dict[int, Individual] = {}
         self.failures: list[Outcome] = []  # since the last success
@@ -150,6 +152,8 @@ class _Driver:
 
     def next_individual(self) -> Individual | None:
         """One to submit; None if there is none until another outcome is known."""
+        if self.interrupts.requested:
+            return None
         if self.waiting:
             return self.waiting.popleft()
         if self.dead_end or self.search.asked >= self.config.budget.max_candidates:
@@ -168,7 +172,11 @@ class _Driver:
 
     def submit(self, individual: Individual) -> None:
         candidate = Candidate(
-            individual.id, individual.text, individual.seed, individual.thresholds
+            individual.id,
+            individual.text,
+            individual.seed,
+            individual.thresholds,
+            self.weights.path(individual.id),
         )
         self.flying[individual.id] = individual
         self.interrupts.patiently(lambda: self.evaluator.submit(candidate), None)
@@ -183,6 +191,7 @@ class _Driver:
         individual = self.flying.pop(number)
         self.store.append_outcome(number, outcome, self.elapsed())
         self.search.tell(number, outcome)
+        self.weights.tell(number, outcome)
         if math.isfinite(outcome.fitness):
             self.failures.clear()
         else:

@@ -3,6 +3,7 @@
     run.sqlite      everything that happened (`store.py`); the only thing that counts
     config.yaml     the settings, resolved, for people; the store has every version
     seeds/*.dna     the programs it started from, for people
+    weights/*.npz   trained weights of the best (`weights.py`)
     run.lock        held by whoever drives it
 
 Driving a run is `loop.py`'s.

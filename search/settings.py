@@ -75,10 +75,12 @@ class RunConfig:
     Attributes:
         seed: From which every random choice follows.
         run_dir: Folder of the run; relative to where the command is given.
+        keep_weights: Trained weights are kept of so many individuals, the fittest.
     """
 
     seed: int = 0
     run_dir: str = ""
+    keep_weights: int = 10
     search: SearchSettings = field(default_factory=SearchSettings)
     budget: SearchBudget = field(default_factory=SearchBudget)
     candidate: CandidateSettings = field(default_factory=CandidateSettings)

@@ -12,7 +12,6 @@ from primeval.dna.seeds import load_seed
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.evaluators.toy import ToyEvaluator
-from primeval.search.config import parse_config
 from primeval.search.evolution import Search
 from primeval.search.population import Individual
 from primeval.search.runs import Run, create_run, make_search

@@ -1,0 +1,78 @@
+"""Generated programs: Hypothesis strategies and the plain random ones they rest on."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import strategies as st
+
+from primeval.dna.check import ProgramError, check
+from primeval.dna.graph import Graph, build_graph
+from primeval.dna.mutations import MUTATIONS, Mutation
+from primeval.dna.program import (
+    BRANCHINGS,
+    INPUTS,
+    RELATIVE_DIMS,
+    Bank,
+    Instruction,
+    Program,
+    Subprogram,
+)
+from primeval.dna.seeds import load_seed, seed_names
+from primeval.primitives.vocabulary import PRIMITIVES
+from primeval.primitives.widths import Rejection
+
+SEEDS = {name: load_seed(name) for name in seed_names()}
+
+
+def mutated(rng: random.Random, steps: int, start: Program | None = None) -> Program:
+    """A program after a chain of random mutations, meaningful or not."""
+    program = start or SEEDS[rng.choice(list(SEEDS))]
+    for _ in range(steps):
+        child = MUTATIONS[rng.choice(list(MUTATIONS))](program, Mutation(rng))
+        if child is not None:
+            program = child.program
+    return program
+
+
+def random_program(rng: random.Random, like: Program) -> Program:
+    """A program of the same lengths with every field drawn uniformly."""
+    count = len(like.subprograms)
+    bodies = []
+    for index, subprogram in enumerate(like.subprograms):
+        operations: list[str | int] = [*PRIMITIVES, *range(index + 1, count)]
+        body = tuple(
+            Instruction(
+                rng.choice(operations),
+                rng.randrange(place + INPUTS),
+                rng.randrange(place + INPUTS),
+                rng.randrange(len(like.bank.constants)),
+                rng.randrange(len(like.bank.dims)),
+                rng.choice(BRANCHINGS) if rng.random() < 0.1 else 1,
+            )
+            for place in range(len(subprogram.instructions))
+        )
+        bodies.append(Subprogram(subprogram.name, body))
+    bank = Bank(
+        tuple(rng.gauss(0, 1) for _ in like.bank.constants),
+        tuple(rng.choice(RELATIVE_DIMS) for _ in like.bank.dims),
+    )
+    return Program(tuple(bodies), bank)
+
+
+def meaning(program: Program) -> Graph | None:
+    """Its graph, or None if the language rejects it."""
+    try:
+        check(program)
+        return build_graph(program)
+    except (ProgramError, Rejection):
+        return None
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> Program:
+    """Legal programs: mutated seeds and random ones."""
+    rng = random.Random(draw(st.integers(0, 2**32)))
+    if draw(st.booleans()):
+        return random_program(rng, SEEDS["transformer"])
+    return mutated(rng, draw(st.integers(0, 30)))

@@ -1,0 +1,347 @@
+"""The command line: what it prints, and the exit status of every kind of mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toys import TOY, primeval
+
+from primeval.dna.seeds import seed_text
+from primeval.dna.text import parse
+from primeval.scripts.cli import main
+from primeval.search.runs import open_run
+
+HEADERS = ["rank", "id", "loss", "vs", "seed", "status", "steps", "params", "parent", "edit"]
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished toy run, made by the command itself."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "small.yaml").write_text(TOY, encoding="utf-8")
+    result = primeval("search", "small.yaml", "--set", "failure.max_consecutive=9", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    (folder / "output.txt").write_text(result.stdout, encoding="utf-8")
+    return folder / "runs" / "small"
+
+
+def as_json(capture: Capture, *arguments: object) -> Any:
+    assert main([*map(str, arguments), "--json"]) == 0
+    return json.loads(capture.readouterr().out)
+
+
+def printed(capture: Capture, *arguments: object) -> str:
+    assert main([*map(str, arguments)]) == 0
+    return capture.readouterr().out
+
+
+def refused(capture: Capture, *arguments: object) -> str:
+    """The one message of a command that the user got wrong."""
+    try:
+        status = main([*map(str, arguments)])
+    except SystemExit as stop:  # argparse
+        status = int(str(stop.code))
+    captured = capture.readouterr()
+    assert status == 2
+    assert captured.out == ""
+    assert "Traceback" not in captured.err
+    return captured.err
+
+
+def test_a_search_prints_a_line_per_candidate_and_ends_with_what_to_do_next(
+    run_folder: Path,
+) -> None:
+    output = (run_folder.parent.parent / "output.txt").read_text()
+    lines = output.splitlines()
+    assert len([line for line in lines if re.match(r" ?\d+/30 ", line)]) == 30
+    assert "All 30 candidates are evaluated." in output
+    best = json_best(run_folder)
+    for command in ("top", "show", "lineage", "export", "resume"):
+        assert f"  primeval {command} runs/small" in output
+    assert f"primeval export runs/small:{best} winner.keras" in output
+    assert f"#{best} against the seed:" in output
+
+
+def json_best(run_folder: Path) -> int:
+    return open_run(run_folder).store.ranked(1)[0]
+
+
+def test_a_run_folder_holds_the_store_the_settings_and_the_seeds(run_folder: Path) -> None:
+    names = {str(path.relative_to(run_folder)) for path in run_folder.rglob("*")}
+    expected = {"run.sqlite", "config.yaml", "run.lock", "run.log", "seeds"}
+    names -= {"run.sqlite-wal", "run.sqlite-shm"}  # there while somebody reads
+    assert names == {*expected, "seeds/transformer.dna"}
+    seed = parse((run_folder / "seeds" / "transformer.dna").read_text())
+    assert seed == parse(seed_text("transformer"))
+
+
+def test_top_lists_what_tools_need(run_folder: Path, capsys: Capture) -> None:
+    rows = as_json(capsys, "top", run_folder, "-n", 0)
+    assert len(rows) == 30
+    wanted = (
+        "id status fitness loss bits_per_byte parent edit parameters steps step_ms hurdle "
+        "step_ratio fingerprint loss_vs_seed"
+    )
+    assert all(set(wanted.split()) <= set(row) for row in rows)
+    fitnesses = [row["fitness"] for row in rows]
+    assert fitnesses == sorted(fitnesses, reverse=True)
+    (seed,) = [row for row in rows if row["parent"] is None]
+    assert (seed["loss_vs_seed"], seed["edit"]) == (0, "seed transformer")
+    assert all(100_000 <= row["parameters"] <= 140_000 for row in rows)
+
+
+def test_stopped_individuals_are_held_against_the_seed_where_they_stopped(
+    run_folder: Path, capsys: Capture
+) -> None:
+    rows = as_json(capsys, "top", run_folder, "-n", 0)
+    seed = next(row for row in rows if row["parent"] is None)
+    stopped = [row for row in rows if row["status"] == "stopped"]
+    assert stopped
+    for row in stopped:
+        at_the_hurdle = seed["curve"][row["hurdle"]]["loss"]
+        assert row["loss_vs_seed"] == pytest.approx(row["loss"] - at_the_hurdle)
+
+
+def test_top_is_readable_at_80_columns(run_folder: Path, capsys: Capture) -> None:
+    output = printed(capsys, "top", run_folder, "-n", 30)
+    table = output.splitlines()[1:]
+    assert len(table) == 31
+    assert max(map(len, table)) <= 80
+    assert table[0].split() == HEADERS
+
+
+def test_a_store_may_be_named_by_its_file(run_folder: Path, capsys: Capture) -> None:
+    assert printed(capsys, "top", run_folder / "run.sqlite") == printed(
+        capsys, "top", run_folder
+    )
+
+
+def test_show_prints_a_program_that_can_be_read_again(
+    run_folder: Path, capsys: Capture
+) -> None:
+    best = json_best(run_folder)
+    text = printed(capsys, "show", f"{run_folder}:{best}")
+    individual = open_run(run_folder).store.individual(best)
+    assert individual is not None
+    assert parse(text) == individual.program
+    assert "parameters" in text
+
+
+def test_diff_is_against_the_seed_the_parent_or_anything(
+    run_folder: Path, capsys: Capture
+) -> None:
+    best = f"{run_folder}:{json_best(run_folder)}"
+    against_seed = printed(capsys, "show", best, "--diff")
+    assert "difference to its seed" in against_seed
+    assert re.search(r"^[+-] ", against_seed, re.MULTILINE)
+    assert "\x1b[" not in against_seed
+    assert f"difference to {run_folder}:" in printed(capsys, "show", best, "--diff", "parent")
+    assert (
+        against_seed.splitlines()[5:]
+        == (printed(capsys, "show", best, "--diff", "transformer").splitlines()[5:])
+    )
+    assert "# none" in printed(capsys, "show", "transformer", "--diff")
+
+
+def test_colour_is_on_demand(run_folder: Path, capsys: Capture) -> None:
+    best = f"{run_folder}:{json_best(run_folder)}"
+    colored = printed(capsys, "show", best, "--diff", "--color", "always")
+    assert re.search(r"^\x1b\[3[12]m[+-] .*\x1b\[0m$", colored, re.MULTILINE)
+
+
+def test_show_as_json(run_folder: Path, capsys: Capture) -> None:
+    best = f"{run_folder}:{json_best(run_folder)}"
+    data = as_json(capsys, "show", best, "--resolved", "--diff", "parent")
+    assert data["cost"]["parameters"] == data["individual"]["parameters"]
+    assert data["resolved"][0]["op"] == "INPUT_1"
+    assert {line["sign"] for line in data["diff"]["lines"]} <= set(" +-@")
+    assert as_json(capsys, "show", "transformer")["cost"] is None
+    at_scale = as_json(capsys, "show", "transformer", "--config", "paper_lm1b")
+    assert (at_scale["cost"]["unit"], at_scale["cost"]["width"]) == ("128", 512)
+
+
+def test_show_resolved_is_a_table(capsys: Capture) -> None:
+    lines = printed(capsys, "show", "transformer", "--resolved").splitlines()
+    assert any(line.split()[:2] == ["0", "INPUT_1"] for line in lines)
+
+
+def test_a_program_without_a_meaning_is_shown_with_the_reason(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    path = tmp_path / "scores.dna"
+    path.write_text("width 4\n\nS0 main(a, b):\n  c = T_MAT_MUL a b\n")
+    assert "has no meaning" in printed(capsys, "show", path)
+
+
+def test_lineage_goes_from_the_seed_to_the_individual(
+    run_folder: Path, capsys: Capture
+) -> None:
+    best = json_best(run_folder)
+    rows = as_json(capsys, "lineage", f"{run_folder}:{best}")
+    assert rows[0]["parent"] is None
+    assert rows[-1]["id"] == best
+    assert all(after["parent"] == before["id"] for before, after in pairwise(rows))
+    assert printed(capsys, "lineage", f"{run_folder}:{best}").count("\n") == len(rows) + 2
+
+
+def test_the_catalogues(capsys: Capture) -> None:
+    assert as_json(capsys, "seeds")[0]["name"] == "transformer"
+    assert len(as_json(capsys, "primitives")) == 39
+    assert "transformer" in printed(capsys, "seeds")
+    assert "DCONV_3X1" in printed(capsys, "primitives")
+
+
+def test_check_counts_the_seed_and_writes_nothing(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "Nothing was trained" in printed(capsys, "check", "quickstart")
+    (row,) = as_json(capsys, "check", "quickstart")["seeds"]
+    assert (row["width"], row["parameters"]) == (64, 120_064)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resume_extends_the_budget(run_folder: Path) -> None:
+    again = primeval("resume", run_folder)
+    assert again.returncode == 0
+    assert "All 30 candidates" in again.stdout
+    more = primeval("resume", run_folder, "--set", "budget.max_candidates=32")
+    assert more.returncode == 0, more.stderr
+    assert "30 evaluated already" in more.stdout
+    assert open_run(run_folder).store.told() == 32
+    assert "max_candidates: 32" in (run_folder / "config.yaml").read_text()
+    replayed = primeval("replay", run_folder)
+    assert "all 32 individuals follow" in replayed.stdout
+
+
+MISTAKES = [
+    (["serch", "toy"], "Did you mean 'search'?"),
+    (["search", "quikstart"], "Did you mean 'quickstart'?"),
+    (["search", "CONFIG", "--set", "sedd=3"], "Did you mean 'seed'?"),
+    (["search", "CONFIG", "--set", "search.seeds=[transfomer]"], "Did you mean transformer?"),
+    (["search", "CONFIG", "--set", "search.seeds=[none.dna]"], "no program file"),
+    (["search", "CONFIG", "--set", "search.seeds=[transformer, transformer]"], "mean the same"),
+    (["search", "CONFIG", "--set", "model.width=63"], "cannot be trained at this scale"),
+    (
+        ["search", "CONFIG", "--run-dir", "RUN"],
+        "holds a run already. To go on with it: primeval",
+    ),
+    (["search", "CONFIG", "--run-dir", "/proc/none/run"], "The run folder /proc/none/run"),
+    (["search", "CONFIG", "--run-dir", "CONFIG"], "is not a folder"),
+    (["resume", "RUNS/smal"], "Did you mean"),
+    (["resume", "RUN", "--set", "seed=9"], "cannot go on with another seed"),
+    (["resume", "RUN", "--set", "budget.max_candidate=9"], "Did you mean 'max_candidates'?"),
+    (["top", "RUNS"], "holds no run"),
+    (["top", "RUNS/smal"], "Did you mean"),
+    (["top", "RUN", "-n", "many"], "Received: 'many'"),
+    (["show", "transfomer"], "Did you mean transformer?"),
+    (["show", "RUN:99999"], "has no individual 99999: it has 0 to"),
+    (["show", "RUN:best"], "Received:"),
+    (["show", "RUNS/smal:3"], "Did you mean"),
+    (["show", "RUN:0", "--diff", "parent"], "is a seed: it has no parent"),
+    (["show", "transformer", "--diff", "parent"], "Only an individual of a run"),
+    (["show", "transformer", "--config", "quik"], "There is no configuration"),
+    (["show", "BROKEN"], "line 4"),
+    (["lineage", "RUN"], "An individual is written RUN:ID"),
+    (["lineage", "transformer"], "An individual is written RUN:ID"),
+    (["check", "CONFIG", "--set", "model.parameters=[1, 2]"], "cannot be trained"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES)
+def test_a_mistake_is_one_clear_message_and_changes_nothing(
+    run_folder: Path, capsys: Capture, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    config = run_folder.parent.parent / "small.yaml"
+    broken = tmp_path / "broken.dna"
+    broken.write_text("width 4\n\nS0 main(a, b):\n  c = ADD a z\n")
+    words = {"CONFIG": config, "RUNS": run_folder.parent, "RUN": run_folder, "BROKEN": broken}
+    filled = arguments
+    for word, path in words.items():
+        pattern = re.compile(rf"^{word}(?=$|[:/])")
+        filled = [pattern.sub(str(path), argument) for argument in filled]
+    if filled[0] in ("search", "check") and "--run-dir" not in filled:
+        filled = [*filled, "--set", f"run_dir={tmp_path / 'new'}"]
+    before = sorted(run_folder.parent.parent.rglob("*"))
+    events = len(open_run(run_folder).store.events())
+    assert message in refused(capsys, *filled)
+    assert sorted(run_folder.parent.parent.rglob("*")) == before
+    assert not (tmp_path / "new").exists()
+    assert len(open_run(run_folder).store.events()) == events
+
+
+def test_a_damaged_store_is_one_clear_message(run_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    folder.mkdir()
+    (folder / "run.sqlite").write_bytes(b"not a database" * 99)
+    for command in ("top", "resume"):
+        result = primeval(command, folder)
+        assert result.returncode == 2
+        assert "cannot be read as a run store" in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(run_folder: Path) -> None:
+    command = f"{sys.executable} -m primeval.scripts.cli primitives | head -1"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert "Traceback" not in result.stderr
+    assert "Exception" not in result.stderr
+
+
+def test_version_and_help(capsys: Capture) -> None:
+    for flag, text in (("--version", "primeval 0"), ("--help", "search")):
+        with pytest.raises(SystemExit, match="0"):
+            main([flag])
+        assert text in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["top", "RUN"], ["show", "RUN:3", "--diff"]])
+def test_reading_a_run_answers_at_once(run_folder: Path, command: list[str]) -> None:
+    arguments = [word.replace("RUN", str(run_folder)) for word in command]
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        assert primeval(*arguments).returncode == 0
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.8  # 0.3 on an idle machine
+
+
+def test_on_a_terminal_a_search_draws_a_picture(config_file: Path, tmp_path: Path) -> None:
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "primeval.scripts.cli", "search", str(config_file)]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
+    process = subprocess.Popen(
+        [*command, "--run-dir", str(tmp_path / "run")],
+        stdout=slave,
+        stderr=slave,
+        env=environment,
+    )
+    os.close(slave)
+    output = b""
+    while True:
+        try:
+            chunk = os.read(master, 65536)
+        except OSError:  # the other end was closed
+            break
+        if not chunk:
+            break
+        output += chunk
+    os.close(master)
+    assert process.wait(timeout=20) == 0
+    text = output.decode(errors="replace")
+    assert "best so far: #" in text
+    assert "/30 candidates" in text
+    assert "an hour" in text
+    assert "primeval lineage" in text
