@@ -90,6 +90,14 @@ class RayEvaluator(Evaluator):
                 return finished
         return []
 
+    def warm_up(self) -> None:
+        """Wait until every worker is ready."""
+        ray.get([slot.ready for slot in (*self._idle, *self._busy.values())])
+
+    def busy_processes(self) -> list[int]:
+        """Process ids of the workers that hold a candidate."""
+        return [ray.get(slot.ready) for slot in self._busy.values()]
+
     def close(self) -> None:
         for slot in (*self._idle, *self._busy.values()):
             ray.kill(slot.actor)

@@ -55,6 +55,7 @@ def stock_model(graph: Graph, scale: Scale, trained: LanguageModel) -> keras.Mod
         optimizer=keras.optimizers.Adam(1e-3),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
+    model.optimizer.build(model.trainable_variables)  # else loading warns that it is not
     return model
 
 

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from primeval.dna.graph import build_graph
-from primeval.dna.seeds import load_seed, seed_names, seed_summary
+from primeval.dna.library import load_seed, seed_names, seed_summary
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.scripts import terminal
 

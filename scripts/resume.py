@@ -6,9 +6,10 @@ import argparse
 from typing import Any
 
 from primeval.scripts.search_command import add_set, drive_and_report, report, start_evaluator
+from primeval.search.evolution import Search
 from primeval.search.loop import used_up
-from primeval.search.replay import VERIFIED_ON_RESUME, replay, verify
-from primeval.search.runs import open_run, reopen_run
+from primeval.search.replay import VERIFIED_ON_RESUME, ReplayError, replay, verify
+from primeval.search.runs import Run, open_run, reopen_run
 
 
 def add(commands: Any) -> None:
@@ -29,7 +30,7 @@ def add(commands: Any) -> None:
 def resume(args: argparse.Namespace) -> int:
     opened = reopen_run(args.run_folder, args.set)
     try:
-        search = replay(opened, derive=0 if args.unverified else VERIFIED_ON_RESUME)
+        search = _replayed(opened, args.unverified)
         if stop := used_up(opened.config.budget, search.told, opened.store.elapsed()):
             report(opened, stop)  # without starting anything
             return 0
@@ -37,6 +38,14 @@ def resume(args: argparse.Namespace) -> int:
         return drive_and_report(opened, search, evaluator)
     finally:
         opened.close()
+
+
+def _replayed(run: Run, unverified: bool) -> Search:
+    try:
+        return replay(run, derive=0 if unverified else VERIFIED_ON_RESUME)
+    except ReplayError as error:
+        again = f"To go on all the same: primeval resume {run.folder} --unverified"
+        raise ReplayError(f"{error} {again}") from None
 
 
 def check_replay(args: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primeval.dna.program import Program
-from primeval.dna.seeds import seed_names, seed_text
+from primeval.dna.library import seed_names, seed_text
 from primeval.dna.text import MAX_TEXT, parse
 from primeval.primitives.primitive import UnknownNameError
 from primeval.search.locking import RunError

@@ -18,7 +18,7 @@ from primeval.dna.program import (
     Program,
     Subprogram,
 )
-from primeval.dna.seeds import load_seed, seed_names
+from primeval.dna.library import load_seed, seed_names
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection
 

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from toys import TOY, primeval
 
-from primeval.dna.seeds import seed_text
+from primeval.dna.library import seed_text
 from primeval.dna.text import parse
 from primeval.scripts.cli import main
 from primeval.search.runs import open_run
@@ -226,11 +227,27 @@ def test_resume_extends_the_budget(run_folder: Path) -> None:
     assert "all 32 individuals follow" in replayed.stdout
 
 
+def test_a_run_that_cannot_be_derived_again_goes_on_only_if_asked_to(
+    config_file: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    assert primeval("search", config_file, "--run-dir", run).returncode == 0
+    with sqlite3.connect(run / "run.sqlite") as connection:
+        connection.execute("UPDATE individuals SET seed = 4 WHERE id = 20")
+    more = ["--set", "budget.max_candidates=31"]
+    refused = primeval("resume", run, *more)
+    assert refused.returncode == 1
+    assert "Individual 20 does not follow" in refused.stderr
+    assert f"primeval resume {run} --unverified" in refused.stderr
+    assert primeval("resume", run, "--unverified").returncode == 0
+    assert open_run(run).store.told() == 31
+
+
 MISTAKES = [
     (["serch", "toy"], "Did you mean 'search'?"),
     (["search", "quikstart"], "Did you mean 'quickstart'?"),
     (["search", "CONFIG", "--set", "sedd=3"], "Did you mean 'seed'?"),
-    (["search", "CONFIG", "--set", "search.seeds=[transfomer]"], "Did you mean transformer?"),
+    (["search", "CONFIG", "--set", "search.seeds=[transfomer]"], "Did you mean transformer"),
     (["search", "CONFIG", "--set", "search.seeds=[none.dna]"], "no program file"),
     (["search", "CONFIG", "--set", "search.seeds=[transformer, transformer]"], "mean the same"),
     (["search", "CONFIG", "--set", "model.width=63"], "cannot be trained at this scale"),
@@ -246,7 +263,7 @@ MISTAKES = [
     (["top", "RUNS"], "holds no run"),
     (["top", "RUNS/smal"], "Did you mean"),
     (["top", "RUN", "-n", "many"], "Received: 'many'"),
-    (["show", "transfomer"], "Did you mean transformer?"),
+    (["show", "transfomer"], "Did you mean transformer"),
     (["show", "RUN:99999"], "has no individual 99999: it has 0 to"),
     (["show", "RUN:best"], "Received:"),
     (["show", "RUNS/smal:3"], "Did you mean"),

@@ -16,7 +16,7 @@ from toys import outcome
 
 from primeval.dna.cost import Cost
 from primeval.dna.graph import Graph
-from primeval.dna.seeds import load_seed
+from primeval.dna.library import load_seed
 from primeval.dna.text import format_program, parse
 from primeval.evaluators.outcome import Outcome
 from primeval.evaluators.toy import toy_loss
@@ -155,7 +155,7 @@ def test_weights_of_every_individual_have_their_own_seed() -> None:
 
 SCRIPT = """
 import json, sys
-from primeval.dna.seeds import load_seed
+from primeval.dna.library import load_seed
 from primeval.search.evolution import Search
 from primeval.search.settings import SearchSettings
 search = Search(SearchSettings(), [load_seed("transformer")], seed=5)

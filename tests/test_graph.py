@@ -16,7 +16,7 @@ from primeval.dna.graph import Graph, build_graph
 from primeval.dna.listing import resolved_listing
 from primeval.dna.program import Program
 from primeval.dna.resolve import resolve
-from primeval.dna.seeds import load_seed, seed_text
+from primeval.dna.library import load_seed, seed_text
 from primeval.dna.text import parse
 from primeval.primitives.widths import Rejection
 
@@ -104,7 +104,7 @@ def test_constants_matter_where_they_are_read() -> None:
 
 def test_fingerprints_are_equal_in_every_process() -> None:
     code = (
-        "from primeval.dna.graph import build_graph; from primeval.dna.seeds import load_seed;"
+        "from primeval.dna.graph import build_graph; from primeval.dna.library import load_seed;"
         "print(build_graph(load_seed('transformer')).fingerprint)"
     )
     seen = {

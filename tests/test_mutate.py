@@ -16,7 +16,7 @@ from primeval.dna.graph import build_graph
 from primeval.dna.mutate import ExhaustedError, mutate
 from primeval.dna.mutations import MUTATIONS, Mutation
 from primeval.dna.program import Program
-from primeval.dna.seeds import load_seed, seed_text
+from primeval.dna.library import load_seed, seed_text
 from primeval.dna.text import parse
 from primeval.primitives.widths import Rejection
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primeval.dna.seeds import load_seed
+from primeval.dna.library import load_seed
 from primeval.search.population import Individual, Population
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from toys import begin, outcome
 
 from primeval.dna.mutate import Edit
-from primeval.dna.seeds import load_seed
+from primeval.dna.library import load_seed
 from primeval.dna.text import format_program
 from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.search.locking import RunError, RunLock

@@ -8,7 +8,7 @@ from strategies import programs
 
 from primeval.dna.check import ProgramError, check
 from primeval.dna.program import Instruction, Program
-from primeval.dna.seeds import load_seed, seed_names, seed_text
+from primeval.dna.library import load_seed, seed_names, seed_text
 from primeval.dna.text import format_program, parse, state_index, state_name
 
 TRANSFORMER = load_seed("transformer")

@@ -1,0 +1,174 @@
+"""Training one candidate: budgets, hurdles, divergence, repeatability."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from primeval.dna.library import seed_text
+from primeval.evaluators.budget import Budget, StepCost
+from primeval.evaluators.evaluator import Candidate
+from primeval.evaluators.outcome import Outcome, Status
+from primeval.evaluators.settings import (
+    CandidateSettings,
+    DataSettings,
+    ModelSettings,
+    Task,
+    TrainingSettings,
+    WorkerSettings,
+)
+
+SEED = seed_text("transformer")
+DIVERGING = SEED.replace("  c = MAX a const0\n", "  c = MAX a const0\n  d = LOG c\n")
+
+
+def task(unit: str = "steps", amount: float = 31, **training: object) -> Task:
+    settings = TrainingSettings(batch_size=4, validation_batches=2, jit=False, warmup_steps=4)
+    return Task(
+        ModelSettings(layers=1, length=16, width=16),
+        DataSettings(),
+        replace(settings, **training),  # type: ignore[arg-type]
+        CandidateSettings(Budget(unit, amount), timeout=100),
+        WorkerSettings(evaluator="local"),
+        SEED,
+        seed=1,
+    )
+
+
+def test_hurdles_give_each_band_the_same_expected_compute() -> None:
+    marks = Budget("steps", 25_200).marks()
+    assert marks == (1 / 31, 3 / 31, 7 / 31, 15 / 31, 1.0)
+    bands = [after - before for before, after in zip((0.0, *marks), marks, strict=False)]
+    shares = [0.5**hurdle * band for hurdle, band in enumerate(bands)]
+    assert shares == pytest.approx([1 / 31] * 5)
+    assert 25_200 * sum(shares) == pytest.approx(4064.5, abs=0.1)  # the paper's mean cost
+
+
+@pytest.mark.parametrize(
+    ("unit", "amount", "steps"),
+    [
+        ("steps", 100, 100),
+        ("reference_steps", 100, 50),
+        ("tokens", 6400, 100),
+        ("flops", 1000, 10),
+        ("seconds", 5, 20),
+        ("steps", 0.1, 1),
+    ],
+)
+def test_every_budget_becomes_steps(unit: str, amount: float, steps: int) -> None:
+    assert Budget(unit, amount).total_steps(2.0, 0.25, StepCost(64, 100.0)) == steps
+
+
+@pytest.mark.tf
+class TestWorkbench:
+    """Real training, tiny: one bench for all tests."""
+
+    @pytest.fixture(scope="class")
+    def bench(self):  # type: ignore[no-untyped-def]
+        from primeval.evaluators.trial import Workbench
+
+        return Workbench(task())
+
+    def test_training_learns_and_measures_at_every_hurdle(self, bench) -> None:  # type: ignore[no-untyped-def]
+        outcome: Outcome = bench.evaluate(Candidate(0, SEED, seed=1))
+        assert outcome.status is Status.COMPLETED
+        assert [point.step for point in outcome.curve] == [1, 3, 7, 15, 31]
+        assert outcome.curve[-1].loss == outcome.loss < outcome.curve[0].loss < 6.0
+        assert outcome.bits_per_byte == pytest.approx(outcome.loss / math.log(2))
+        assert outcome.steps == 31
+        assert outcome.parameters == 256 * 16 + 16 * 16 + 32 + 12 * 256 + 64 + 80
+        assert {"build", "compile", "train", "evaluate"} <= set(outcome.seconds)
+
+    def test_steps_repeat_to_the_last_bit(self, bench) -> None:  # type: ignore[no-untyped-def]
+        one, other = (bench.evaluate(Candidate(n, SEED, seed=7)) for n in range(2))
+        assert one.curve == other.curve
+
+    def test_seeds_differ(self, bench) -> None:  # type: ignore[no-untyped-def]
+        one, other = (bench.evaluate(Candidate(0, SEED, seed=n)) for n in range(2))
+        assert one.loss != other.loss
+
+    def test_a_missed_hurdle_stops_it(self, bench) -> None:  # type: ignore[no-untyped-def]
+        outcome = bench.evaluate(Candidate(0, SEED, 1, thresholds=(None, 0.1, None, None)))
+        assert (outcome.status, outcome.hurdle) == (Status.STOPPED, 1)
+        assert outcome.steps == 3
+        assert outcome.fitness == -outcome.curve[-1].loss
+
+    def test_a_loss_that_is_no_number_is_a_divergence(self, bench) -> None:  # type: ignore[no-untyped-def]
+        outcome = bench.evaluate(Candidate(0, DIVERGING, seed=1))
+        assert outcome.status is Status.DIVERGED
+        assert outcome.loss is None
+        assert outcome.fitness == -math.inf
+
+    def test_what_has_no_meaning_is_rejected_with_the_reason(self, bench) -> None:  # type: ignore[no-untyped-def]
+        text = SEED.replace("g = T_MAT_MUL f d", "g = MAT_MUL f d")
+        outcome = bench.evaluate(Candidate(0, text, seed=1))
+        assert outcome.status is Status.REJECTED
+        assert "S1 self_attention" in outcome.message
+
+    def test_a_broken_text_crashes_that_candidate_only(self, bench) -> None:  # type: ignore[no-untyped-def]
+        assert bench.evaluate(Candidate(0, "nonsense", seed=1)).status is Status.CRASHED
+
+    def test_weights_are_kept_where_asked(self, bench, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+        from primeval.dna.cost import measure
+        from primeval.dna.graph import build_graph
+        from primeval.dna.text import parse
+        from primeval.evaluators.model import LanguageModel, load_weights
+        from primeval.evaluators.train import Trainer
+
+        path = tmp_path / "weights" / "0.npz"
+        outcome = bench.evaluate(Candidate(0, SEED, seed=1, weights=str(path)))
+        graph = build_graph(parse(SEED))
+        cost = measure(graph, bench.scale)
+        model = LanguageModel(graph, bench.scale, cost)
+        model.build((4, 16))
+        load_weights(model, path)
+        fresh: Trainer = bench.trainer(graph, cost, seed=5)
+        values = [weight.value for weight in model.trainable_variables]
+        losses = [float(fresh._loss(values, windows)) for windows in fresh._data.validation]
+        assert np.mean(losses) == pytest.approx(outcome.loss, abs=1e-4)
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("optimizer", ["adam", "adafactor", "sgd", "lion"])
+def test_any_keras_optimizer_trains(optimizer: str) -> None:
+    from primeval.evaluators.trial import Workbench
+
+    bench = Workbench(task(amount=20, optimizer=optimizer, learning_rate=0.01))
+    outcome = bench.evaluate(Candidate(0, SEED, seed=1))
+    assert outcome.status is Status.COMPLETED
+    assert outcome.loss is not None
+    assert outcome.loss < outcome.curve[0].loss
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("schedule", ["rsqrt", "cosine", "constant"])
+def test_schedules_rise_and_fall(schedule: str) -> None:
+    from primeval.evaluators.trial import Workbench
+
+    bench = Workbench(task(schedule=schedule, learning_rate=1.0, warmup_steps=10))
+    trainer = bench.reference()
+    trainer.plan(100)
+    rates = [float(trainer._learning_rate(step)) for step in (0, 4, 9, 39, 99)]
+    after = {"rsqrt": (0.5, 0.316), "cosine": (0.689, 0.1), "constant": (1.0, 1.0)}[schedule]
+    assert rates[:2] == pytest.approx([0.1, 0.5], rel=0.05)
+    assert rates[3:] == pytest.approx(after, abs=0.01)
+
+
+@pytest.mark.tf
+@pytest.mark.slow
+def test_a_reference_budget_buys_a_slower_program_fewer_steps() -> None:
+    from primeval.evaluators.trial import Workbench
+
+    settings = task("reference_steps", 60)
+    settings = replace(settings, model=replace(settings.model, length=32, width=32))
+    bench = Workbench(settings)
+    slow = SEED.replace("  c = MAX a const0\n", "  c = MAX a const0\n  d = CONV_31X1 c dim2\n")
+    same, slower = (bench.evaluate(Candidate(n, t, 1)) for n, t in enumerate((SEED, slow)))
+    assert (same.step_ratio, same.steps) == (1.0, 60)
+    assert slower.step_ratio is not None
+    assert slower.step_ratio > 1.2
+    assert slower.steps == max(16, round(60 / slower.step_ratio))
