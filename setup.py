@@ -33,6 +33,7 @@ setup(
         "importlib_resources",  # tensorflow-datasets imports it without listing it
         "pyyaml>=6",  # run configurations: search/config.py
         "rich>=13",  # tables, diffs and live progress in terminals: scripts/
+        "matplotlib>=3.7",  # `show --graph FILE.png`: scripts/drawing_png.py; brings fonts
     ],
     extras_require={
         "dev": [

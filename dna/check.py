@@ -44,6 +44,20 @@ def check(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> None:
         raise ProgramError(
             f"A program has 1 to {MAX_SUBPROGRAMS} subprograms. Received: {count}."
         )
+    _check_lengths(program)
+    for index, place, instruction in program.instructions():
+        for problem in _problems(program, index, place, instruction, vocabulary):
+            raise ProgramError(problem, index, place)
+    _check_resolved_size(program)
+
+
+def check_size(program: Program) -> None:
+    """Raise ProgramError if a program is too large: all that a mutation can break."""
+    _check_lengths(program)
+    _check_resolved_size(program)
+
+
+def _check_lengths(program: Program) -> None:
     for index, subprogram in enumerate(program.subprograms):
         size = len(subprogram.instructions)
         if not 1 <= size <= MAX_INSTRUCTIONS:
@@ -51,10 +65,6 @@ def check(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> None:
                 f"A subprogram has 1 to {MAX_INSTRUCTIONS} instructions. Received: {size}.",
                 index,
             )
-    for index, place, instruction in program.instructions():
-        for problem in _problems(program, index, place, instruction, vocabulary):
-            raise ProgramError(problem, index, place)
-    _check_resolved_size(program)
 
 
 def _problems(

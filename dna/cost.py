@@ -8,10 +8,10 @@ parameters (A.2; the paper's is 32M to 38M). So candidates are matched by constr
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from primeval.dna.graph import Graph
+from primeval.dna.graph import Graph, build_graph
 from primeval.dna.infer import Node
 from primeval.primitives.rules import flops_per_token, weight_shape
 from primeval.primitives.widths import Rejection, Solved
@@ -28,6 +28,8 @@ class Scale:
         window: Parameters allowed, smallest and largest; None to give the width instead.
         width: Channels of the model where there is no window.
         tied: Whether the output layer is the embedding, transposed.
+        widen: Factor on the relative widths above the model's own: 2 makes the
+            feed-forward part of the Transformer 8 times as wide as the model, not 4.
     """
 
     layers: int
@@ -36,19 +38,34 @@ class Scale:
     window: tuple[int, int] | None = None
     width: int | None = None
     tied: bool = True
+    widen: Fraction = Fraction(1)
+
+    def fitted(self, graph: Graph) -> Graph:
+        """The program as it is at this scale: the same lines, with `widen` applied.
+
+        CHOICE: it multiplies bank entries, before branches divide them. The paper's larger
+        models (sections 4.3 and 4.4) have other ratios of d_ff to d_model than its seed.
+        """
+        bank = graph.program.bank
+        dims = tuple(dim * self.widen if dim > bank.width else dim for dim in bank.dims)
+        if dims == bank.dims:
+            return graph
+        return build_graph(replace(graph.program, bank=replace(bank, dims=dims)))
 
 
 @dataclass(frozen=True)
 class Cost:
-    """A graph at a scale.
+    """A program at a scale: all that is needed to build it.
 
     Attributes:
+        graph: The program as it is at this scale; see `Scale.fitted`.
         unit: Channels that a relative width of 1 stands for.
         width: Channels of the model (d_model).
         parameters: Trainable numbers of the whole model.
         flops: Arithmetic operations of a forward pass, per token.
     """
 
+    graph: Graph
     unit: Fraction
     width: int
     parameters: int
@@ -71,13 +88,14 @@ def node_weight_shape(graph: Graph, node: Node, unit: Fraction, length: int) -> 
 
 def measure(graph: Graph, scale: Scale) -> Cost:
     """Choose the unit and count. Raises Rejection if no unit fits the scale."""
+    graph = scale.fitted(graph)
     unit = _unit(graph, scale)
     width = graph.nodes[0].width.channels(unit)
     parameters = scale.layers * _block_parameters(graph, unit, scale.length)
     parameters += _outer_parameters(width, scale)
     flops = scale.layers * _block_flops(graph, unit, scale.length)
     flops += 2 * width * scale.vocabulary
-    return Cost(unit, width, parameters, flops)
+    return Cost(graph, unit, width, parameters, flops)
 
 
 def _outer_parameters(width: int, scale: Scale) -> int:

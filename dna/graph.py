@@ -11,11 +11,12 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
-from primeval.dna.infer import Inference, Node
+from primeval.dna.infer import Draft, Inference, Node
 from primeval.dna.program import Program
 from primeval.dna.resolve import Line, resolve
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
+from primeval.primitives.widths import Solved
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,15 @@ class Graph:
     @cached_property
     def text(self) -> str:
         """The graph as text, one node a line: equal exactly when the graphs are."""
-        return "\n".join(_node_text(node) for node in self.nodes)
+        widths: dict[int, str] = {}  # most nodes share the few there are
+        lines = []
+        for node in self.nodes:
+            width = widths.get(id(node.width))
+            if width is None:
+                width = widths[id(node.width)] = str(node.width)
+            label = _label(node.op, node.constant, node.branches, node.over, node.scores, width)
+            lines.append(f"{label} {','.join(map(str, node.inputs))}")
+        return "\n".join(lines)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -60,71 +69,124 @@ def build_graph(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> Graph:
     lines = resolve(program)
     inference = Inference(program, lines, vocabulary)
     inference.run()
-    output = inference.node_of[len(lines) - 1]
-    order = _canonical_order(inference.nodes, output)
+    drafts, widths, node_of = inference.drafts, inference.widths, inference.node_of
+    order = _Order(drafts, widths, node_of[len(lines) - 1]).depth_first()
     number = {old: new for new, old in enumerate(order)}
     nodes = []
     for old in order:
-        node = inference.nodes[old]
-        inputs = [number[read] for read in node.inputs]
-        if node.primitive is not None and node.primitive.commutative:
+        op, reads, constant, branches, over, value, line, primitive = drafts[old]
+        inputs = [number[read] for read in reads]
+        if primitive is not None and primitive.commutative:
             inputs.sort()
-        nodes.append(node._replace(inputs=tuple(inputs)))
-    node_of = {line: number[old] for line, old in inference.node_of.items() if old in number}
+        scores, _, zero = value
+        nodes.append(
+            Node(
+                op,
+                tuple(inputs),
+                constant,
+                branches,
+                over,
+                scores,
+                zero,
+                widths[old],
+                line,
+                primitive,
+            )
+        )
+    node_of = {line: number[old] for line, old in node_of.items() if old in number}
     return Graph(tuple(nodes), program, lines, node_of)
 
 
-def _node_text(node: Node) -> str:
-    constant = "" if node.constant is None else node.constant.hex()
-    width = "T" if node.scores else str(node.width)
-    over = ",".join(map(str, node.over))
-    inputs = ",".join(map(str, node.inputs))
-    return f"{node.op}({inputs}) {constant} {width} [{over}] {node.branches}"
+def _label(
+    op: str,
+    constant: float | None,
+    branches: int,
+    over: tuple[int, ...],
+    scores: bool,
+    width: str,
+) -> str:
+    """A node without its inputs, as text."""
+    value = "" if constant is None else constant.hex()
+    return f"{op} {value} {'T' if scores else width} {over} {branches}"
 
 
 def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _canonical_order(nodes: list[Node], output: int) -> list[int]:
-    """Depth-first from the output, operands first, commutative ones by their digests.
+class _Order:
+    """Depth-first from the output, operands first; those of a commutative node in an order
+    that does not depend on how the program is written.
 
-    A node's digest says what it computes and how it is used, so that two projections of one
-    input, equal in themselves, still have an order where their users differ.
+    Two operands are told apart by what they are, else by all that lies below them, else by
+    how they are used: two projections of one input, equal in themselves, still have an
+    order where their users differ. Most pairs differ at first sight, so the digests of the
+    whole graph are worked out only when they are needed.
     """
-    below: list[str] = []  # what each node computes
-    for node in nodes:
-        operands = [below[read] for read in node.inputs]
-        if node.primitive is not None and node.primitive.commutative:
-            operands.sort()
-        below.append(_digest(_node_text(node._replace(inputs=())) + " ".join(operands)))
-    above: list[list[str]] = [[] for _ in nodes]  # how each node is used
-    key = list(below)
-    for at in range(output, -1, -1):
-        node = nodes[at]
-        key[at] = below[at] + _digest(" ".join(sorted(above[at])))
-        ordered = node.primitive is None or not node.primitive.commutative
-        for position, read in enumerate(node.inputs):
-            above[read].append(f"{key[at]}{position if ordered else ''}")
-    return _depth_first(nodes, output, key)
 
+    def __init__(self, drafts: list[Draft], widths: list[Solved], output: int) -> None:
+        self._drafts, self._widths, self._output = drafts, widths, output
 
-def _depth_first(nodes: list[Node], output: int, key: list[str]) -> list[int]:
-    order: list[int] = []
-    done: set[int] = set()
-    stack = [(output, False)]
-    while stack:
-        at, expanded = stack.pop()
-        if at in done:
-            continue
-        if expanded:
-            done.add(at)
-            order.append(at)
-            continue
-        stack.append((at, True))
-        node = nodes[at]
-        inputs = node.inputs
-        if node.primitive is not None and node.primitive.commutative:
-            inputs = tuple(sorted(inputs, key=lambda read: key[read]))
-        stack.extend((read, False) for read in reversed(inputs))
-    return order
+    def depth_first(self) -> list[int]:
+        """The drafts that the output needs."""
+        order: list[int] = []
+        done: set[int] = set()
+        stack = [self._output]
+        while stack:
+            at = stack.pop()
+            if at < 0:
+                order.append(~at)
+            elif at not in done:
+                done.add(at)
+                stack.append(~at)  # again, when its operands are done
+                inputs = self._drafts[at].inputs
+                if len(inputs) == 2:
+                    stack += self._last_first(at, *inputs)
+                else:
+                    stack += inputs
+        return order
+
+    def _last_first(self, at: int, first: int, second: int) -> tuple[int, int]:
+        primitive = self._drafts[at].primitive
+        if primitive is not None and primitive.commutative and first != second:
+            for key in (self._local, self._below, self._above):
+                one, other = key(first), key(second)
+                if one != other:
+                    return (second, first) if one < other else (first, second)
+        return second, first
+
+    def _local(self, at: int) -> str:
+        op, _, constant, branches, over, value, _, _ = self._drafts[at]
+        width = str(self._widths[at])
+        return _label(op, constant, branches, over, value.scores, width)
+
+    def _below(self, at: int) -> str:
+        return self._digests_below[at]
+
+    def _above(self, at: int) -> str:
+        return self._digests_above[at]
+
+    @cached_property
+    def _digests_below(self) -> list[str]:
+        """What each draft computes."""
+        below: list[str] = []
+        for at, draft in enumerate(self._drafts):
+            operands = [below[read] for read in draft.inputs]
+            if draft.primitive is not None and draft.primitive.commutative:
+                operands.sort()
+            below.append(_digest(" ".join([self._local(at), *operands])))
+        return below
+
+    @cached_property
+    def _digests_above(self) -> list[str]:
+        """How each draft is used, as far up as the output."""
+        uses: list[list[str]] = [[] for _ in self._drafts]
+        above = [""] * len(self._drafts)
+        for at in range(self._output, -1, -1):
+            above[at] = _digest(" ".join(sorted(uses[at])))
+            draft = self._drafts[at]
+            ordered = draft.primitive is None or not draft.primitive.commutative
+            for position, read in enumerate(draft.inputs):
+                key = f"{self._below(at)}{above[at]}{position if ordered else ''}"
+                uses[read].append(key)
+        return above

@@ -4,18 +4,20 @@ Dead lines are legal and mean nothing, so they are dropped before any rule looks
 (paper, section 2: nodes that do not reach the output cost nothing). Operations without
 weights are merged when they compute the same from the same; operations with weights never
 are, as each has its own. The result is in order of execution; `graph.py` makes it canonical.
+This runs for every mutation that is tried, hence the care not to compute anything twice.
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import NamedTuple
 
 from primeval.dna.program import Program
 from primeval.dna.resolve import INPUT_1_OP, INPUT_2_OP, MERGE_OP, Line
 from primeval.dna.text import format_instruction, state_name
-from primeval.primitives.primitive import Primitive, Vocabulary
+from primeval.primitives.primitive import CONSTANT, DIM, Primitive, Vocabulary
 from primeval.primitives.rules import RULES, Request, Value
-from primeval.primitives.widths import COLUMN, MODEL, Rejection, Solved, Width, Widths
+from primeval.primitives.widths import MODEL, ONE, Rejection, Solved, Width, Widths
 
 INPUT_OP = "INPUT"
 
@@ -48,116 +50,135 @@ class Node(NamedTuple):
     primitive: Primitive | None
 
 
-def live_lines(lines: list[Line], vocabulary: Vocabulary) -> list[bool]:
-    """Which lines the output depends on, through the inputs that are really read."""
-    live = [False] * len(lines)
-    live[-1] = True
-    for number in range(len(lines) - 1, -1, -1):
-        if live[number]:
-            for read in _operands(lines[number], vocabulary):
-                live[read] = True
-    return live
+class Draft(NamedTuple):
+    """A node whose width is not a number yet. Its inputs are drafts; see `Node`."""
+
+    op: str
+    inputs: tuple[int, ...]
+    constant: float | None
+    branches: int
+    over: tuple[int, ...]
+    value: Value
+    line: int
+    primitive: Primitive | None
 
 
-def _operands(line: Line, vocabulary: Vocabulary) -> tuple[int, ...]:
-    row = vocabulary.find(line.op)
-    return line.inputs[:1] if row is not None and row.arity == 1 else line.inputs
+_BLOCK_INPUT = Value(False, MODEL)
 
 
 class Inference:
-    """Types the live lines of one program; `nodes` and `node_of` hold the result."""
+    """Types the live lines of one program; `drafts`, `widths`, `node_of` hold the result."""
 
     def __init__(self, program: Program, lines: list[Line], vocabulary: Vocabulary) -> None:
         self.program, self.lines, self.vocabulary = program, lines, vocabulary
-        self.live = live_lines(lines, vocabulary)
-        self.nodes: list[Node] = []
-        self.node_of: dict[int, int] = {}  # line to node, for live lines
-        self._values: list[Value] = []
+        self.drafts: list[Draft] = []
+        self.widths: list[Solved] = []  # of each draft
+        self.node_of: dict[int, int] = {}  # line to draft, for live lines
+        self._rows = [vocabulary.find(line.op) for line in lines]
         self._widths = Widths()
         self._known: dict[tuple[object, ...], int] = {}
+        self._proposals: dict[tuple[int, tuple[int, ...]], Fraction] = {}
 
     def run(self) -> None:
         """Type every live line. Raises Rejection with the instruction and the reason."""
-        number = len(self.lines) - 1
+        number, live, node_of = len(self.lines) - 1, self._live(), self.node_of
         try:
             for number, line in enumerate(self.lines):
-                if self.live[number]:
-                    self.node_of[number] = self._node(number, line)
-            self._close(self._values[self.node_of[number]])
+                if live[number]:
+                    node_of[number] = self._node(number, line)
+            self._close(self.drafts[node_of[number]].value)
         except Rejection as rejection:
             raise Rejection(f"{self._where(number)}: {rejection}") from None
 
+    def _live(self) -> list[bool]:
+        """Which lines the output depends on, through the inputs that are really read."""
+        lines = self.lines
+        live = [False] * len(lines)
+        live[-1] = True
+        for number in range(len(lines) - 1, -1, -1):
+            if live[number]:
+                row, inputs = self._rows[number], lines[number].inputs
+                if inputs:
+                    live[inputs[0]] = True
+                if len(inputs) == 2 and (row is None or row.arity == 2):
+                    live[inputs[1]] = True
+        return live
+
     def _node(self, number: int, line: Line) -> int:
+        primitive = self._rows[number]
+        if primitive is not None:
+            return self._apply(number, line, primitive)
         if line.op in (INPUT_1_OP, INPUT_2_OP):
             # CHOICE: both inputs of MAIN are the block's input; the paper leaves one unused.
-            return self._add(number, INPUT_OP, (), Value(False, MODEL))
-        operands = tuple(self.node_of[read] for read in _operands(line, self.vocabulary))
+            return self._add(INPUT_OP, (), None, 1, (), _BLOCK_INPUT, number, None)
+        operand = self.node_of[line.inputs[0]]
         if line.op == MERGE_OP:
-            return self._merge(number, line, operands[0])
-        if line.op in self.vocabulary:
-            return self._apply(number, line, operands)
-        return operands[0]  # a BRANCH_n_INPUT marker: the same value
+            return self._merge(number, line, operand)
+        return operand  # a BRANCH_n_INPUT marker: the same value
 
-    def _apply(self, number: int, line: Line, operands: tuple[int, ...]) -> int:
-        primitive, instruction = self.vocabulary[line.op], line.instruction
-        bank = self.program.bank
-        constant = bank.constants[instruction.constant]
-        proposal = bank.dims[instruction.dim]
-        for count in line.scope:  # a branched operation's width is divided (A.2)
-            proposal /= count
+    def _apply(self, number: int, line: Line, primitive: Primitive) -> int:
+        instruction, node_of, drafts = line.instruction, self.node_of, self.drafts
+        first = node_of[line.inputs[0]]
+        over, value = drafts[first].over, drafts[first].value
+        operands: tuple[int, ...] = (first,)
+        values: tuple[Value, ...] = (value,)
+        if primitive.arity == 2:
+            second = node_of[line.inputs[1]]
+            operands, values = (first, second), (value, drafts[second].value)
+            if len(drafts[second].over) > len(over):
+                over = drafts[second].over
+            if primitive.commutative and second < first:
+                operands = (second, first)
+        constant = self.program.bank.constants[instruction.constant]
+        proposal = self._proposal(line) if DIM in primitive.reads else ONE
         request = Request(primitive, constant, proposal, self._widths)
-        value = RULES[primitive.rule](request, tuple(self._values[at] for at in operands))
-        if primitive.commutative:
-            operands = tuple(sorted(operands))
-        read = constant if "constant" in primitive.reads else None
-        own = line.scope if primitive.owns_weights else None
-        return self._add(number, line.op, operands, value, read, own=own)
+        result = RULES[primitive.rule](request, values)
+        read = constant if CONSTANT in primitive.reads else None
+        if primitive.owns_weights:  # never merged: each has weights of its own
+            over = line.scope
+            drafts.append(Draft(line.op, operands, read, 1, over, result, number, primitive))
+            return len(drafts) - 1
+        return self._add(line.op, operands, read, 1, over, result, number, primitive)
+
+    def _proposal(self, line: Line) -> Fraction:
+        """The relative width asked for: a branched operation's is divided (A.2)."""
+        key = (line.instruction.dim, line.scope)
+        proposal = self._proposals.get(key)
+        if proposal is None:
+            proposal = self.program.bank.dims[line.instruction.dim]
+            for count in line.scope:
+                proposal /= count
+            self._proposals[key] = proposal
+        return proposal
 
     def _merge(self, number: int, line: Line, operand: int) -> int:
-        value, instruction = self._values[operand], line.instruction
-        branches = instruction.branching
-        if value.scores:
+        source = self.drafts[operand]
+        branches = line.instruction.branching
+        if source.value.scores:
             raise Rejection("branches of scores cannot be concatenated along the channels")
-        width = Width(value.width.var, value.width.ratio * branches)
-        over = self.nodes[operand].over[: len(line.scope)]
-        merged = Value(False, width)
-        return self._add(number, MERGE_OP, (operand,), merged, branches=branches, over=over)
+        width = Width(source.value.width.var, source.value.width.ratio * branches)
+        over, value = source.over[: len(line.scope)], Value(False, width)
+        return self._add(MERGE_OP, (operand,), None, branches, over, value, number, None)
 
     def _add(
         self,
-        line: int,
         op: str,
         operands: tuple[int, ...],
+        constant: float | None,
+        branches: int,
+        over: tuple[int, ...],
         value: Value,
-        constant: float | None = None,
-        branches: int = 1,
-        own: tuple[int, ...] | None = None,
-        over: tuple[int, ...] | None = None,
+        line: int,
+        primitive: Primitive | None,
     ) -> int:
-        """A node for this value, or the one that computes the same already."""
+        """A draft of this value, or the one that computes the same already."""
         key = (op, operands, None if constant is None else constant.hex(), branches)
-        if own is None and key in self._known:
-            return self._known[key]
-        if over is None:
-            over = max((self.nodes[at].over for at in operands), key=len, default=())
-        primitive = self.vocabulary.find(op)
-        self._known[key] = len(self.nodes)
-        self._values.append(value)
-        self.nodes.append(
-            Node(
-                op,
-                operands,
-                constant,
-                branches,
-                over if own is None else own,
-                value.scores,
-                value.zero,
-                _UNSOLVED,
-                line,
-                primitive,
+        known = self._known.setdefault(key, len(self.drafts))
+        if known == len(self.drafts):
+            self.drafts.append(
+                Draft(op, operands, constant, branches, over, value, line, primitive)
             )
-        )
-        return len(self.nodes) - 1
+        return known
 
     def _close(self, output: Value) -> None:
         """MAIN's output has the model's width; then every width becomes a number."""
@@ -167,10 +188,7 @@ class Inference:
             raise Rejection("the block's output has a single channel")
         self._widths.unify(output.width, MODEL)
         roots = self._widths.solve(self.program.bank.width)
-        self.nodes = [
-            node._replace(width=self._widths.value(value.width, roots))
-            for node, value in zip(self.nodes, self._values, strict=True)
-        ]
+        self.widths = [self._widths.value(draft.value.width, roots) for draft in self.drafts]
 
     def _where(self, number: int) -> str:
         line = self.lines[number]
@@ -182,6 +200,3 @@ class Inference:
             line.instruction, target, dormant=False, vocabulary=self.vocabulary
         )
         return f"S{line.subprogram} {name}, `{written}`"
-
-
-_UNSOLVED = Solved(COLUMN.ratio, True)

@@ -6,6 +6,7 @@ and dead alike. At a scale, widths are channels; without one, they are relative.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from primeval.dna.cost import Cost, Scale, channels, measure
@@ -23,9 +24,34 @@ def resolved_listing(graph: Graph, scale: Scale | None = None) -> list[dict[str,
     operations with a weight matrix and for BRANCH_MERGE. constant: the one it reads.
     width: channels of its value (None for dead lines and scores). live: whether the output
     depends on it. place: subprogram and instruction, as `S4[2]`.
+
+    Raises Rejection if no unit fits the scale.
     """
     cost = measure(graph, scale) if scale else None
+    if cost is not None:
+        graph = cost.graph
     return [_row(graph, number, cost, scale) for number in range(len(graph.lines))]
+
+
+def matrix_widths(cost: Cost) -> list[int]:
+    """The widths, in channels, that weight matrices and merged branches make."""
+    return sorted(
+        {
+            node.width.channels(cost.unit)
+            for node in cost.graph.nodes
+            if not node.scores and (node.op == MERGE_OP or _is_matrix(node.op))
+        }
+    )
+
+
+def _is_matrix(op: str) -> bool:
+    row = PRIMITIVES.find(op)
+    return row is not None and DIM in row.reads
+
+
+def whole(number: Fraction) -> int | float:
+    """The number as it is written in JSON: an integer where it is one."""
+    return int(number) if number.denominator == 1 else float(number)
 
 
 def _row(graph: Graph, number: int, cost: Cost | None, scale: Scale | None) -> dict[str, Any]:
@@ -39,7 +65,7 @@ def _row(graph: Graph, number: int, cost: Cost | None, scale: Scale | None) -> d
         width = str(node.width)
         if cost is not None and scale is not None:
             width = channels(node, cost.unit, scale.length)
-    dim = width if DIM in reads or line.op == MERGE_OP else None
+    dim: int | float | str | None = width if DIM in reads or line.op == MERGE_OP else None
     if dim is None and DIM in reads:
         dim = _asked(graph, line, cost)
     constant = None
@@ -57,9 +83,9 @@ def _row(graph: Graph, number: int, cost: Cost | None, scale: Scale | None) -> d
     }
 
 
-def _asked(graph: Graph, line: Line, cost: Cost | None) -> int | str:
+def _asked(graph: Graph, line: Line, cost: Cost | None) -> int | float | str:
     """The width a dead line's operation asks for."""
     relative = graph.program.bank.dims[line.instruction.dim]
     for count in line.scope:
         relative /= count
-    return int(relative * cost.unit) if cost else f"{relative}u"
+    return whole(relative * cost.unit) if cost else f"{relative}u"

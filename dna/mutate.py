@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from primeval.dna.check import ProgramError, check
+from primeval.dna.check import ProgramError, check_size
 from primeval.dna.graph import Graph, build_graph
+from primeval.dna.liveness import Liveness
 from primeval.dna.mutations import MUTATIONS, Edit, Mutation
 from primeval.dna.program import Program
 from primeval.primitives.primitive import Vocabulary
@@ -78,16 +79,20 @@ def mutate(
         parent_fingerprint = build_graph(parent, vocabulary).fingerprint
     weights = weights or dict.fromkeys(MUTATIONS, 1.0)
     attempts: Counter[str] = Counter()
-    draw = Mutation(rng, vocabulary)
+    draw, liveness = Mutation(rng, vocabulary), Liveness(parent, vocabulary)
+    kinds, shares = list(weights), list(weights.values())
     for attempt in range(MAX_ATTEMPTS):
         if attempt % ATTEMPTS_PER_KIND == 0:
-            (kind,) = rng.choices(list(weights), weights=list(weights.values()))
+            (kind,) = rng.choices(kinds, weights=shares)
         mutated = MUTATIONS[kind](parent, draw)
         if mutated is None:
             attempts["inapplicable"] += 1
             continue
+        if liveness.unchanged(mutated):
+            attempts["same_graph"] += 1
+            continue
         try:
-            check(mutated.program, vocabulary)
+            check_size(mutated.program)
             graph = build_graph(mutated.program, vocabulary)
             if graph.fingerprint == parent_fingerprint:
                 attempts["same_graph"] += 1

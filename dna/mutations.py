@@ -37,8 +37,17 @@ class Edit:
 
 
 class Mutated(NamedTuple):
+    """A child, and what `Edit` says about it; the summary is written when it is wanted."""
+
     program: Program
-    edit: Edit
+    kind: str
+    subprogram: int | None
+    place: int
+    summary: Callable[[], str]
+
+    @property
+    def edit(self) -> Edit:
+        return Edit(self.kind, self.subprogram, self.place, self.summary())
 
 
 class Mutation(NamedTuple):
@@ -94,13 +103,16 @@ def delete_insert(program: Program, draw: Mutation) -> Mutated | None:
     """Delete an instruction of a subprogram, then insert one into it (places drawn apart)."""
     index = draw.rng.randrange(len(program.subprograms))
     inserted = _insert(program, draw, index)
-    place = inserted.edit.place
-    deleted = _delete(inserted.program, draw, index, spare=place)
+    deleted = _delete(inserted.program, draw, index, spare=inserted.place)
     if deleted is None:
         return None
-    summary = f"{deleted.edit.summary}; {inserted.edit.summary}"
-    edit = Edit("delete_insert", index, deleted.edit.place, summary)
-    return Mutated(deleted.program, edit)
+    return Mutated(
+        deleted.program,
+        "delete_insert",
+        index,
+        deleted.place,
+        lambda: f"{deleted.summary()}; {inserted.summary()}",
+    )
 
 
 def field(program: Program, draw: Mutation) -> Mutated | None:
@@ -113,33 +125,37 @@ def field(program: Program, draw: Mutation) -> Mutated | None:
     index = rng.randrange(len(program.subprograms))
     body = program.subprograms[index].instructions
     place = rng.randrange(len(body))
-    choices_of = _field_choices(program, draw, index, place)
-    name = rng.choice(list(choices_of))
-    old, choices = getattr(body[place], name), choices_of[name]
+    name = rng.choice(FIELDS)
+    old = getattr(body[place], name)
+    choices = _field_choices(program, draw, index, place, name)
     others = [choice for choice in choices if choice != old]
     if not others:
         return None
     new: Any = rng.choice(others)
     changed = replace(body[place], **{name: new})
-    before, after = (_written(i, place, draw) for i in (body[place], changed))
-    summary = f"S{index}: {before} -> {after}"
     child = program.with_instructions(index, (*body[:place], changed, *body[place + 1 :]))
-    return Mutated(child, Edit("field", index, place, summary))
+
+    def summary() -> str:
+        before, after = (_written(i, place, draw) for i in (body[place], changed))
+        return f"S{index}: {before} -> {after}"
+
+    return Mutated(child, "field", index, place, summary)
+
+
+FIELDS = ("op", "input1", "input2", "constant", "dim", "branching")
 
 
 def _field_choices(
-    program: Program, draw: Mutation, index: int, place: int
-) -> dict[str, Sequence[str | int]]:
-    """The values each field of an instruction may take."""
-    states = range(place + INPUTS)
-    return {
-        "op": draw.operations(program, index),
-        "input1": states,
-        "input2": states,
-        "constant": range(len(program.bank.constants)),
-        "dim": range(len(program.bank.dims)),
-        "branching": BRANCHINGS,
-    }
+    program: Program, draw: Mutation, index: int, place: int, name: str
+) -> Sequence[str | int]:
+    """The values a field of an instruction may take."""
+    if name == "op":
+        return draw.operations(program, index)
+    if name == "branching":
+        return BRANCHINGS
+    if name == "constant":
+        return range(len(program.bank.constants))
+    return range(len(program.bank.dims) if name == "dim" else place + INPUTS)
 
 
 def swap(program: Program, draw: Mutation) -> Mutated | None:
@@ -154,14 +170,17 @@ def swap(program: Program, draw: Mutation) -> Mutated | None:
         return None
     first, second = sorted(draw.rng.sample(range(len(body)), 2))
     one, other = body[first], body[second]
-    body[first] = replace(other, input1=one.input1, input2=one.input2)
-    body[second] = replace(one, input1=other.input1, input2=other.input2)
+    body[first] = other.reading(one.input1, one.input2)
+    body[second] = one.reading(other.input1, other.input2)
     child = program.with_instructions(index, tuple(body))
-    summary = (
-        f"S{index}: {state_name(first + INPUTS)} ({format_op(one)}) <-> "
-        f"{state_name(second + INPUTS)} ({format_op(other)})"
-    )
-    return Mutated(child, Edit("swap", index, first, summary))
+
+    def summary() -> str:
+        return (
+            f"S{index}: {state_name(first + INPUTS)} ({format_op(one)}) <-> "
+            f"{state_name(second + INPUTS)} ({format_op(other)})"
+        )
+
+    return Mutated(child, "swap", index, first, summary)
 
 
 def bank(program: Program, draw: Mutation) -> Mutated | None:
@@ -176,13 +195,18 @@ def bank(program: Program, draw: Mutation) -> Mutated | None:
         constants = (*values.constants[:entry], new, *values.constants[entry + 1 :])
         bank = replace(values, constants=constants)
         summary = f"const{entry} {format_number(old)} -> {new:.4g}"
-        return Mutated(replace(program, bank=bank), Edit("bank", None, entry, summary))
+        child = Program(program.subprograms, bank)
+        return Mutated(child, "bank", None, entry, lambda: summary)
     at = entry - len(values.constants)
-    dim = rng.choice([dim for dim in RELATIVE_DIMS if dim != values.dims[at]])
+    dim = rng.choice(_OTHER_DIMS.get(values.dims[at], RELATIVE_DIMS))
     bank = replace(values, dims=(*values.dims[:at], dim, *values.dims[at + 1 :]))
     summary = f"dim{at} {values.dims[at]} -> {dim}"
-    return Mutated(replace(program, bank=bank), Edit("bank", None, entry, summary))
+    return Mutated(Program(program.subprograms, bank), "bank", None, entry, lambda: summary)
 
+
+_OTHER_DIMS = {
+    dim: tuple(other for other in RELATIVE_DIMS if other != dim) for dim in RELATIVE_DIMS
+}
 
 # In the paper's order (A.4).
 MUTATIONS: dict[str, Callable[[Program, Mutation], Mutated | None]] = {
@@ -205,7 +229,7 @@ def _renumbered(instruction: Instruction, number: Callable[[int], int]) -> Instr
     input1, input2 = number(instruction.input1), number(instruction.input2)
     if input1 == instruction.input1 and input2 == instruction.input2:
         return instruction
-    return replace(instruction, input1=input1, input2=input2)
+    return instruction.reading(input1, input2)
 
 
 def _delete(
@@ -226,8 +250,9 @@ def _delete(
 
     later = tuple(_renumbered(instruction, number) for instruction in body[place + 1 :])
     child = program.with_instructions(index, (*body[:place], *later))
-    summary = f"S{index}: - {_written(gone, place, draw)}"
-    return Mutated(child, Edit("delete", index, place, summary))
+    return Mutated(
+        child, "delete", index, place, lambda: f"S{index}: - {_written(gone, place, draw)}"
+    )
 
 
 def _insert(program: Program, draw: Mutation, index: int) -> Mutated:
@@ -242,5 +267,6 @@ def _insert(program: Program, draw: Mutation, index: int) -> Mutated:
 
     later = tuple(_renumbered(instruction, number) for instruction in body[place:])
     child = program.with_instructions(index, (*body[:place], new, *later))
-    summary = f"S{index}: + {_written(new, place, draw)}"
-    return Mutated(child, Edit("insert", index, place, summary))
+    return Mutated(
+        child, "insert", index, place, lambda: f"S{index}: + {_written(new, place, draw)}"
+    )

@@ -10,7 +10,7 @@ is written in `text.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 INPUTS = 2  # hidden states 0 and 1 of every subprogram are its inputs
@@ -44,6 +44,10 @@ class Instruction:
     @property
     def is_call(self) -> bool:
         return isinstance(self.op, int)
+
+    def reading(self, input1: int, input2: int) -> Instruction:
+        """This instruction with other inputs."""
+        return Instruction(self.op, input1, input2, self.constant, self.dim, self.branching)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,5 +93,5 @@ class Program:
     def with_instructions(self, index: int, instructions: tuple[Instruction, ...]) -> Program:
         """This program with the instructions of one subprogram replaced."""
         subprograms = list(self.subprograms)
-        subprograms[index] = replace(subprograms[index], instructions=instructions)
-        return replace(self, subprograms=tuple(subprograms))
+        subprograms[index] = Subprogram(subprograms[index].name, instructions)
+        return Program(tuple(subprograms), self.bank)

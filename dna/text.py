@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 from primeval.dna.check import MAX_INSTRUCTIONS, MAX_SUBPROGRAMS, ProgramError, check
 from primeval.dna.program import INPUTS, Bank, Instruction, Program, Subprogram
@@ -112,11 +113,17 @@ def format_program(program: Program, dormant: bool = True) -> str:
     """The whole program; without `dormant` fields it reads better but does not round-trip."""
     lines = format_bank(program.bank)
     for index, subprogram in enumerate(program.subprograms):
-        lines += ["", format_header(index, subprogram)]
-        for place, instruction in enumerate(subprogram.instructions):
-            target = state_name(place + INPUTS)
-            lines.append("  " + format_instruction(instruction, target, dormant=dormant))
+        lines.append(_format_subprogram(index, subprogram, dormant))
     return "\n".join(lines) + "\n"
+
+
+@lru_cache(maxsize=4096)  # a child shares all but one of its subprograms with its parent
+def _format_subprogram(index: int, subprogram: Subprogram, dormant: bool) -> str:
+    lines = ["", format_header(index, subprogram)]
+    for place, instruction in enumerate(subprogram.instructions):
+        target = state_name(place + INPUTS)
+        lines.append("  " + format_instruction(instruction, target, dormant=dormant))
+    return "\n".join(lines)
 
 
 def parse(text: str, source: str = "program", vocabulary: Vocabulary = PRIMITIVES) -> Program:
@@ -128,6 +135,8 @@ def parse(text: str, source: str = "program", vocabulary: Vocabulary = PRIMITIVE
         )
     return _Parser(text, source, vocabulary).program()
 
+
+_state_name = lru_cache(maxsize=1024)(state_name)
 
 _HEADER = re.compile(r"S(\d{1,4})\s+([A-Za-z_]\w{0,63})\s*\(\s*a\s*,\s*b\s*\)\s*:")
 _STATE = re.compile(r"[a-z]{1,3}")
@@ -183,17 +192,17 @@ class _Parser:
         return "\n".join([f"{self.source}, line {number + 1}: {message}", *shown])
 
     def _line(self, number: int, line: str) -> None:
-        words = line.split()
-        if header := _HEADER.fullmatch(line):
+        words = line.split(None, 2)
+        if len(words) == 3 and words[1] == "=":
+            self._instruction(number, words[0], words[2])
+        elif header := _HEADER.fullmatch(line):
             self._open(number, int(header[1]), header[2])
         elif words[0] == "width" and len(words) == 2:
             self.width = _fraction(words[1])
         elif words[0] == "dims":
-            self.dims = tuple(map(_fraction, words[1:]))
+            self.dims = tuple(map(_fraction, line.split()[1:]))
         elif words[0] == "constants":
-            self.constants = tuple(map(_number, words[1:]))
-        elif len(words) > 2 and words[1] == "=":
-            self._instruction(number, line)
+            self.constants = tuple(map(_number, line.split()[1:]))
         else:
             raise ProgramError(
                 "A line is a bank entry (width, constants, dims), a header "
@@ -210,40 +219,46 @@ class _Parser:
         self.bodies.append([])
         self.places[index, None] = number
 
-    def _instruction(self, number: int, line: str) -> None:
+    def _instruction(self, number: int, target: str, written: str) -> None:
         if not self.bodies:
             raise ProgramError("An instruction stands below a subprogram's header.")
         body = self.bodies[-1]
-        active, _, dormant = line.partition(";")
-        target, _, op_name, *arguments = active.split() + [""] * 3
-        expected = state_name(len(body) + INPUTS)
+        expected = _state_name(len(body) + INPUTS)
         if target != expected or len(body) >= MAX_INSTRUCTIONS:
             raise ProgramError(
                 f"Line {len(body) + 1} of a subprogram (of at most {MAX_INSTRUCTIONS}) makes "
-                f"state {expected}. Received: {target!r}."
+                f"state {expected}. Received: {target[:80]!r}."
             )
-        call = _CALL.fullmatch(op_name)
-        op: str | int = int(call[1]) if call else self.vocabulary[op_name].name
-        wanted = list(reads(op, self.vocabulary))
-        fields: dict[str, int] = {}
-        for word in filter(None, arguments):
-            if branch := _BRANCH.fullmatch(word):
-                fields["branching"] = int(branch[1])
-                continue
-            if not wanted:
-                raise ProgramError(f"{op_name} reads no further field. Received: {word!r}.")
-            field = wanted.pop(0)
-            fields[field] = _field(field, word)
-        if wanted:
-            raise ProgramError(f"{op_name} also reads {', '.join(wanted)}.")
-        for word in dormant.split():
-            field, _, value = word.partition("=")
-            field = CONSTANT if field == "const" else field
-            if field not in (INPUT_1, INPUT_2, CONSTANT, DIM) or field in fields:
-                raise ProgramError(f"{word!r} is not a dormant field of {op_name}.")
-            fields[field] = _field(field, value)
         self.places[len(self.bodies) - 1, len(body)] = number
-        body.append(Instruction(op, **fields))
+        body.append(_instruction(written, self.vocabulary))
+
+
+@lru_cache(maxsize=8192)  # programs of a search have most of their lines in common
+def _instruction(written: str, vocabulary: Vocabulary) -> Instruction:
+    """The instruction that stands right of `=`."""
+    active, _, dormant = written.partition(";")
+    op_name, *arguments = active.split() or [""]
+    call = _CALL.fullmatch(op_name)
+    op: str | int = int(call[1]) if call else vocabulary[op_name[:80]].name
+    wanted = list(reads(op, vocabulary))
+    fields: dict[str, int] = {}
+    for word in arguments:
+        if branch := _BRANCH.fullmatch(word):
+            fields["branching"] = int(branch[1])
+            continue
+        if not wanted:
+            raise ProgramError(f"{op_name} reads no further field. Received: {word[:80]!r}.")
+        field = wanted.pop(0)
+        fields[field] = _field(field, word)
+    if wanted:
+        raise ProgramError(f"{op_name} also reads {', '.join(wanted)}.")
+    for word in dormant.split():
+        field, _, value = word.partition("=")
+        field = CONSTANT if field == "const" else field
+        if field not in (INPUT_1, INPUT_2, CONSTANT, DIM) or field in fields:
+            raise ProgramError(f"{word[:80]!r} is not a dormant field of {op_name}.")
+        fields[field] = _field(field, value)
+    return Instruction(op, **fields)
 
 
 def _field(field: str, word: str) -> int:

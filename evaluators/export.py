@@ -63,15 +63,14 @@ def export_program(
         seed: Seed of fresh weights.
     """
     graph = build_graph(parse(text))
-    cost = measure(graph, scale)
-    trained = LanguageModel(graph, scale, cost, seed)
+    trained = LanguageModel(scale, measure(graph, scale), seed)
     trained.build((1, scale.length))
     if weights is not None:
         try:
             load_weights(trained, weights)
         except WeightsError as error:
             raise ExportError(str(error)) from None
-    model = stock_model(graph, scale, trained)
+    model = stock_model(scale, trained)
     rng = np.random.default_rng(0)
     tokens = rng.integers(0, scale.vocabulary, (PROBE_BATCH, scale.length), dtype=np.int32)
     expected = keras.ops.convert_to_numpy(trained(tokens))

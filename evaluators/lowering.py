@@ -15,7 +15,8 @@ from keras import ops
 from primeval.dna.graph import Graph
 from primeval.dna.infer import INPUT_OP, Node
 from primeval.dna.resolve import MERGE_OP
-from primeval.primitives.kernels import PURE, fill_above, visible_keys, with_branches
+from primeval.evaluators.promises import kernel_of
+from primeval.primitives.kernels import fill_above, visible_keys, with_branches
 from primeval.primitives.rules import fill
 
 Tensor = Any
@@ -44,12 +45,11 @@ def _value(
     depth = len(node.over)
     operands = [with_branches(operand, depth) for operand in operands]
     if node.constant is not None:
-        return PURE[node.op](operands[0], node.constant)
-    value = PURE[node.op](*operands)
+        return kernel_of(node.op)(*operands, node.constant)
     source = graph.nodes[node.inputs[0]]
     if node.op == "RED_MEAN" and source.scores:  # over the visible keys, not the length
-        value = PURE["RED_SUM"](operands[0]) / visible_keys(operands[0])
-    return value
+        return kernel_of("RED_SUM")(operands[0]) / visible_keys(operands[0])
+    return kernel_of(node.op)(*operands)
 
 
 def _masked(graph: Graph, node: Node, read: int, operand: Tensor) -> Tensor:

@@ -16,30 +16,42 @@ import numpy as np
 from keras import ops
 
 from primeval.dna.cost import Cost, Scale
-from primeval.dna.graph import Graph
 from primeval.evaluators.block import GraphBlock
 
 Tensor = Any
-EMBEDDING_DEVIATION = 0.02  # as GPT-2; tied logits then start near zero
+# Of the embeddings, times the width's square root: 0.02 at 512 channels, as in GPT-2, and more
+# at small widths, where 0.02 costs the first hundreds of steps (LOG.md, 2026-11-23).
+EMBEDDING_DEVIATION = 0.5
 
 
 class LanguageModel(keras.Model):
-    """Tokens (batch, position) to logits (batch, position, vocabulary)."""
+    """Tokens (batch, position) to logits (batch, position, vocabulary).
 
-    def __init__(self, graph: Graph, scale: Scale, cost: Cost, seed: int = 0) -> None:
+    Args:
+        scale: The model around the block.
+        cost: The program at that scale, as `measure` gives it.
+        seed: Seed of its weights.
+    """
+
+    def __init__(self, scale: Scale, cost: Cost, seed: int = 0) -> None:
         super().__init__()
-        self.scale = scale
-        embed = keras.initializers.RandomNormal(stddev=EMBEDDING_DEVIATION, seed=seed)
+        self.scale, self.graph = scale, cost.graph
+        deviation = EMBEDDING_DEVIATION / cost.width**0.5
+        embed = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
         self.tokens = keras.layers.Embedding(
             scale.vocabulary, cost.width, embeddings_initializer=embed, name="tokens"
         )
-        place = keras.initializers.RandomNormal(stddev=EMBEDDING_DEVIATION, seed=seed + 1)
+        place = keras.initializers.RandomNormal(stddev=deviation, seed=seed + 1)
         self.positions = keras.layers.Embedding(
             scale.length, cost.width, embeddings_initializer=place, name="positions"
         )
         self.blocks = [
             GraphBlock(
-                graph, cost.unit, scale.length, (seed << 8) + layer, name=f"block_{layer}"
+                cost.graph,
+                cost.unit,
+                scale.length,
+                (seed << 8) + layer,
+                name=f"block_{layer}",
             )
             for layer in range(scale.layers)
         ]

@@ -6,7 +6,7 @@ Nothing here imports TensorFlow: outcomes are written by workers and read everyw
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -73,7 +73,10 @@ class Outcome:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the store; `from_dict` reads it back."""
-        return asdict(self) | {"status": self.status.value}
+        data = {name: getattr(self, name) for name in self.__slots__}
+        data["status"] = self.status.value
+        data["curve"] = [{"step": point.step, "loss": point.loss} for point in self.curve]
+        return data
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Outcome:

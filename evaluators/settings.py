@@ -7,10 +7,13 @@ Nothing here imports TensorFlow.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from primeval.dna.cost import Scale
 from primeval.evaluators.budget import Budget
 from primeval.evaluators.texts import EMBEDDED, DataError
+
+MAX_WIDEN_DENOMINATOR = 64  # 0.3333 is a third
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class ModelSettings:
             the widths of every candidate are scaled into it.
         width: Channels of the model, instead of a window.
         tied: Whether the output layer is the embedding, transposed.
+        widen: Factor on the relative widths above the model's own: 2 gives the Transformer a
+            feed-forward part 8 times as wide as the model instead of 4 times.
     """
 
     layers: int = 2
@@ -31,11 +36,13 @@ class ModelSettings:
     parameters: tuple[int, int] | None = None
     width: int | None = None
     tied: bool = True
+    widen: float = 1.0
 
     def scale(self, vocabulary: int) -> Scale:
         """The scale at which costs are counted, for a tokeniser of so many tokens."""
+        widen = Fraction(self.widen).limit_denominator(MAX_WIDEN_DENOMINATOR)
         return Scale(
-            self.layers, vocabulary, self.length, self.parameters, self.width, self.tied
+            self.layers, vocabulary, self.length, self.parameters, self.width, self.tied, widen
         )
 
 
@@ -180,6 +187,7 @@ class Task:
     Attributes:
         reference: Text of the program that `reference_steps` are measured against.
         seed: Seed of the order of the data, equal for all candidates of a run.
+        modules: Modules with users' primitives, which workers import first.
     """
 
     model: ModelSettings
@@ -189,3 +197,4 @@ class Task:
     workers: WorkerSettings
     reference: str
     seed: int = 0
+    modules: tuple[str, ...] = ()

@@ -24,11 +24,12 @@ from primeval.primitives.kernels import CHANNELS, LETTERS, shifted, with_branche
 Tensor = Any
 
 
-def stock_model(graph: Graph, scale: Scale, trained: LanguageModel) -> keras.Model:
+def stock_model(scale: Scale, trained: LanguageModel) -> keras.Model:
     """Token ids (batch, position) to logits (batch, position, vocabulary).
 
     Any length up to the trained one, unless the program is `fixed_length`.
     """
+    graph = trained.graph
     length = scale.length if graph.fixed_length else None
     tokens = keras.Input((length,), dtype="int32", name="tokens")
     width = trained.tokens.output_dim

@@ -1,8 +1,8 @@
 """An evaluator that scores a program's text in microseconds: for tests, docs and trying out.
 
 The score has a shape worth climbing: it rewards the paper's two findings, a squared
-activation and depthwise convolutions on the projections, and charges a little for length.
-It is deterministic, and it is not training.
+activation and depthwise convolutions on the projections, and charges for being longer or
+shorter than the Transformer. It is deterministic, and it is not training.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.evaluators.settings import Task
 from primeval.primitives.widths import Rejection
 
-BASE_LOSS, SQUARED, CONVOLVED, PER_NODE = 2.0, 0.04, 0.02, 0.001
+BASE_LOSS, SQUARED, CONVOLVED = 2.0, 0.04, 0.02
+# CHOICE: operations that are missing cost more than needless ones. If they were free, or a
+# gain, evolution would delete its way to programs with nothing left to mutate.
+SEED_NODES, PER_EXTRA, PER_MISSING = 36, 0.001, 0.004
 
 
 class ToyEvaluator(Evaluator):
@@ -60,7 +63,8 @@ def toy_loss(text: str) -> float:
     )
     convolved = sum(node.op.startswith("DCONV") for node in nodes)
     gain = SQUARED * squared + CONVOLVED * min(convolved, 3)
-    return BASE_LOSS - gain + PER_NODE * len(nodes)
+    extra = len(nodes) - SEED_NODES
+    return BASE_LOSS - gain + (PER_EXTRA * extra if extra > 0 else -PER_MISSING * extra)
 
 
 def _finished(status: Status, curve: list[Point], hurdle: int | None) -> Outcome:

@@ -17,7 +17,6 @@ import numpy as np
 import tensorflow as tf
 
 from primeval.dna.cost import Cost, Scale
-from primeval.dna.graph import Graph
 from primeval.evaluators.data import Corpus
 from primeval.evaluators.model import LanguageModel
 from primeval.evaluators.settings import TrainingSettings
@@ -66,6 +65,12 @@ class PackedWeights:
         if flat:
             values = [np.concatenate([value.reshape(-1) for value in values])]
         self.variables = [keras.Variable(value) for value in values]
+        self._initial = values
+
+    def reset(self) -> None:
+        """Give the variables their first values again."""
+        for variable, value in zip(self.variables, self._initial, strict=True):
+            variable.assign(value)
 
     def unpacked(self) -> list[Tensor]:
         """The weights in their shapes."""
@@ -87,8 +92,8 @@ class Trainer:
     """One program's model, optimizer and compiled loop.
 
     Args:
-        graph: The program.
-        scale, cost: The model around it, and its unit.
+        scale: The model around the block.
+        cost: The program at that scale, as `measure` gives it.
         settings: How to train.
         data: Tokens on the device.
         seed: Seed of the weights.
@@ -97,7 +102,6 @@ class Trainer:
 
     def __init__(
         self,
-        graph: Graph,
         scale: Scale,
         cost: Cost,
         settings: TrainingSettings,
@@ -106,7 +110,7 @@ class Trainer:
         data_seed: int,
     ) -> None:
         self.settings, self.scale = settings, scale
-        self.model = LanguageModel(graph, scale, cost, seed)
+        self.model = LanguageModel(scale, cost, seed)
         self.model.build((settings.batch_size, scale.length))
         self.steps = 0
         self._data, self._data_seed = data, data_seed
@@ -115,7 +119,15 @@ class Trainer:
         self._weights = PackedWeights(self.model.trainable_variables, flat=not shaped)
         self._optimizer = _optimizer(settings)
         self._optimizer.build(self._weights.variables)
+        self._fresh = [variable.numpy() for variable in self._optimizer.variables]
         self._run = tf.function(self._loops, jit_compile=settings.jit)
+
+    def restart(self) -> None:
+        """Forget all training: the weights and the optimizer as they were at first."""
+        self._weights.reset()
+        for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):
+            variable.assign(value)
+        self.steps = 0
 
     def compile(self) -> None:
         """Trace and compile; makes no step."""

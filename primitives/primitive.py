@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 INPUT_1, INPUT_2, CONSTANT, DIM = "input1", "input2", "constant", "dim"
 
@@ -23,7 +24,8 @@ class Primitive:
         name: Its name in program text, the paper's with underscores (`T_MAT_MUL`).
         reads: The argument fields it reads, of input1, input2, constant and dim. An
             instruction carries all four; the others stay dormant in it.
-        rule: Name of the value rule in `rules.RULES`.
+        rule: Name of the value rule in `rules.RULES`: `elementwise`, `rowwise` (over the
+            last axis, shape kept), `reduction` (over the last axis), `cumulative` ...
         maps_to: The TensorFlow function the paper gives for it, for people.
         kernel_width: Positions a convolution looks at; 0 for everything else.
         commutative: Whether exchanging the inputs leaves the value unchanged.
@@ -31,6 +33,8 @@ class Primitive:
             result is still zero above the diagonal, a letter per operand: `z` zero there,
             `c` a column, which is the same for all keys. Decides where masks are needless.
         zero_when: For those: the constants for which that holds.
+        neutral: For operations that read across keys or queries: what they see above the
+            diagonal of scores, in place of the future.
         flops: Arithmetic operations per element of the result, for elementwise ones.
         note: What the paper leaves open here, or gets wrong.
     """
@@ -43,14 +47,15 @@ class Primitive:
     commutative: bool = False
     zero_if: frozenset[str] = frozenset()
     zero_when: Callable[[float], bool] = lambda constant: True
+    neutral: float = 0.0
     flops: int = 1
     note: str = ""
 
-    @property
+    @cached_property
     def arity(self) -> int:
         return 2 if INPUT_2 in self.reads else 1
 
-    @property
+    @cached_property
     def owns_weights(self) -> bool:
         return self.rule in WEIGHTED_RULES
 
@@ -69,7 +74,13 @@ class UnknownNameError(ValueError):
 
 
 class Vocabulary(Mapping[str, Primitive]):
-    """The primitives a search may use, by name, in a fixed order."""
+    """The primitives a search may use, by name, in a fixed order.
+
+    Rows can be added, so a vocabulary equals itself only.
+    """
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     def __init__(self, rows: tuple[Primitive, ...]) -> None:
         self._rows = {row.name: row for row in rows}

@@ -44,12 +44,19 @@ class Request(NamedTuple):
     widths: Widths
 
 
+_ONE_CHANNEL = Value(False, COLUMN)
+
 Rule = Callable[[Request, tuple[Value, ...]], Value]
 
 
 def _elementwise(request: Request, operands: tuple[Value, ...]) -> Value:
     primitive, widths = request.primitive, request.widths
-    states = "".join(_state(value, widths) for value in operands)
+    if len(operands) == 1:
+        if not operands[0].scores:
+            return operands[0]
+        states = _state(operands[0], widths)
+    else:
+        states = _state(operands[0], widths) + _state(operands[1], widths)
     if "z" in states or "r" in states:
         if "s" in states:
             raise Rejection(
@@ -58,9 +65,7 @@ def _elementwise(request: Request, operands: tuple[Value, ...]) -> Value:
             )
         zero = states in primitive.zero_if and primitive.zero_when(request.constant)
         return Value(True, COLUMN, zero)
-    if len(operands) == 1:
-        return operands[0]
-    first, second = (value.width for value in operands)
+    first, second = operands[0].width, operands[1].width
     if states[0] == "c":  # a column broadcasts against anything
         return Value(False, second)
     return Value(False, first if states[1] == "c" else widths.unify(first, second))
@@ -93,7 +98,12 @@ def _cumulative(request: Request, operands: tuple[Value, ...]) -> Value:
 def _reduction(request: Request, operands: tuple[Value, ...]) -> Value:
     # CHOICE: over the last axis, kept with width 1 (as the seed's layer norm needs); over
     # the visible keys of scores, so that a mean divides by their number, not by the length.
-    return Value(False, COLUMN)
+    return _ONE_CHANNEL
+
+
+def _rowwise(request: Request, operands: tuple[Value, ...]) -> Value:
+    # Of scores it sees the visible keys; what it makes of the others is rubbish again.
+    return operands[0]._replace(zero=False)
 
 
 def _matrix_product(request: Request, operands: tuple[Value, ...]) -> Value:
@@ -135,16 +145,13 @@ RULES: dict[str, Rule] = {
     "mask": _mask,
     "cumulative": _cumulative,
     "reduction": _reduction,
+    "rowwise": _rowwise,
     "matrix_product": _matrix_product,
     "transposed_product": _transposed_product,
     "convolution": _convolution,
     "depthwise": _depthwise,
 }
 
-# What an operation that reads across keys or queries wants to see above the diagonal.
-FILLS = {"RED_MAX": float("-inf"), "RED_MIN": float("inf")} | dict.fromkeys(
-    ["RED_PROD", "CUM_PROD"], 1.0
-)
 ENTRYWISE_RULES = frozenset({"elementwise", "channelwise", "mask"})
 
 
@@ -162,7 +169,7 @@ def fill(primitive: Primitive, operand: Operand) -> float | None:
     """What to write above the operand's diagonal before `primitive`; None for nothing."""
     if not operand.scores or primitive.rule in ENTRYWISE_RULES:
         return None
-    neutral = FILLS.get(primitive.name, 0.0)
+    neutral = primitive.neutral
     return None if operand.zero and neutral == 0.0 else neutral
 
 

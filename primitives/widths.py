@@ -39,10 +39,16 @@ class Solved(NamedTuple):
 
     def channels(self, unit: Fraction) -> int:
         """Channels at this unit. Raises Rejection if they are not a whole number."""
-        number = self.size if self.absolute else self.size * unit
-        if number.denominator != 1 or number < 1:
-            raise Rejection(f"a width of {number} channels is not a whole number")
-        return int(number)
+        above, below = self.size.as_integer_ratio()
+        if not self.absolute:
+            factor, divisor = unit.as_integer_ratio()
+            above, below = above * factor, below * divisor
+        number, rest = divmod(above, below)
+        if rest or number < 1:
+            raise Rejection(
+                f"a width of {Fraction(above, below)} channels is not a whole number"
+            )
+        return number
 
     def __str__(self) -> str:
         return f"{self.size}" if self.absolute else f"{self.size}u"
@@ -65,6 +71,8 @@ class Widths:
     def find(self, width: Width) -> Width:
         start = self._parent[width.var]
         root, ratio = start
+        if root == width.var:
+            return width
         parent = self._parent[root]
         while parent.var != root:
             root, ratio = parent.var, _times(ratio, parent.ratio)
@@ -74,7 +82,8 @@ class Widths:
         return Width(root, _times(width.ratio, ratio))
 
     def is_column(self, width: Width) -> bool:
-        return self.find(width) == COLUMN
+        var, ratio = self.find(width)
+        return var == 0 and ratio == 1
 
     def unify(self, first: Width, second: Width) -> Width:
         """Make two widths equal. Raises Rejection where both are fixed and differ."""
@@ -92,12 +101,14 @@ class Widths:
             raise Rejection(
                 f"two fixed widths meet: {self._describe(first)} and {self._describe(second)}"
             )
-        ratio = first.ratio / second.ratio  # second.var = ratio * first.var
+        # second.var = ratio * first.var
+        ratio = first.ratio if second.ratio is ONE else first.ratio / second.ratio
         self._parent[second.var] = Width(first.var, ratio)
         moved = self._proposals.pop(second.var)
         if first.var > MODEL.var:
             merged = self._proposals[first.var]
-            merged.extend((relative / ratio, proposer) for relative, proposer in moved)
+            for relative, proposer in moved:
+                merged.append((relative if ratio is ONE else relative / ratio, proposer))
         return first
 
     def _describe(self, width: Width) -> str:
@@ -129,12 +140,16 @@ def _times(first: Fraction, second: Fraction) -> Fraction:
 def _choose(proposals: list[tuple[Fraction, str]]) -> Fraction:
     """The winner among proposals that met (A.2: a deterministic pseudorandom choice).
 
-    CHOICE: the draw is a hash of the sorted proposals and nothing else, so the same conflict
-    is settled the same way in parent and child, in every process.
+    CHOICE: the draw is a hash of who proposed, and of how the proposals rank, and of nothing
+    else. So the same conflict is settled the same way in parent and child, in every process,
+    and at every scale (`Scale.widen` changes widths, not their order).
     """
+    if len(proposals) == 1:
+        return proposals[0][0]
     distinct = sorted({relative for relative, _ in proposals})
     if len(distinct) == 1:
         return distinct[0]
-    key = " ".join(sorted(f"{relative}:{proposer}" for relative, proposer in proposals))
+    rank = {relative: place for place, relative in enumerate(distinct)}
+    key = " ".join(sorted(f"{rank[relative]}:{proposer}" for relative, proposer in proposals))
     digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
     return distinct[int.from_bytes(digest, "big") % len(distinct)]

@@ -1,18 +1,19 @@
-"""`primeval seeds` and `primeval primitives`: what is built in."""
+"""`primeval seeds` and `primeval primitives`: what is built in, and what it costs."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed, seed_names, seed_summary
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.scripts import terminal
+from primeval.scripts.program_facts import Facts
 
 
 def add(commands: Any) -> None:
     seeds = commands.add_parser("seeds", help="the built-in programs")
+    seeds.add_argument("--config", metavar="CONFIG", help="their costs at this one's scale")
     terminal.add_json(seeds)
     seeds.set_defaults(run=print_seeds)
     primitives = commands.add_parser("primitives", help="the built-in operations")
@@ -21,25 +22,49 @@ def add(commands: Any) -> None:
 
 
 def print_seeds(args: argparse.Namespace) -> int:
-    rows = []
-    for name in seed_names():
-        program = load_seed(name)
-        rows.append(
-            {
-                "name": name,
-                "subprograms": len(program.subprograms),
-                "instructions": sum(1 for _ in program.instructions()),
-                "fingerprint": build_graph(program).fingerprint,
-                "summary": seed_summary(name),
-            }
-        )
+    scale = None
+    if args.config is not None:
+        from primeval.search.config import load_config
+
+        scale = load_config(args.config).scale
+    rows = [_seed_row(name, Facts(load_seed(name), scale)) for name in seed_names()]
     if args.json:
         terminal.print_json(rows)
         return 0
-    headers = ("name", "subprograms", "instructions", "summary")
-    cells = [[str(row[header]) for header in headers] for row in rows]
+    headers = ["name", "lines", "live"]
+    if scale is None:
+        headers.append("summary")
+        cells = [[*_sizes(row), row["summary"]] for row in rows]
+    else:
+        headers += ["parameters", "d_model", "widest", "FLOPs/token"]
+        cells = [[*_sizes(row), *_costs(row)] for row in rows]
     terminal.print_table(headers, cells, left={"name", "summary"})
+    for row in rows:
+        if scale is not None and row["rejected"]:
+            print(f"{row['name']} {row['rejected']}")
     return 0
+
+
+def _seed_row(name: str, facts: Facts) -> dict[str, Any]:
+    return {
+        "name": name,
+        "subprograms": len(facts.program.subprograms),
+        "instructions": sum(1 for _ in facts.program.instructions()),
+        "summary": seed_summary(name),
+        **facts.as_data(),
+    }
+
+
+def _sizes(row: dict[str, Any]) -> list[str]:
+    """Resolved lines as the paper counts them, and operations that the output depends on."""
+    return [row["name"], str(row["lines"]), str(row["operations"])]
+
+
+def _costs(row: dict[str, Any]) -> list[str]:
+    if row["parameters"] is None:
+        return ["-"] * 4
+    widths = [str(row["model_width"]), str(max(row["widths"]))]
+    return [f"{row['parameters']:,}", *widths, terminal.short_count(row["flops_per_token"])]
 
 
 def print_primitives(args: argparse.Namespace) -> int:

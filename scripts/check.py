@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from primeval.scripts import terminal
-from primeval.scripts.search_command import add_set
+from primeval.scripts.search_command import add_set, try_primitives
 from primeval.search.config import load_config, to_plain
 from primeval.search.durations import format_duration
 from primeval.search.locking import RunError
@@ -29,7 +29,8 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = load_config(args.config, args.set)
-    costs = check_seeds(config, load_seeds(config.search.seeds))
+    costs = check_seeds(config, load_seeds(config.search.seeds, config.language))
+    try_primitives(config.language.modules)
     rows = [
         {
             "seed": name,

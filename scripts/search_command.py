@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from primeval.dna.text import format_program
+from primeval.primitives.user import PrimitiveError
 from primeval.scripts import terminal
 from primeval.search.config import ConfigError, load_config
 from primeval.search.locking import RunError
@@ -45,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from primeval.search.reference import load_seeds
 
     config = load_config(args.config, args.set, run_dir=args.run_dir)
-    seeds = load_seeds(config.search.seeds)
+    seeds = load_seeds(config.search.seeds, config.language)
     check_seeds(config, seeds)
     check_free(Path(config.run_dir))
     # the evaluator comes first: if it cannot start, nothing has been written
@@ -66,12 +68,25 @@ def start_evaluator(task: Task) -> Evaluator:
     """The evaluator of a task. Raises ConfigError if its settings cannot work."""
     from primeval.evaluators import make_evaluator
 
+    try_primitives(task.modules)
+
     if task.workers.evaluator != "toy":
         print(f"Starting {task.workers.evaluator} workers …", file=sys.stderr, flush=True)
     try:
         return make_evaluator(task)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def try_primitives(modules: Sequence[str]) -> None:
+    """Hold users' primitives to their promises. Raises ConfigError if one breaks one."""
+    if modules:
+        from primeval.evaluators.promises import hold_all
+
+        try:
+            hold_all()
+        except PrimitiveError as error:
+            raise ConfigError(f"language.modules: {error}") from None
 
 
 def drive_and_report(run: Run, search: Search, evaluator: Evaluator) -> int:

@@ -1,4 +1,4 @@
-"""`primeval show`: a program as text, resolved, or as its difference to another.
+"""`primeval show`: a program as text, as code, resolved, drawn, or against another.
 
 Costs are counted at a configuration's scale: that of the run for RUN:ID, or of `--config`.
 """
@@ -6,27 +6,28 @@ Costs are counted at a configuration's scale: that of the run for RUN:ID, or of 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
-from primeval.dna.cost import Scale, measure
 from primeval.dna.diff import diff
-from primeval.dna.graph import Graph, build_graph
-from primeval.dna.listing import resolved_listing
 from primeval.dna.program import Program
 from primeval.dna.text import format_program
-from primeval.primitives.widths import Rejection
+from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.scripts import terminal
+from primeval.scripts.program_facts import Facts
 from primeval.search.config import load_config
 from primeval.search.locking import RunError
 from primeval.search.ranking import individual_row
 from primeval.search.reference import Reference, find_program, root_of
 
 SEED, PARENT = "seed", "parent"  # what --diff may name besides a program
+CODE_CONFIG = "quickstart"  # the scale of printed code where none is given
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("show", help="a program: text, costs, differences")
+    parser = commands.add_parser("show", help="a program: text, code, costs, differences")
     parser.add_argument("reference", metavar="REF", help="a name, a file, or RUN:ID")
+    parser.add_argument("--code", action="store_true", help="the TensorFlow it decodes to")
     parser.add_argument("--resolved", action="store_true", help="every call inlined")
     parser.add_argument(
         "--diff",
@@ -35,7 +36,14 @@ def add(commands: Any) -> None:
         metavar="REF",
         help="its difference to the run's seed (default), to its `parent`, or to a program",
     )
-    parser.add_argument("--config", metavar="CONFIG", help="count costs at this one's scale")
+    parser.add_argument(
+        "--graph", metavar="FILE", type=Path, help="draw it, as FILE.svg or FILE.png"
+    )
+    parser.add_argument(
+        "--config",
+        metavar="CONFIG",
+        help=f"count costs at this one's scale (--code: {CODE_CONFIG} if not given)",
+    )
     terminal.add_json(parser)
     terminal.add_color(parser)
     parser.set_defaults(run=run)
@@ -44,16 +52,16 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     shown = find_program(args.reference)
     other = None if args.diff is None else _other(shown, args.diff)
-    scale = _scale(shown, args.config)
-    try:
-        graph, problem = build_graph(shown.program), ""
-    except Rejection as rejection:
-        graph, problem = None, str(rejection)
+    facts = Facts(shown.program, _scale(shown, args))
+    drawn = _draw(args.graph, shown, facts) if args.graph else None
     if args.json:
-        terminal.print_json(_as_data(args, shown, other, graph, problem, scale))
+        terminal.print_json(_as_data(args, shown, other, facts))
+        return 0
+    if drawn is not None:
+        print(drawn)
         return 0
     color = terminal.wants_color(args.color)
-    for line in _heading(shown, graph, problem, scale):
+    for line in _heading(shown, facts):
         print(terminal.paint(f"# {line}", "dim", color))
     if other is not None:
         lines = diff(other[1], shown.program)
@@ -61,8 +69,10 @@ def run(args: argparse.Namespace) -> int:
         terminal.print_diff(lines, color)
         if not lines:
             print("# none")
+    elif args.code:
+        print(_code(facts), end="")
     elif args.resolved:
-        _print_resolved(graph, scale, problem)
+        _print_resolved(facts, color)
     else:
         print(format_program(shown.program), end="")
     return 0
@@ -90,15 +100,15 @@ def _seed(shown: Reference) -> tuple[str, Program]:
     return f"its seed, {shown.run.folder}:{individual.id}", individual.program
 
 
-def _scale(shown: Reference, config: str | None) -> Scale | None:
-    if config is not None:
-        return load_config(config).scale
-    return None if shown.run is None else shown.run.config.scale
+def _scale(shown: Reference, args: argparse.Namespace) -> Any:
+    if args.config is not None:
+        return load_config(args.config).scale
+    if shown.run is not None:
+        return shown.run.config.scale
+    return load_config(CODE_CONFIG).scale if args.code else None
 
 
-def _heading(
-    shown: Reference, graph: Graph | None, problem: str, scale: Scale | None
-) -> list[str]:
+def _heading(shown: Reference, facts: Facts) -> list[str]:
     """What there is to say about a program, a line each."""
     lines = [shown.name]
     if shown.run is not None and shown.individual is not None:
@@ -109,56 +119,64 @@ def _heading(
         lines.append(f"{status} ({terminal.signed(row['loss_vs_seed'])} against the seed)")
         if row["message"]:
             lines.append(row["message"])
-    if graph is None:
-        return [*lines, f"has no meaning: {problem}"]
-    lines.append(f"{len(graph.nodes)} operations, fingerprint {graph.fingerprint[:12]}")
-    if graph.fixed_length:
-        lines[-1] += ", works at one length only"
-    cost = _cost(graph, scale)
-    if cost:
+    if facts.graph is not None:
+        graph = facts.graph
+        lines.append(f"{len(graph.nodes)} operations, fingerprint {graph.fingerprint[:12]}")
+        if graph.fixed_length:
+            lines[-1] += ", works at one length only"
+    if facts.problem:
+        lines.append(facts.problem)
+    if facts.cost is not None:
+        known = facts.costs()
         lines.append(
-            cost.get("rejected")
-            or f"{cost['parameters']:,} parameters, {cost['flops']:,} FLOPs per token, "
-            f"width {cost['width']} (unit {cost['unit']})"
+            f"{known['parameters']:,} parameters, {known['flops_per_token']:,} FLOPs per token"
+        )
+        lines.append(
+            f"width {known['model_width']} (unit {known['unit']}), "
+            f"matrices {', '.join(map(str, known['widths']))} wide"
         )
     return lines
 
 
-def _cost(graph: Graph, scale: Scale | None) -> dict[str, Any] | None:
-    if scale is None:
-        return None
-    try:
-        cost = measure(graph, scale)
-    except Rejection as rejection:
-        return {"rejected": f"cannot be trained at this scale: {rejection}"}
-    return {
-        "parameters": cost.parameters,
-        "flops": cost.flops,
-        "width": cost.width,
-        "unit": str(cost.unit),
-    }
+def _code(facts: Facts) -> str:
+    if facts.graph is None or facts.scale is None or facts.cost is None:
+        raise RunError(
+            f"No code can be printed: this program {facts.problem}. Another --config may help."
+        )
+    from primeval.dna.decode import format_code
+
+    return format_code(facts.graph, facts.scale)
 
 
-def _print_resolved(graph: Graph | None, scale: Scale | None, problem: str) -> None:
-    if graph is None:
-        raise RunError(f"A program without a meaning cannot be resolved: {problem}.")
-    rows = _listing(graph, scale)
+def _draw(path: Path, shown: Reference, facts: Facts) -> str:
+    """Draw into a file; says what was written. Raises RunError."""
+    from primeval.scripts.drawing_files import write_drawing
+
+    if facts.graph is None:
+        raise RunError(f"Nothing can be drawn: this program {facts.problem}.")
+    write_drawing(path, shown.name, facts.cost.graph if facts.cost else facts.graph, facts.cost)
+    return f"{path}: {len(facts.graph.nodes)} operations"
+
+
+def _print_resolved(facts: Facts, color: bool) -> None:
+    if facts.graph is None:
+        raise RunError(f"No lines can be resolved: this program {facts.problem}.")
+    rows = facts.listing()
     headers = ("index", "op", "inputs", "constant", "dim", "width", "live", "place")
-    cells = [[_cell(row.get(header)) for header in headers] for row in rows]
+    cells = [[_cell(row[header]) for header in headers] for row in rows]
     terminal.print_table(headers, cells, left={"op", "inputs", "live", "place"})
-
-
-def _listing(graph: Graph, scale: Scale | None) -> list[dict[str, Any]]:
-    try:
-        return resolved_listing(graph, scale)
-    except Rejection:  # no widths in channels then, but relative ones
-        return resolved_listing(graph, None)
+    dead = sum(row["op"] in PRIMITIVES and not row["live"] for row in rows)
+    if dead:
+        note = f"# {dead} operations are dead: the output does not depend on them"
+        print(terminal.paint(note, "dim", color))
 
 
 def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "live" if value else "dead"
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
         return " ".join(map(str, value))
     return "" if value is None else str(value)
 
@@ -167,24 +185,15 @@ def _as_data(
     args: argparse.Namespace,
     shown: Reference,
     other: tuple[str, Program] | None,
-    graph: Graph | None,
-    problem: str,
-    scale: Scale | None,
+    facts: Facts,
 ) -> dict[str, Any]:
-    data: dict[str, Any] = {
-        "reference": shown.name,
-        "text": format_program(shown.program),
-        "rejected": problem or None,
-    }
-    if graph is not None:
-        data |= {
-            "fingerprint": graph.fingerprint,
-            "operations": len(graph.nodes),
-            "fixed_length": graph.fixed_length,
-            "cost": _cost(graph, scale),
-        }
-        if args.resolved:
-            data["resolved"] = _listing(graph, scale)
+    data: dict[str, Any] = {"reference": shown.name, **facts.as_data()}
+    if args.resolved:
+        data["instructions"] = facts.listing()
+    if args.code:
+        data["code"] = _code(facts)
+    if args.graph:
+        data["graph"] = str(args.graph)
     if shown.run is not None and shown.individual is not None:
         data["individual"] = individual_row(shown.run, shown.individual)
     if other is not None:

@@ -12,6 +12,7 @@ from primeval.search.settings import RunConfig
 FIXED = (
     "seed",
     "search.seeds",
+    "language",
     "candidate.budget",
     "candidate.hurdles",
     "model",

@@ -17,10 +17,12 @@ from typing import Any
 import yaml
 
 from primeval.evaluators.settings import CandidateSettings, DataSettings
+from primeval.primitives.primitive import UnknownNameError
+from primeval.primitives.user import PrimitiveError, load_modules, restricted
 from primeval.search.config_reader import Reader, nearest
 from primeval.search.config_rules import ALTERNATIVES, RULES
 from primeval.search.durations import format_duration
-from primeval.search.settings import RunConfig
+from primeval.search.settings import LanguageSettings, RunConfig
 from primeval.search.yaml_tree import ConfigError, Table, override, read_tree
 
 __all__ = ["ConfigError", "config_names", "load_config", "parse_config", "to_plain", "to_yaml"]
@@ -116,7 +118,29 @@ def _resolved(config: RunConfig, reader: Reader) -> RunConfig:
         )
     if model.parameters and model.parameters[0] > model.parameters[1]:
         reader.fail("model.parameters", "the window is [smallest, largest].")
-    return dataclasses.replace(config, data=_resolved_data(config, reader))
+    return dataclasses.replace(
+        config,
+        language=_resolved_language(config, reader),
+        data=_resolved_data(config, reader),
+    )
+
+
+def _resolved_language(config: RunConfig, reader: Reader) -> LanguageSettings:
+    """Import the modules: nothing that is read later makes sense without their primitives."""
+    language = config.language
+    modules = tuple(
+        os.path.abspath(os.path.expanduser(module)) if module.endswith(".py") else module
+        for module in language.modules
+    )
+    try:
+        load_modules(modules)
+    except PrimitiveError as error:
+        reader.fail("language.modules", str(error))
+    try:
+        restricted(language.primitives)
+    except UnknownNameError as error:
+        reader.fail("language.primitives", str(error))
+    return dataclasses.replace(language, modules=modules)
 
 
 def _resolved_data(config: RunConfig, reader: Reader) -> DataSettings:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from primeval.dna.bank import MAX_BANK
 from primeval.evaluators.budget import UNITS
 from primeval.search.evolution import ALGORITHMS
 
@@ -42,6 +43,8 @@ RULES: dict[str, Rule] = {
     "search.population_size": Rule(least=1, most=1_000_000),
     "search.tournament_size": Rule(least=1),
     "search.mutations": Rule(least=0, some=True),
+    "language.constants": Rule(least=1, most=MAX_BANK),
+    "language.dims": Rule(least=1, most=MAX_BANK),
     "budget.max_candidates": Rule(least=1),
     "budget.max_time": Rule(above=0, duration=True),
     "candidate.hurdles": Rule(least=0, most=10),
@@ -50,6 +53,7 @@ RULES: dict[str, Rule] = {
     "model.length": Rule(least=1, most=1_000_000),
     "model.parameters": Rule(least=1),
     "model.width": Rule(least=1, most=1_000_000),
+    "model.widen": Rule(above=0, most=64),
     "data.vocabulary": Rule(least=2, most=10_000_000),
     "training.batch_size": Rule(least=1),
     "training.optimizer": Rule(

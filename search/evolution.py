@@ -21,6 +21,8 @@ from primeval.dna.graph import Graph, build_graph
 from primeval.dna.mutate import Edit, mutate
 from primeval.dna.program import Program
 from primeval.evaluators.outcome import Outcome
+from primeval.primitives.primitive import Vocabulary
+from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.search.hurdles import Hurdles
 from primeval.search.population import Individual, Population
 from primeval.search.settings import SearchSettings
@@ -41,6 +43,7 @@ class Search:
         seed: The run's, from which all randomness follows.
         hurdles: How many hurdles candidates meet.
         cost: Counts a graph's parameters; raises Rejection for one that does not fit.
+        vocabulary: The primitives that mutations draw from; the seeds use no others.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Search:
         seed: int = 0,
         hurdles: int = 0,
         cost: Callable[[Graph], Cost] | None = None,
+        vocabulary: Vocabulary = PRIMITIVES,
     ) -> None:
         self.settings, self.seed = settings, seed
         self.population = Population(settings.population_size)
@@ -57,7 +61,7 @@ class Search:
         self.asked = 0
         self.told = 0
         self.in_flight: dict[int, Individual] = {}
-        self._seeds, self._cost = tuple(seeds), cost
+        self._seeds, self._cost, self._vocabulary = tuple(seeds), cost, vocabulary
         self._hurdles = Hurdles(hurdles, settings.population_size)
         self._known: set[bytes] = set()
 
@@ -139,6 +143,7 @@ class Search:
             known=lambda fingerprint: _key(fingerprint) in self._known,
             viable=viable,
             parent_fingerprint=parent.fingerprint,
+            vocabulary=self._vocabulary,
         )
         return Individual.of(
             child.program,

@@ -7,14 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from primeval.dna.program import Program
+from primeval.dna.bank import with_bank
+from primeval.dna.check import ProgramError
 from primeval.dna.library import seed_names, seed_text
+from primeval.dna.program import Program
 from primeval.dna.text import MAX_TEXT, parse
 from primeval.primitives.primitive import UnknownNameError
 from primeval.search.locking import RunError
 from primeval.search.population import Individual
 from primeval.search.runs import Run, open_run
+from primeval.search.settings import LanguageSettings
 from primeval.search.store import Store
+
+LANGUAGE = LanguageSettings()
 
 
 @dataclass(frozen=True)
@@ -81,11 +86,23 @@ def find_individual(reference: str) -> tuple[Run, Individual]:
     return run, individual
 
 
-def load_seeds(references: Sequence[str]) -> dict[str, Program]:
-    """Programs to start from, by names that can be those of files."""
+def load_seeds(
+    references: Sequence[str], language: LanguageSettings = LANGUAGE
+) -> dict[str, Program]:
+    """Programs to start from, by names that can be those of files, their banks in size.
+
+    Raises an error that offers the nearest names, or ProgramError for a bank too small.
+    """
     seeds: dict[str, Program] = {}
     for reference in references:
         program = find_program(reference).program
+        try:
+            program = with_bank(program, language.constants, language.dims)
+        except ProgramError as error:
+            raise ProgramError(
+                f"The seed {reference} cannot start this search: {error.message} "
+                "See language.constants and language.dims."
+            ) from None
         stem = Path(reference).stem if reference.endswith(".dna") else reference
         name = base = re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-.") or "seed"
         number = 2

@@ -16,10 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from primeval.dna.check import ProgramError, check
 from primeval.dna.cost import Cost, measure
 from primeval.dna.graph import Graph, build_graph
 from primeval.dna.program import Program
 from primeval.dna.text import format_program, parse
+from primeval.primitives.user import restricted
 from primeval.primitives.widths import Rejection
 from primeval.search.changes import refuse_incomparable
 from primeval.search.config import ConfigError, parse_config, to_yaml
@@ -136,7 +138,9 @@ def make_search(config: RunConfig, seeds: Sequence[str]) -> Search:
         return measure(graph, scale)
 
     hurdles = config.candidate.budget.hurdles
-    return Search(config.search, [parse(text) for text in seeds], config.seed, hurdles, cost)
+    programs = [parse(text) for text in seeds]
+    vocabulary = restricted(config.language.primitives)
+    return Search(config.search, programs, config.seed, hurdles, cost, vocabulary)
 
 
 def check_seeds(config: RunConfig, seeds: dict[str, Program]) -> dict[str, Cost]:
@@ -147,14 +151,20 @@ def check_seeds(config: RunConfig, seeds: dict[str, Program]) -> dict[str, Cost]
             f"Received: {config.search.population_size}."
         )
     costs, known = {}, dict[str, str]()
+    vocabulary = restricted(config.language.primitives)
     for name, program in seeds.items():
         try:
+            check(program, vocabulary)
             graph = build_graph(program)
             costs[name] = measure(graph, config.scale)
         except Rejection as rejection:
             raise ConfigError(
                 f"The seed {name} cannot be trained at this scale: {rejection}. "
                 "Change the seed, or the model section."
+            ) from None
+        except ProgramError as error:
+            raise ConfigError(
+                f"The seed {name} cannot start this search: {error} See language.primitives."
             ) from None
         if graph.fingerprint in known:
             raise ConfigError(

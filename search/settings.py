@@ -45,6 +45,24 @@ class SearchSettings:
 
 
 @dataclass(frozen=True)
+class LanguageSettings:
+    """What programs may say.
+
+    Attributes:
+        modules: Python files or dotted names of modules with primitives of your own
+            (docs/primitives.md); relative paths start at the current folder.
+        primitives: Names of the primitives the search may use; all of them if none are given.
+        constants: Constants in the bank; None for as many as the seeds have.
+        dims: Relative widths in the bank; None for as many as the seeds have.
+    """
+
+    modules: tuple[str, ...] = ()
+    primitives: tuple[str, ...] = ()
+    constants: int | None = None
+    dims: int | None = None
+
+
+@dataclass(frozen=True)
 class SearchBudget:
     """When the search stops, whichever comes first.
 
@@ -82,6 +100,7 @@ class RunConfig:
     run_dir: str = ""
     keep_weights: int = 10
     search: SearchSettings = field(default_factory=SearchSettings)
+    language: LanguageSettings = field(default_factory=LanguageSettings)
     budget: SearchBudget = field(default_factory=SearchBudget)
     candidate: CandidateSettings = field(default_factory=CandidateSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -105,4 +124,5 @@ class RunConfig:
             self.workers,
             reference,
             self.seed,
+            self.language.modules,
         )

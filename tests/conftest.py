@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,3 +27,15 @@ def config_file(tmp_path: Path) -> Path:
     path = tmp_path / "toy.yaml"
     path.write_text(TOY, encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[None]:
+    """Ray, started once for all tests that need it, with room for two pools."""
+    from primeval.evaluators import ray_pool  # sets Ray's environment first
+
+    ray_pool.ray.init(
+        num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR"
+    )
+    yield
+    ray_pool.ray.shutdown()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from primeval.dna.check import ProgramError, check
 from primeval.dna.graph import Graph, build_graph
+from primeval.dna.library import load_seed, seed_names
 from primeval.dna.mutations import MUTATIONS, Mutation
 from primeval.dna.program import (
     BRANCHINGS,
@@ -18,7 +19,6 @@ from primeval.dna.program import (
     Program,
     Subprogram,
 )
-from primeval.dna.library import load_seed, seed_names
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection
 

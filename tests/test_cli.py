@@ -150,8 +150,8 @@ def test_diff_is_against_the_seed_the_parent_or_anything(
     assert "\x1b[" not in against_seed
     assert f"difference to {run_folder}:" in printed(capsys, "show", best, "--diff", "parent")
     assert (
-        against_seed.splitlines()[5:]
-        == (printed(capsys, "show", best, "--diff", "transformer").splitlines()[5:])
+        against_seed.splitlines()[6:]
+        == (printed(capsys, "show", best, "--diff", "transformer").splitlines()[6:])
     )
     assert "# none" in printed(capsys, "show", "transformer", "--diff")
 
@@ -165,12 +165,12 @@ def test_colour_is_on_demand(run_folder: Path, capsys: Capture) -> None:
 def test_show_as_json(run_folder: Path, capsys: Capture) -> None:
     best = f"{run_folder}:{json_best(run_folder)}"
     data = as_json(capsys, "show", best, "--resolved", "--diff", "parent")
-    assert data["cost"]["parameters"] == data["individual"]["parameters"]
-    assert data["resolved"][0]["op"] == "INPUT_1"
+    assert data["parameters"] == data["individual"]["parameters"]
+    assert data["instructions"][0]["op"] == "INPUT_1"
     assert {line["sign"] for line in data["diff"]["lines"]} <= set(" +-@")
-    assert as_json(capsys, "show", "transformer")["cost"] is None
+    assert as_json(capsys, "show", "transformer")["parameters"] is None
     at_scale = as_json(capsys, "show", "transformer", "--config", "paper_lm1b")
-    assert (at_scale["cost"]["unit"], at_scale["cost"]["width"]) == ("128", 512)
+    assert (at_scale["unit"], at_scale["model_width"]) == (128, 512)
 
 
 def test_show_resolved_is_a_table(capsys: Capture) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from test_train import DIVERGING, SEED, task
+from test_train import SEED, task
 
 from primeval.evaluators import make_evaluator
 from primeval.evaluators.evaluator import Candidate, Evaluator
@@ -25,6 +24,8 @@ KINDS = [
 
 @pytest.fixture(scope="module", params=KINDS)
 def evaluator(request: pytest.FixtureRequest) -> Iterator[Evaluator]:
+    if request.param == "ray":
+        request.getfixturevalue("ray_session")
     settings = replace(task(), workers=WorkerSettings(evaluator=request.param, count=2))
     made = make_evaluator(settings)
     yield made
@@ -72,45 +73,3 @@ def test_waiting_for_nothing_returns(evaluator: Evaluator) -> None:
 def test_outcomes_survive_the_store(evaluator: Evaluator) -> None:
     (outcome,) = outcomes(evaluator, Candidate(9, SEED, 1)).values()
     assert Outcome.from_dict(outcome.to_dict()) == outcome
-
-
-@pytest.mark.tf
-@pytest.mark.ray
-@pytest.mark.slow
-class TestRayWorkers:
-    """What only processes can promise."""
-
-    @pytest.fixture(scope="class")
-    def pool(self):  # type: ignore[no-untyped-def]
-        from primeval.evaluators.ray_pool import RayEvaluator
-
-        settings = task("steps", 100_000)
-        settings = replace(
-            settings,
-            workers=WorkerSettings(count=2),
-            candidate=replace(settings.candidate, timeout=4.0),
-        )
-        made = RayEvaluator(settings)
-        made.warm_up()
-        yield made
-        made.close()
-
-    def test_a_candidate_out_of_time_is_killed_and_the_pool_goes_on(self, pool) -> None:  # type: ignore[no-untyped-def]
-        began = time.monotonic()
-        done = outcomes(pool, Candidate(0, SEED, 1), Candidate(1, DIVERGING, 1))
-        assert done[0].status is Status.TIMED_OUT
-        assert "candidate.timeout" in done[0].message
-        assert done[1].status is Status.DIVERGED
-        assert time.monotonic() - began < 60
-        assert outcomes(pool, Candidate(2, DIVERGING, 1))[2].status is Status.DIVERGED
-
-    def test_a_worker_that_dies_costs_its_candidate_only(self, pool) -> None:  # type: ignore[no-untyped-def]
-        pool.warm_up()
-        pool.submit(Candidate(3, SEED, 1))
-        (process,) = pool.busy_processes()
-        os.kill(process, 9)
-        deadline, done = time.monotonic() + 60, []
-        while not done and time.monotonic() < deadline:
-            done = pool.wait(1.0)
-        assert [(number, outcome.status) for number, outcome in done] == [(3, Status.CRASHED)]
-        assert outcomes(pool, Candidate(4, DIVERGING, 1))[4].status is Status.DIVERGED

@@ -45,7 +45,7 @@ def test_a_winner_opens_and_trains_without_primeval(tmp_path: Path, name: str) -
     assert [file.name for file in tmp_path.iterdir()] == ["winner.keras"]
     subprocess.run([sys.executable, "-c", USE, path, numbers], check=True, cwd=tmp_path)
     graph = build_graph(load_seed(name))
-    model = LanguageModel(graph, SCALE, measure(graph, SCALE), seed=3)
+    model = LanguageModel(SCALE, measure(graph, SCALE), seed=3)
     expected = np.asarray(model(np.arange(4 * 8).reshape(4, 8) % 32))
     np.testing.assert_allclose(np.load(numbers), expected, atol=1e-5)
 
@@ -70,10 +70,10 @@ def test_random_programs_become_equal_stock_models(tmp_path: Path) -> None:
             continue
         if cost.width > 200 or len(graph.nodes) > 80:
             continue
-        model = LanguageModel(graph, scale, cost, seed=number)
+        model = LanguageModel(scale, cost, seed=number)
         tokens = np.random.default_rng(number).integers(0, 32, (2, 8))
         expected = np.asarray(model(tokens))
-        stock = stock_model(graph, scale, model)
+        stock = stock_model(scale, model)
         assert stock.count_params() == cost.parameters
         stock.save(tmp_path / "model.keras")
         got = np.asarray(keras.models.load_model(tmp_path / "model.keras")(tokens))
@@ -112,7 +112,7 @@ def test_weights_of_another_program_are_refused(tmp_path: Path) -> None:
     from primeval.evaluators.model import LanguageModel, save_weights
 
     graph = build_graph(load_seed("mdha"))
-    model = LanguageModel(graph, SCALE, measure(graph, SCALE))
+    model = LanguageModel(SCALE, measure(graph, SCALE))
     model.build((1, 8))
     save_weights(model, tmp_path / "weights.npz")
     text = format_program(load_seed("transformer"))

@@ -13,10 +13,10 @@ from strategies import meaning, programs
 
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import Graph, build_graph
+from primeval.dna.library import load_seed, seed_text
 from primeval.dna.listing import resolved_listing
 from primeval.dna.program import Program
 from primeval.dna.resolve import resolve
-from primeval.dna.library import load_seed, seed_text
 from primeval.dna.text import parse
 from primeval.primitives.widths import Rejection
 

@@ -13,10 +13,10 @@ from strategies import programs
 from primeval.dna.check import check
 from primeval.dna.diff import diff
 from primeval.dna.graph import build_graph
+from primeval.dna.library import load_seed, seed_text
 from primeval.dna.mutate import ExhaustedError, mutate
 from primeval.dna.mutations import MUTATIONS, Mutation
 from primeval.dna.program import Program
-from primeval.dna.library import load_seed, seed_text
 from primeval.dna.text import parse
 from primeval.primitives.widths import Rejection
 
@@ -33,9 +33,7 @@ def with_lines(old: str, new: str) -> str:
 
 @pytest.mark.parametrize("kind", list(MUTATIONS))
 @given(program=programs(), seed=st.integers(0, 2**32))
-def test_every_mutation_keeps_the_program_legal(
-    kind: str, program: Program, seed: int
-) -> None:
+def test_every_mutation_keeps_the_program_legal(kind: str, program: Program, seed: int) -> None:
     mutated = MUTATIONS[kind](program, Mutation(random.Random(seed)))
     if mutated is not None:
         check(mutated.program)
@@ -62,7 +60,9 @@ def test_the_papers_findings_are_one_insertion_from_the_seed(old: str, new: str)
             continue
         try:
             if build_graph(mutated.program).fingerprint == wanted:
-                added = [line for line in diff(TRANSFORMER, mutated.program) if line.sign == "+"]
+                added = [
+                    line for line in diff(TRANSFORMER, mutated.program) if line.sign == "+"
+                ]
                 assert len(added) == 1
                 return
         except Rejection:

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import begin, outcome
 
-from primeval.dna.mutate import Edit
 from primeval.dna.library import load_seed
+from primeval.dna.mutate import Edit
 from primeval.dna.text import format_program
 from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.search.locking import RunError, RunLock

@@ -7,8 +7,8 @@ from hypothesis import given
 from strategies import programs
 
 from primeval.dna.check import ProgramError, check
-from primeval.dna.program import Instruction, Program
 from primeval.dna.library import load_seed, seed_names, seed_text
+from primeval.dna.program import Instruction, Program
 from primeval.dna.text import format_program, parse, state_index, state_name
 
 TRANSFORMER = load_seed("transformer")
@@ -111,7 +111,10 @@ def _deep(levels: int, calls: int) -> str:
         (_deep(65, 1), "64"),
         (_deep(1, 513), "512"),
         ("x" * 1_000_001, "characters"),
-        (_deep(3, 1).replace("a a", "a a branch=16").replace("ABS a", "ABS a branch=16"), "256"),
+        (
+            _deep(3, 1).replace("a a", "a a branch=16").replace("ABS a", "ABS a branch=16"),
+            "256",
+        ),
         ("constants " + "9" * 5000, "40 characters"),
         ("", "1 to 64 subprograms"),
         ("S0 main(a, b):\n", "1 to 512 instructions"),

@@ -11,8 +11,8 @@ from primeval.dna.check import ProgramError
 from primeval.dna.cost import Scale, measure
 from primeval.dna.diff import diff
 from primeval.dna.graph import build_graph
-from primeval.dna.mutate import mutate
 from primeval.dna.library import load_seed
+from primeval.dna.mutate import mutate
 from primeval.dna.text import format_program, parse
 from primeval.evaluators.toy import toy_loss
 from primeval.search.evolution import Search

@@ -123,10 +123,10 @@ class TestWorkbench:
         outcome = bench.evaluate(Candidate(0, SEED, seed=1, weights=str(path)))
         graph = build_graph(parse(SEED))
         cost = measure(graph, bench.scale)
-        model = LanguageModel(graph, bench.scale, cost)
+        model = LanguageModel(bench.scale, cost)
         model.build((4, 16))
         load_weights(model, path)
-        fresh: Trainer = bench.trainer(graph, cost, seed=5)
+        fresh: Trainer = bench.trainer(cost, seed=5)
         values = [weight.value for weight in model.trainable_variables]
         losses = [float(fresh._loss(values, windows)) for windows in fresh._data.validation]
         assert np.mean(losses) == pytest.approx(outcome.loss, abs=1e-4)
@@ -171,4 +171,4 @@ def test_a_reference_budget_buys_a_slower_program_fewer_steps() -> None:
     assert (same.step_ratio, same.steps) == (1.0, 60)
     assert slower.step_ratio is not None
     assert slower.step_ratio > 1.2
-    assert slower.steps == max(16, round(60 / slower.step_ratio))
+    assert slower.steps == max(1, round(60 / slower.step_ratio))

@@ -1,0 +1,68 @@
+"""Giving a program a bank of another size, without changing what it means.
+
+CHOICE: entries are added at the end, constants as 0 and widths as the model's own, for
+mutations to take up. Entries are taken away from the end, and only if nothing reads them: a
+program that needs them is refused rather than changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+from primeval.dna.check import ProgramError
+from primeval.dna.program import Bank, Instruction, Program
+from primeval.dna.text import reads
+from primeval.primitives.primitive import CONSTANT, DIM
+
+T = TypeVar("T")
+
+WRITTEN = {CONSTANT: "const", DIM: "dim"}  # as in program texts
+MAX_BANK = 64  # entries of a kind; the paper has 2 constants and 6 widths
+
+
+def with_bank(program: Program, constants: int | None, dims: int | None) -> Program:
+    """The program with so many constants and widths in its bank; None keeps their number.
+
+    Raises ProgramError if an entry that would be taken away is read.
+    """
+    bank = program.bank
+    for field, wanted in ((CONSTANT, constants), (DIM, dims)):
+        if wanted is not None:
+            _refuse_loss(program, field, wanted)
+    values = _sized(bank.constants, constants, 0.0)
+    widths = _sized(bank.dims, dims, bank.width)
+    for index, subprogram in enumerate(program.subprograms):
+        body = tuple(
+            _within(instruction, len(values), len(widths))
+            for instruction in subprogram.instructions
+        )
+        program = program.with_instructions(index, body)
+    return Program(program.subprograms, Bank(values, widths, bank.width))
+
+
+def _sized(entries: tuple[T, ...], wanted: int | None, filler: T) -> tuple[T, ...]:
+    count = len(entries) if wanted is None else wanted
+    return (*entries[:count], *([filler] * (count - len(entries))))
+
+
+def _within(instruction: Instruction, constants: int, dims: int) -> Instruction:
+    """Dormant fields that point beyond the bank point at its first entry."""
+    return replace(
+        instruction,
+        constant=instruction.constant if instruction.constant < constants else 0,
+        dim=instruction.dim if instruction.dim < dims else 0,
+    )
+
+
+def _refuse_loss(program: Program, field: str, wanted: int) -> None:
+    for index, place, instruction in program.instructions():
+        entry = getattr(instruction, field)
+        if field in reads(instruction.op) and entry >= wanted:
+            raise ProgramError(
+                f"A bank of {wanted} {field}s is too small: S{index} reads "
+                f"{WRITTEN[field]}{entry} "
+                f"in its instruction {place + 1}.",
+                index,
+                place,
+            )

@@ -1,0 +1,53 @@
+"""Where a program's instructions are among its resolved lines, call by call.
+
+What shows a program in its subprograms (code, drawings) walks the calls; what is known about
+an instruction there (liveness, kind, width) is known about its lines and nodes.
+"""
+
+from __future__ import annotations
+
+from primeval.dna.graph import Graph
+from primeval.dna.infer import Node
+from primeval.dna.program import INPUTS, Instruction
+from primeval.dna.resolve import MERGE_OP
+
+Path = tuple[tuple[int, int], ...]  # the calls that lead to a subprogram: (index, place)
+
+
+class Calls:
+    """Finds the lines of a graph. A subprogram is named by its index and its path."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._lines: dict[tuple[Path, int, int, bool], int] = {}
+        for number, line in enumerate(graph.lines):
+            if line.op == MERGE_OP or not line.op.startswith("BRANCH_"):
+                at = (line.path, line.subprogram, line.place, line.op == MERGE_OP)
+                self._lines[at] = number
+
+    def body(self, index: int) -> tuple[Instruction, ...]:
+        return self.graph.program.subprograms[index].instructions
+
+    def operation(self, index: int, place: int, path: Path) -> int:
+        """The line of the primitive that an instruction is."""
+        return self._lines[path, index, place, False]
+
+    def node(self, index: int, state: int, path: Path) -> Node | None:
+        """The node of a state that an instruction makes; None if it is dead."""
+        line = self._made(index, state - INPUTS, path)
+        at = self.graph.node_of.get(line)
+        return None if at is None else self.graph.nodes[at]
+
+    def is_live(self, index: int, state: int, path: Path) -> bool:
+        """Whether the output depends on a state. Inputs are there anyway."""
+        return state < INPUTS or self.node(index, state, path) is not None
+
+    def _made(self, index: int, place: int, path: Path) -> int:
+        """The line that holds what an instruction makes."""
+        instruction = self.body(index)[place]
+        if instruction.branching > 1:
+            return self._lines[path, index, place, True]
+        if isinstance(instruction.op, int):
+            last = len(self.body(instruction.op)) - 1
+            return self._made(instruction.op, last, (*path, (index, place)))
+        return self._lines[path, index, place, False]

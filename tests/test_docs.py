@@ -1,0 +1,90 @@
+"""Commands shown in docs/ print what the docs say, and the language's choices are all told."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+ELLIPSIS = "..."  # a line of any lines; within a line, any text
+
+
+def sessions(text: str) -> list[list[tuple[str, str]]]:
+    """The ```console blocks, each as commands with what they print."""
+    found = []
+    for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)[1:]
+        found.append(list(zip(parts[::2], parts[1::2], strict=True)))
+    return found
+
+
+def pattern(shown: str) -> str:
+    """What an output must match in full."""
+    lines = [
+        "(?:.*\n)*?" if line.strip() == ELLIPSIS else re.escape(line).replace(r"\.\.\.", ".*") + "\n"
+        for line in shown.splitlines()
+    ]
+    return "".join(lines)
+
+
+@pytest.mark.parametrize("path", DOCS, ids=[path.name for path in DOCS])
+def test_commands_print_what_the_docs_show(path: Path, tmp_path: Path) -> None:
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": "80",
+        "NO_COLOR": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    for session in sessions(path.read_text(encoding="utf-8")):
+        for command, shown in session:
+            done = subprocess.run(
+                ["bash", "-c", command],
+                cwd=tmp_path,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
+            assert re.fullmatch(pattern(shown), done.stdout), f"$ {command}\n{done.stdout}"
+
+
+def test_every_choice_about_the_language_is_in_the_docs() -> None:
+    written: Counter[str] = Counter()
+    for folder in ("primitives", "dna"):
+        for path in [*(ROOT / folder).glob("*.py"), *(ROOT / folder).glob("seeds/*.dna")]:
+            count = len(re.findall(r"CHOICE[:,]\s", path.read_text(encoding="utf-8")))
+            if count:
+                written[str(path.relative_to(ROOT))] = count
+    text = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    table = text.split("## Choices")[1]
+    told = Counter(re.findall(r"^\| ((?:primitives|dna)/\S+) \|", table, re.MULTILINE))
+    assert told == written
+
+
+def test_the_proof_of_causality_covers_every_primitive_once() -> None:
+    from primeval.primitives.vocabulary import PRIMITIVES
+
+    text = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    proof = text.split("## Why no program can see the future")[1].split("\n## ")[0]
+    cases = re.findall(r"^\d\. \*\*(.*?)\. ", proof.replace("\n   ", " "), re.MULTILINE)
+    assert len(cases) == 9
+    assert sum(int(re.findall(r"(\d+)\)", case)[-1]) for case in cases) == len(PRIMITIVES)
+    named: Counter[str] = Counter()
+    for case in cases:
+        for word in re.findall(r"[A-Z][A-Z0-9_]+(?:\\\*)?", case):
+            rows = [word] if word in PRIMITIVES else _family(word, list(PRIMITIVES))
+            named.update(rows)
+    assert named == Counter(list(PRIMITIVES))
+
+
+def _family(word: str, names: list[str]) -> list[str]:
+    prefix = word.rstrip("*\\")
+    return [name for name in names if name.startswith(prefix)]

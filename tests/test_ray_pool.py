@@ -1,0 +1,57 @@
+"""What only worker processes can promise: time limits that kill, deaths that cost one."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from test_evaluators import outcomes
+from test_train import DIVERGING, SEED, task
+
+from primeval.evaluators.evaluator import Candidate
+from primeval.evaluators.outcome import Status
+from primeval.evaluators.settings import WorkerSettings
+
+pytestmark = [pytest.mark.tf, pytest.mark.ray, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def pool(ray_session: None) -> Iterator[Any]:
+    from primeval.evaluators.ray_pool import RayEvaluator
+
+    settings = task("steps", 100_000)
+    settings = replace(
+        settings,
+        workers=WorkerSettings(count=2),
+        candidate=replace(settings.candidate, timeout=4.0),
+    )
+    made = RayEvaluator(settings)
+    made.warm_up()
+    yield made
+    made.close()
+
+
+def test_a_candidate_out_of_time_is_killed_and_the_pool_goes_on(pool: Any) -> None:
+    began = time.monotonic()
+    done = outcomes(pool, Candidate(0, SEED, 1), Candidate(1, DIVERGING, 1))
+    assert done[0].status is Status.TIMED_OUT
+    assert "candidate.timeout" in done[0].message
+    assert done[1].status is Status.DIVERGED
+    assert time.monotonic() - began < 60
+    assert outcomes(pool, Candidate(2, DIVERGING, 1))[2].status is Status.DIVERGED
+
+
+def test_a_worker_that_dies_costs_its_candidate_only(pool: Any) -> None:
+    pool.warm_up()
+    pool.submit(Candidate(3, SEED, 1))
+    (process,) = pool.busy_processes()
+    os.kill(process, 9)
+    deadline, done = time.monotonic() + 60, list[Any]()
+    while not done and time.monotonic() < deadline:
+        done = pool.wait(1.0)
+    assert [(number, outcome.status) for number, outcome in done] == [(3, Status.CRASHED)]
+    assert outcomes(pool, Candidate(4, DIVERGING, 1))[4].status is Status.DIVERGED
