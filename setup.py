@@ -3,6 +3,8 @@
 All metadata lives here; `pyproject.toml` holds only the build system and tool tables.
 """
 
+from pathlib import Path
+
 from setuptools import setup
 
 # In layer order: a package imports only from the ones before it (tests/test_layering.py).
@@ -12,7 +14,7 @@ setup(
     name="primeval",
     version="0.1.0",
     description="Evolve the TensorFlow program of a Transformer's decoder block",
-    long_description=open("README.md", encoding="utf-8").read(),
+    long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",

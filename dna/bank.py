@@ -18,7 +18,6 @@ from primeval.primitives.primitive import CONSTANT, DIM
 T = TypeVar("T")
 
 WRITTEN = {CONSTANT: "const", DIM: "dim"}  # as in program texts
-MAX_BANK = 64  # entries of a kind; the paper has 2 constants and 6 widths
 
 
 def with_bank(program: Program, constants: int | None, dims: int | None) -> Program:

@@ -19,6 +19,7 @@ MAX_SUBPROGRAMS = 64
 MAX_INSTRUCTIONS = 512  # of one subprogram
 MAX_RESOLVED = 4096  # primitives once every call is inlined
 MAX_BRANCHES = 256  # branching of nested calls, multiplied
+MAX_BANK = 64  # entries of a kind; the paper has 2 constants and 6 widths
 MAX_DIM = 1024
 MAX_CONSTANT = 1e30
 
@@ -105,6 +106,11 @@ def _check_bank(program: Program) -> None:
     bank = program.bank
     if not bank.constants or not bank.dims:
         raise ProgramError("The bank needs at least one constant and one dim.")
+    if max(len(bank.constants), len(bank.dims)) > MAX_BANK:
+        raise ProgramError(
+            f"The bank has at most {MAX_BANK} constants and {MAX_BANK} dims. "
+            f"Received: {len(bank.constants)} and {len(bank.dims)}."
+        )
     for constant in bank.constants:
         if not math.isfinite(constant) or abs(constant) > MAX_CONSTANT:
             raise ProgramError(

@@ -22,6 +22,8 @@ from primeval.dna.graph import Graph
 from primeval.dna.infer import Node
 from primeval.dna.program import INPUTS, Instruction
 from primeval.dna.text import format_instruction, state_name
+from primeval.primitives.primitive import Primitive
+from primeval.primitives.rules import fill
 from primeval.primitives.templates import (
     FILL,
     FILL_ZERO,
@@ -30,8 +32,6 @@ from primeval.primitives.templates import (
     TEMPLATES_OF_SCORES,
     WEIGHT_CALLS,
 )
-from primeval.primitives.primitive import Primitive
-from primeval.primitives.rules import fill
 
 WIDE = 88  # columns of the printed text
 
@@ -158,9 +158,7 @@ class _Writer:
         lines = [f"    # {comment}"] if comment else []
         return lines + _assignment(_variable(state), value, instruction.branching)
 
-    def _primitive(
-        self, instruction: Instruction, number: int, name: str
-    ) -> tuple[str, str]:
+    def _primitive(self, instruction: Instruction, number: int, name: str) -> tuple[str, str]:
         """The expression of a live line, and what is worth saying about it."""
         line, graph = self.graph.lines[number], self.graph
         node = graph.nodes[graph.node_of[number]]

@@ -18,112 +18,36 @@ from fractions import Fraction
 from functools import lru_cache
 
 from primeval.dna.check import MAX_INSTRUCTIONS, MAX_SUBPROGRAMS, ProgramError, check
+from primeval.dna.printing import (
+    format_bank,
+    format_header,
+    format_instruction,
+    format_number,
+    format_op,
+    format_program,
+    reads,
+    state_index,
+    state_name,
+)
 from primeval.dna.program import INPUTS, Bank, Instruction, Program, Subprogram
 from primeval.primitives.primitive import CONSTANT, DIM, INPUT_1, INPUT_2, Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 
-CALL_READS = (INPUT_1, INPUT_2)
-MAX_TEXT = 1_000_000  # characters
+__all__ = [
+    "format_bank",
+    "format_header",
+    "format_instruction",
+    "format_number",
+    "format_op",
+    "format_program",
+    "parse",
+    "reads",
+    "state_index",
+    "state_name",
+]
+
+MAX_TEXT, MAX_LINE = 1_000_000, 4_000  # characters; comments may be longer
 CONTEXT = 2  # lines shown around a broken one
-
-
-def state_name(state: int) -> str:
-    """a, b, ..., z, aa, ab, ... for 0, 1, ..., 25, 26, 27, ..."""
-    name = ""
-    state += 1
-    while state:
-        state, letter = divmod(state - 1, 26)
-        name = chr(ord("a") + letter) + name
-    return name
-
-
-def state_index(name: str) -> int:
-    index = 0
-    for letter in name:
-        index = index * 26 + ord(letter) - ord("a") + 1
-    return index - 1
-
-
-def reads(op: str | int, vocabulary: Vocabulary = PRIMITIVES) -> tuple[str, ...]:
-    """The fields an operation reads; those of a call are its two inputs."""
-    return CALL_READS if isinstance(op, int) else vocabulary[op].reads
-
-
-def format_op(instruction: Instruction) -> str:
-    return f"S{instruction.op}" if instruction.is_call else str(instruction.op)
-
-
-def format_instruction(
-    instruction: Instruction,
-    target: str,
-    states: list[str] | None = None,
-    dormant: bool = True,
-    vocabulary: Vocabulary = PRIMITIVES,
-) -> str:
-    """One line of text. `states` gives other names than letters to the hidden states."""
-
-    def name(state: int) -> str:
-        return states[state] if states else state_name(state)
-
-    used = reads(instruction.op, vocabulary)
-    fields = {
-        INPUT_1: name(instruction.input1),
-        INPUT_2: name(instruction.input2),
-        CONSTANT: f"const{instruction.constant}",
-        DIM: f"dim{instruction.dim}",
-    }
-    words = [target, "=", format_op(instruction)]
-    words += [text for field, text in fields.items() if field in used]
-    if instruction.branching != 1:
-        words.append(f"branch={instruction.branching}")
-    asleep = {
-        INPUT_1: instruction.input1,
-        INPUT_2: instruction.input2,
-        "const": instruction.constant,
-        DIM: instruction.dim,
-    }
-    notes = [
-        f"{field}={fields[CONSTANT if field == 'const' else field]}"
-        for field, value in asleep.items()
-        if value and (CONSTANT if field == "const" else field) not in used
-    ]
-    if dormant and notes:
-        words += [";", *notes]
-    return " ".join(words)
-
-
-def format_number(number: float) -> str:
-    text = repr(float(number))
-    return text[:-2] if text.endswith(".0") else text
-
-
-def format_bank(bank: Bank) -> list[str]:
-    return [
-        f"width {bank.width}",
-        f"constants {' '.join(map(format_number, bank.constants))}",
-        f"dims {' '.join(map(str, bank.dims))}",
-    ]
-
-
-def format_header(index: int, subprogram: Subprogram) -> str:
-    return f"S{index} {subprogram.name}(a, b):"
-
-
-def format_program(program: Program, dormant: bool = True) -> str:
-    """The whole program; without `dormant` fields it reads better but does not round-trip."""
-    lines = format_bank(program.bank)
-    for index, subprogram in enumerate(program.subprograms):
-        lines.append(_format_subprogram(index, subprogram, dormant))
-    return "\n".join(lines) + "\n"
-
-
-@lru_cache(maxsize=4096)  # a child shares all but one of its subprograms with its parent
-def _format_subprogram(index: int, subprogram: Subprogram, dormant: bool) -> str:
-    lines = ["", format_header(index, subprogram)]
-    for place, instruction in enumerate(subprogram.instructions):
-        target = state_name(place + INPUTS)
-        lines.append("  " + format_instruction(instruction, target, dormant=dormant))
-    return "\n".join(lines)
 
 
 def parse(text: str, source: str = "program", vocabulary: Vocabulary = PRIMITIVES) -> Program:
@@ -133,27 +57,33 @@ def parse(text: str, source: str = "program", vocabulary: Vocabulary = PRIMITIVE
             f"{source}: a program text has at most {MAX_TEXT} characters. "
             f"Received: {len(text)}."
         )
+    if "\0" in text:
+        raise ProgramError(f"{source}: a program is text, and this has null bytes in it.")
     return _Parser(text, source, vocabulary).program()
 
 
 _state_name = lru_cache(maxsize=1024)(state_name)
 
-_HEADER = re.compile(r"S(\d{1,4})\s+([A-Za-z_]\w{0,63})\s*\(\s*a\s*,\s*b\s*\)\s*:")
+# ASCII only: `\d` would take the digits of other scripts, and Python reads them as numbers
+_HEADER = re.compile(r"S([0-9]{1,4})\s+([A-Za-z_][A-Za-z_0-9]{0,63})\s*\(\s*a\s*,\s*b\s*\)\s*:")
 _STATE = re.compile(r"[a-z]{1,3}")
-_CALL = re.compile(r"S(\d{1,4})")
-_BANKED = re.compile(r"(const|dim)(\d{1,4})")
-_BRANCH = re.compile(r"branch=(\d{1,4})")
+_CALL = re.compile(r"S([0-9]{1,4})")
+_BANKED = re.compile(r"(const|dim)([0-9]{1,4})")
+_BRANCH = re.compile(r"branch=([0-9]{1,4})")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?(nan|inf)", re.I)
+_FRACTION = re.compile(r"[0-9]{1,6}(/[0-9]{1,6}|\.[0-9]{1,6})?")
 
 
 class _Parser:
     """Reads line by line; remembers where each subprogram and instruction stood."""
 
     def __init__(self, text: str, source: str, vocabulary: Vocabulary) -> None:
-        self.lines = text.splitlines()
+        self.lines = text.split("\n")  # as editors count them
         self.source, self.vocabulary = source, vocabulary
         self.width = Fraction(4)
         self.constants: tuple[float, ...] = (0.0,)
         self.dims: tuple[Fraction, ...] = (Fraction(1),)
+        self.given: set[str] = set()
         self.names: list[str] = []
         self.bodies: list[list[Instruction]] = []
         self.places: dict[tuple[int | None, int | None], int] = {}
@@ -192,22 +122,33 @@ class _Parser:
         return "\n".join([f"{self.source}, line {number + 1}: {message}", *shown])
 
     def _line(self, number: int, line: str) -> None:
+        if len(line) > MAX_LINE:
+            raise ProgramError(
+                f"A line has at most {MAX_LINE} characters. Received: {len(line)}."
+            )
         words = line.split(None, 2)
         if len(words) == 3 and words[1] == "=":
             self._instruction(number, words[0], words[2])
         elif header := _HEADER.fullmatch(line):
             self._open(number, int(header[1]), header[2])
-        elif words[0] == "width" and len(words) == 2:
-            self.width = _fraction(words[1])
-        elif words[0] == "dims":
-            self.dims = tuple(map(_fraction, line.split()[1:]))
-        elif words[0] == "constants":
-            self.constants = tuple(map(_number, line.split()[1:]))
+        elif words[0] in ("dims", "constants") or (words[0] == "width" and len(words) == 2):
+            self._bank_entry(*line.split())
         else:
             raise ProgramError(
                 "A line is a bank entry (width, constants, dims), a header "
                 f"(S0 main(a, b):) or an instruction (c = ADD a b). Received: {line[:80]!r}."
             )
+
+    def _bank_entry(self, kind: str, *entries: str) -> None:
+        if kind in self.given:
+            raise ProgramError(f"The bank's {kind} is given twice.")
+        self.given.add(kind)
+        if kind == "width":
+            self.width = _fraction(entries[0])
+        elif kind == "dims":
+            self.dims = tuple(map(_fraction, entries))
+        else:
+            self.constants = tuple(map(_number, entries))
 
     def _open(self, number: int, index: int, name: str) -> None:
         if index != len(self.names) or index >= MAX_SUBPROGRAMS:
@@ -243,7 +184,7 @@ def _instruction(written: str, vocabulary: Vocabulary) -> Instruction:
     wanted = list(reads(op, vocabulary))
     fields: dict[str, int] = {}
     for word in arguments:
-        if branch := _BRANCH.fullmatch(word):
+        if (branch := _BRANCH.fullmatch(word)) and "branching" not in fields:
             fields["branching"] = int(branch[1])
             continue
         if not wanted:
@@ -278,14 +219,13 @@ def _field(field: str, word: str) -> int:
 def _number(word: str) -> float:
     if len(word) > 40:
         raise ProgramError(f"A number has at most 40 characters. Received: {len(word)}.")
-    try:
-        return float(word)
-    except ValueError:
-        raise ProgramError(f"A constant is a number. Received: {word!r}.") from None
+    if not _NUMBER.fullmatch(word):
+        raise ProgramError(f"A constant is a number. Received: {word!r}.")
+    return float(word)
 
 
 def _fraction(word: str) -> Fraction:
-    if not re.fullmatch(r"\d{1,6}(/\d{1,6}|\.\d{1,6})?", word):
+    if not _FRACTION.fullmatch(word):
         raise ProgramError(
             f"A relative width is a number or a fraction (4, 32/3). Received: {word[:40]!r}."
         )

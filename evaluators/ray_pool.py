@@ -152,16 +152,24 @@ def _connect(task: Task) -> bool:
     """Start Ray on this machine, or join a cluster; whether it is ours to shut down."""
     if ray.is_initialized():
         return False
-    if task.workers.address is not None:
-        ray.init(address=task.workers.address, log_to_driver=False, logging_level="ERROR")
-        return True
-    ray.init(
-        num_cpus=task.workers.count * task.workers.threads,
-        include_dashboard=False,
-        object_store_memory=OBJECT_STORE_BYTES,
-        log_to_driver=False,
-        logging_level="ERROR",
-    )
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    address = task.workers.address
+    try:
+        if address is not None:
+            ray.init(address=address, **quiet)
+        else:
+            ray.init(
+                num_cpus=task.workers.count * task.workers.threads,
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                **quiet,
+            )
+    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        where = "on this machine" if address is None else f"at workers.address {address}"
+        raise ValueError(
+            f"Ray does not start {where}: {_short(error)} "
+            "For a search without Ray: --set workers.evaluator=local."
+        ) from error
     return True
 
 

@@ -150,7 +150,7 @@ class _Trial:
         Steps made here do not count, so that all candidates reach a hurdle at the step it
         stands for.
         """
-        fastest = {bench: math.inf for bench in (trainer, self.bench.reference())}
+        fastest = dict.fromkeys((trainer, self.bench.reference()), math.inf)
         with self.watch.measure("calibrate"):
             for _ in range(CALIBRATION_REPEATS):
                 for stepping in fastest:

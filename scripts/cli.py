@@ -25,7 +25,16 @@ from primeval.search.replay import ReplayError
 from primeval.search.store import StoreError
 from primeval.search.yaml_tree import ConfigError
 
-COMMANDS = ("search_command", "resume", "check", "top", "show", "lineage", "export_command", "catalog")
+COMMANDS = (
+    "search_command",
+    "resume",
+    "check",
+    "top",
+    "show",
+    "lineage",
+    "export_command",
+    "catalog",
+)
 
 USER_ERRORS = (ConfigError, DataError, ProgramError, RunError, UnknownNameError)
 WORK_ERRORS = (ReplayError, StoreError)

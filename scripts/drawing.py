@@ -88,7 +88,9 @@ class _Drawer:
         ports = sorted(set(used))
         box.ports = len(ports)
         box.wires = [
-            wire if wire.source >= 0 else Wire(~ports.index(~wire.source), wire.target, wire.port)
+            wire
+            if wire.source >= 0
+            else Wire(~ports.index(~wire.source), wire.target, wire.port)
             for wire in box.wires
         ]
         box.width = self._width(index, len(body) + INPUTS - 1, path)

@@ -109,7 +109,10 @@ def make_drawing(name: str, graph: Graph, cost: Cost | None) -> Drawing:
     incoming = str(model if cost is None else model.channels(cost.unit))
     for port in placed.ports:
         x = MARGIN + port
-        shapes += [Curve(((x, top - 6), (x, top + 16))), Text(x + 5, top + 6, incoming, 9, FAINT)]
+        shapes += [
+            Curve(((x, top - 6), (x, top + 16))),
+            Text(x + 5, top + 6, incoming, 9, FAINT),
+        ]
     x, y = MARGIN + placed.out, top + 16 + placed.height
     shapes += [Curve(((x, y), (x, y + 22))), Text(x + 5, y + 14, placed.box.width, 9, FAINT)]
     legend = (
@@ -136,7 +139,9 @@ def _box(x: float, y: float, placed: Placed) -> Iterator[Shape]:
         return
     background, header = TINTS[0 if not box.subprogram else 1 + (box.subprogram - 1) % 9]
     for shift in (8.0, 4.0) if badge else ():
-        yield Rectangle(x + shift, y + shift, placed.width, placed.height, background, header, 8)
+        yield Rectangle(
+            x + shift, y + shift, placed.width, placed.height, background, header, 8
+        )
     yield Rectangle(x, y, placed.width, placed.height, background, LINE, 8)
     yield Rectangle(x + 0.5, y + 0.5, placed.width - 1, HEADER - 1, header, "none", 8)
     yield Text(x + 10, y + 15, box.label + badge, 11, bold=True)

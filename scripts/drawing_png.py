@@ -7,11 +7,12 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
+from matplotlib.patches import FancyBboxPatch, Patch, PathPatch, Polygon
 from matplotlib.path import Path as Outline
 
 from primeval.scripts.drawing_files import (
     LINE,
+    Curve,
     Drawing,
     Rectangle,
     Shape,
@@ -39,40 +40,31 @@ def paint(drawing: Drawing, path: Path, scale: float) -> None:
 
 
 def _paint(axes: Any, shape: Shape, order: int) -> None:
-    if isinstance(shape, Rectangle):
-        style = f"round,pad=0,rounding_size={shape.radius}"
+    if isinstance(shape, Text):
+        face = {"family": "DejaVu Sans Mono", "weight": "bold" if shape.bold else "normal"}
+        side = "center" if shape.middle else "left"
+        size = shape.size * POINT
         at = (shape.x, shape.y)
-        axes.add_patch(
-            FancyBboxPatch(
-                at,
-                shape.width,
-                shape.height,
-                boxstyle=style,
-                facecolor=shape.fill,
-                edgecolor=shape.stroke,
-                linewidth=POINT,
-                zorder=order,
-            )
-        )
-    elif isinstance(shape, Text):
-        axes.text(
-            shape.x,
-            shape.y,
-            shape.text,
-            fontsize=shape.size * POINT,
-            color=shape.color,
-            family="DejaVu Sans Mono",
-            weight="bold" if shape.bold else "normal",
-            ha="center" if shape.middle else "left",
-            va="baseline",
+        axes.text(*at, shape.text, size=size, color=shape.color, ha=side, zorder=order, **face)
+        return
+    axes.add_patch(_patch(shape, order))
+    if isinstance(shape, Curve) and shape.arrow:
+        axes.add_patch(Polygon(arrow_head(shape), color=LINE, lw=0, zorder=order))
+
+
+def _patch(shape: Rectangle | Curve, order: int) -> Patch:
+    if isinstance(shape, Rectangle):
+        return FancyBboxPatch(
+            (shape.x, shape.y),
+            shape.width,
+            shape.height,
+            boxstyle=f"round,pad=0,rounding_size={shape.radius}",
+            facecolor=shape.fill,
+            edgecolor=shape.stroke,
+            linewidth=POINT,
             zorder=order,
         )
-    else:
-        points = [point for _, piece in pieces(shape) for point in piece]
-        codes = [CODES[kind] for kind, piece in pieces(shape) for _ in piece]
-        outline = Outline(points, codes)
-        axes.add_patch(
-            PathPatch(outline, facecolor="none", edgecolor=LINE, lw=POINT, zorder=order)
-        )
-        if shape.arrow:
-            axes.add_patch(Polygon(arrow_head(shape), color=LINE, lw=0, zorder=order))
+    points = [point for _, piece in pieces(shape) for point in piece]
+    codes = [CODES[kind] for kind, piece in pieces(shape) for _ in piece]
+    outline = Outline(points, codes)
+    return PathPatch(outline, facecolor="none", edgecolor=LINE, lw=POINT, zorder=order)

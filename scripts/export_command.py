@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         config = load_config(args.config or "quickstart")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    print("Building, saving and verifying in a fresh interpreter …", file=sys.stderr, flush=True)
+    print("Building, saving, verifying in a fresh interpreter …", file=sys.stderr, flush=True)
 
     from primeval.evaluators.export import export_program
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from primeval.scripts.drawing import Box, Wire
 
@@ -18,6 +19,7 @@ CHARACTER = 6.7  # width of one, at 11 points in a monospaced face
 OP_HEIGHT, HEADER, GAP_X, GAP_Y, PADDING = 24.0, 22.0, 22.0, 28.0, 14.0
 STUB = 11.0  # straight piece under a box, with room for a width beside it
 SWEEPS = 12
+MANY = 1500  # wires between neighbouring layers, from which on nobody can follow them anyway
 # How stiff a wire is between two boxes, along stand-ins, and where it leaves a box for them.
 DIRECT, LONG, ENDS = 4.0, 8.0, 0.25
 
@@ -58,7 +60,7 @@ class Placed:
         out: Where its output is, from its left side.
         children: Boxes in it, with their places.
         wires: Corners of each wire; straight down within a layer, curved between layers.
-        """
+    """
 
     box: Box
     width: float
@@ -93,6 +95,8 @@ class _Layout:
         self.inputs = [self.output + 1 + number for number in range(box.ports)]
         self.items += [Item() for _ in self.inputs]
         self.hops: list[tuple[int, int, int]] = []  # source, target, port of the target
+        self.above: dict[int, list[int]] = {}  # hops by target
+        self.below: dict[int, list[int]] = {}  # hops by source
         self.chains = self._layered()
         count = 1 + max(item.layer for item in self.items)
         self.layers: list[list[int]] = [[] for _ in range(count)]
@@ -148,12 +152,16 @@ class _Layout:
             self.items.append(Item(layer))
             chain.append((len(self.items) - 1, 0))
         chain.append((wire.target, wire.port))
-        for (one, _), (other, port) in zip(chain, chain[1:], strict=False):
+        for (one, _), (other, port) in pairwise(chain):
+            self.above.setdefault(other, []).append(len(self.hops))
+            self.below.setdefault(one, []).append(len(self.hops))
             self.hops.append((one, other, port))
         return chain
 
     def _order(self) -> None:
         """Sort each layer by the mean place of what its items are joined to."""
+        if len(self.hops) > MANY:
+            return
         best, fewest = [list(layer) for layer in self.layers], self._crossings()
         for sweep in range(SWEEPS):
             down = sweep % 2 == 0
@@ -162,7 +170,7 @@ class _Layout:
                     continue  # inputs stay in their order
                 rank = self._ranks()
                 wanted = {at: self._barycentre(at, rank, down) for at in layer}
-                layer.sort(key=lambda at: wanted[at])  # noqa: B023, used at once
+                layer.sort(key=lambda at: wanted[at])
             crossings = self._crossings()
             if crossings < fewest:
                 best, fewest = [list(layer) for layer in self.layers], crossings
@@ -172,10 +180,11 @@ class _Layout:
         return {at: float(rank) for layer in self.layers for rank, at in enumerate(layer)}
 
     def _barycentre(self, at: int, rank: dict[int, float], down: bool) -> float:
+        hops = (self.above if down else self.below).get(at, [])
         if down:
-            near = [rank[one] for one, other, _ in self.hops if other == at]
+            near = [rank[self.hops[hop][0]] for hop in hops]
         else:
-            near = [rank[other] + port / 4 for one, other, port in self.hops if one == at]
+            near = [rank[self.hops[hop][1]] + self.hops[hop][2] / 4 for hop in hops]
         return sum(near) / len(near) if near else rank[at]
 
     def _crossings(self) -> int:
@@ -197,7 +206,7 @@ class _Layout:
             for at in layer:
                 self.items[at].x = x
                 x += self.items[at].width + GAP_X
-        for sweep in range(3 * SWEEPS):
+        for sweep in range(3 * SWEEPS if len(self.hops) <= MANY else 2):
             layers = self.layers if sweep % 2 == 0 else self.layers[::-1]
             for layer in layers:
                 wishes = [self._wish(at) for at in layer]
@@ -208,9 +217,8 @@ class _Layout:
     def _wish(self, at: int) -> tuple[float, float]:
         """Where an item would like to be, and how much."""
         items, total, weight = self.items, 0.0, 0.0
-        for one, other, port in self.hops:
-            if at not in (one, other):
-                continue
+        for hop in self.above.get(at, []) + self.below.get(at, []):
+            one, other, port = self.hops[hop]
             boxes = bool(items[one].width) + bool(items[other].width)
             stiff = (LONG, ENDS, DIRECT)[boxes]
             top, bottom = items[one].out, items[other].ports[port]
@@ -258,7 +266,9 @@ def spread(wishes: list[tuple[float, float]], gaps: list[float]) -> list[float]:
     return [mean + offset for mean, offset in zip(means, offsets, strict=True)]
 
 
-def walk(placed: Placed, x: float = 0.0, y: float = 0.0) -> Iterator[tuple[float, float, Placed]]:
+def walk(
+    placed: Placed, x: float = 0.0, y: float = 0.0
+) -> Iterator[tuple[float, float, Placed]]:
     """A box and all boxes in it, with their places on the page, outer ones first."""
     yield x, y, placed
     for dx, dy, child in placed.children:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from primeval.dna.bank import MAX_BANK
+from primeval.dna.check import MAX_BANK
 from primeval.evaluators.budget import UNITS
 from primeval.search.evolution import ALGORITHMS
 

@@ -62,10 +62,12 @@ def find_program(reference: str) -> Reference:
 def read_program(path: Path) -> Program:
     """The program in a file. Raises ProgramError or RunError."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:  # some editors write a mark first
             text = file.read(MAX_TEXT + 1)
     except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path}: this file cannot be read: {error}.") from None
+        raise RunError(
+            f"{path}: this file cannot be read: {error}. A program is a text in UTF-8."
+        ) from None
     return parse(text, source=str(path))
 
 

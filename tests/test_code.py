@@ -197,7 +197,7 @@ def test_it_runs_by_itself(tmp_path: Path) -> None:
 def test_a_program_reads_as_one_function_per_subprogram() -> None:
     code = format_code(build_graph(SEEDS["transformer"]), Scale(6, 32_768, 64, width=512))
     assert len(re.findall(r"^def s\d+_", code, re.MULTILINE)) == 10
-    assert "[s1_self_attention(c, c, f\"{at}d{branch}.\") for branch in range(8)]" in code
+    assert '[s1_self_attention(c, c, f"{at}d{branch}.") for branch in range(8)]' in code
     assert 'c = tf.matmul(a, weight(f"{at}c", 512, 2048))' in code
     assert max(map(len, code.splitlines())) <= 96
 

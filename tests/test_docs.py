@@ -28,7 +28,9 @@ def sessions(text: str) -> list[list[tuple[str, str]]]:
 def pattern(shown: str) -> str:
     """What an output must match in full."""
     lines = [
-        "(?:.*\n)*?" if line.strip() == ELLIPSIS else re.escape(line).replace(r"\.\.\.", ".*") + "\n"
+        "(?:.*\n)*?"
+        if line.strip() == ELLIPSIS
+        else re.escape(line).replace(r"\.\.\.", ".*") + "\n"
         for line in shown.splitlines()
     ]
     return "".join(lines)

@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
@@ -39,7 +39,7 @@ def assert_tidy(placed: Placed) -> None:
         apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1]
         assert apart or other[3] <= one[1]
     for wire, points in zip(placed.box.wires, placed.wires, strict=True):
-        assert all(y <= below for (_, y), (_, below) in zip(points, points[1:], strict=False))
+        assert all(y <= below for (_, y), (_, below) in pairwise(points))
         if wire.target < len(placed.children):
             x, y, box = placed.children[wire.target]
             assert points[-1] == pytest.approx((x + box.ports[wire.port], y))
@@ -56,7 +56,8 @@ def test_every_live_operation_is_drawn(name: str) -> None:
     live = {
         (line.path, line.subprogram, line.place)
         for number, line in enumerate(graph.lines)
-        if number in graph.node_of and line.op in {node.op for node in graph.nodes if node.primitive}
+        if number in graph.node_of
+        and line.op in {node.op for node in graph.nodes if node.primitive}
     }
     assert len(operations(main_box)) == len(live)
     assert_tidy(place(main_box))

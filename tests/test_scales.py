@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +14,7 @@ from strategies import SEEDS, mutated
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
 from primeval.dna.text import parse
+from primeval.primitives.widths import Rejection
 from primeval.scripts.cli import main
 from primeval.search.config import ConfigError, load_config, parse_config
 
@@ -71,7 +74,9 @@ def test_one_command_prints_the_table_of_a_scale(capsys: Capture) -> None:
     assert rows["primer_evolved"]["lines"] == 55
     assert main(["seeds", "--config", "paper_t5"]) == 0
     table = capsys.readouterr().out.splitlines()
-    assert table[0].split() == "name lines live parameters d_model widest FLOPs/token".split()
+    assert re.sub(" +", " ", table[0]) == (
+        "name lines live parameters d_model widest FLOPs/token"
+    )
     assert max(map(len, table)) <= 80
 
 
@@ -94,16 +99,13 @@ def test_widening_touches_widths_above_the_models_only() -> None:
 
 
 def test_widening_keeps_the_shape_of_every_program() -> None:
-    import random
-
     for number in range(60):
         rng = random.Random(number)
         program = mutated(rng, rng.randrange(1, 30))
         try:
             graph = build_graph(program)
             wide = Scale(1, 16, 8, (1_000, 200_000), widen=Fraction(2)).fitted(graph)
-        except Exception as error:
-            assert type(error).__name__ == "Rejection", error
+        except Rejection:
             continue
         assert len(wide.nodes) == len(graph.nodes)
         assert sorted(node.op for node in wide.nodes) == sorted(n.op for n in graph.nodes)

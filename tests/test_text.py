@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from pathlib import Path
+
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from strategies import programs
 
 from primeval.dna.check import ProgramError, check
 from primeval.dna.library import load_seed, seed_names, seed_text
 from primeval.dna.program import Instruction, Program
 from primeval.dna.text import format_program, parse, state_index, state_name
+from primeval.search.locking import RunError
+from primeval.search.reference import read_program
 
 TRANSFORMER = load_seed("transformer")
 
@@ -104,23 +111,91 @@ def _deep(levels: int, calls: int) -> str:
     return "\n".join(lines)
 
 
+HEADER = "S0 main(a, b):\n"
+BRANCHED = _deep(3, 1).replace("a a", "a a branch=16").replace("ABS a", "ABS a branch=16")
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
         (_deep(40, 8), "4096 primitives"),
+        (_deep(64, 512), "characters|4096 primitives"),
         (_deep(65, 1), "64"),
         (_deep(1, 513), "512"),
+        (_deep(1, 100_000)[:999_000], "512"),
         ("x" * 1_000_001, "characters"),
-        (
-            _deep(3, 1).replace("a a", "a a branch=16").replace("ABS a", "ABS a branch=16"),
-            "256",
-        ),
-        ("constants " + "9" * 5000, "40 characters"),
+        ("x" * 10_000_000, "characters"),
+        ("x" * 999_999, "4000 characters"),
+        (f"{HEADER}  c = ABS{' ' * 900_000}a", "4000 characters"),
+        (f"{HEADER}  c = ADD" + " a" * 1500, "no further field"),
+        (BRANCHED, "256"),
+        (f"{HEADER}  c = ABS a branch=2 branch=16", "no further field"),
+        (f"{HEADER}  c = ABS a branch=99999", "no further field"),
+        ("constants " + "9" * 3000, "40 characters"),
+        ("constants " + "1 " * 1000 + f"\n{HEADER}  c = ABS a", "at most 64 constants"),
+        (f"constants 0\nconstants 1\n{HEADER}", "given twice"),
+        ("constants 1_000", "is a number"),
+        ("constants ١٢", "is a number"),
+        ("dims ٤", "a fraction"),
+        ("dims 1e9", "a fraction"),
+        ("dims 4/0", "not 0"),
+        ("dims 4/" + "9" * 3000, "a fraction"),
+        (f"dims 999999\n{HEADER}  c = ABS a", "positive number up to"),
+        (f"dims 1/999999\n{HEADER}  c = ABS a", "positive number up to"),
+        ("S٠ main(a, b):", "A line is"),
+        (f"{HEADER}  c = S１ a a", "no operation|no primitive"),
+        (f"{HEADER}  с = ABS a", "makes state c"),  # a Cyrillic letter
+        (f"{HEADER}\0  c = ABS a", "null bytes"),
+        ("# \0", "null bytes"),
+        (f"{HEADER}  c = S0 a a", "higher index"),  # recursion
+        (f"{HEADER}  c = S1 a a\nS1 f(a, b):\n  c = S0 a a", "higher index"),
         ("", "1 to 64 subprograms"),
-        ("S0 main(a, b):\n", "1 to 512 instructions"),
+        (HEADER, "1 to 512 instructions"),
         ("__import__('os').system('true')", "A line is"),
+        (f"{HEADER}  c = __import__('os') a", "no operation|no primitive"),
     ],
 )
-def test_hostile_texts_are_refused(text: str, problem: str) -> None:
-    with pytest.raises(ProgramError, match=problem):
+def test_hostile_texts_are_refused_at_once(text: str, problem: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(ProgramError, match=problem) as error:
         parse(text)
+    assert time.perf_counter() - began < 1.0
+    assert len(str(error.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("S0 main".encode("utf-16"), id="utf-16"),
+        pytest.param(b"# caf\xe9\n", id="latin-1"),
+        pytest.param(bytes(range(256)) * 1000, id="binary"),
+        pytest.param(b"\xff" * 10_000_000, id="large"),
+    ],
+)
+def test_files_in_other_encodings_are_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "mine.dna"
+    path.write_bytes(content)
+    with pytest.raises(RunError, match=r"mine\.dna: .* A program is a text in UTF-8"):
+        read_program(path)
+
+
+def test_large_files_are_not_read_to_their_end(tmp_path: Path) -> None:
+    path = tmp_path / "mine.dna"
+    path.write_bytes(b"# one line\n" * 5_000_000)
+    began = time.perf_counter()
+    with pytest.raises(ProgramError, match="1000000 characters"):
+        read_program(path)
+    assert time.perf_counter() - began < 1.0
+
+
+def test_editors_marks_and_line_ends_do_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "mine.dna"
+    path.write_bytes(b"\xef\xbb\xbf" + seed_text("transformer").replace("\n", "\r\n").encode())
+    assert read_program(path) == TRANSFORMER
+
+
+@given(st.text(max_size=300))
+def test_no_text_does_anything_but_parse_or_be_refused(text: str) -> None:
+    for whole in (text, f"{HEADER}  c = {text}", seed_text("transformer") + text):
+        with contextlib.suppress(ProgramError):
+            check(parse(whole))

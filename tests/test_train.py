@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,73 +64,86 @@ def test_every_budget_becomes_steps(unit: str, amount: float, steps: int) -> Non
     assert Budget(unit, amount).total_steps(2.0, 0.25, StepCost(64, 100.0)) == steps
 
 
+@pytest.fixture(scope="module")
+def bench() -> Any:
+    """One workbench for all tests: real training, tiny."""
+    from primeval.evaluators.trial import Workbench
+
+    return Workbench(task())
+
+
 @pytest.mark.tf
-class TestWorkbench:
-    """Real training, tiny: one bench for all tests."""
+def test_training_learns_and_measures_at_every_hurdle(bench: Any) -> None:
+    outcome: Outcome = bench.evaluate(Candidate(0, SEED, seed=1))
+    assert outcome.status is Status.COMPLETED
+    assert [point.step for point in outcome.curve] == [1, 3, 7, 15, 31]
+    assert outcome.curve[-1].loss == outcome.loss < outcome.curve[0].loss < 6.0
+    assert outcome.bits_per_byte == pytest.approx(outcome.loss / math.log(2))
+    assert outcome.steps == 31
+    assert outcome.parameters == 256 * 16 + 16 * 16 + 32 + 12 * 256 + 64 + 80
+    assert {"build", "compile", "train", "evaluate"} <= set(outcome.seconds)
 
-    @pytest.fixture(scope="class")
-    def bench(self):  # type: ignore[no-untyped-def]
-        from primeval.evaluators.trial import Workbench
 
-        return Workbench(task())
+@pytest.mark.tf
+def test_steps_repeat_to_the_last_bit(bench: Any) -> None:
+    one, other = (bench.evaluate(Candidate(n, SEED, seed=7)) for n in range(2))
+    assert one.curve == other.curve
 
-    def test_training_learns_and_measures_at_every_hurdle(self, bench) -> None:  # type: ignore[no-untyped-def]
-        outcome: Outcome = bench.evaluate(Candidate(0, SEED, seed=1))
-        assert outcome.status is Status.COMPLETED
-        assert [point.step for point in outcome.curve] == [1, 3, 7, 15, 31]
-        assert outcome.curve[-1].loss == outcome.loss < outcome.curve[0].loss < 6.0
-        assert outcome.bits_per_byte == pytest.approx(outcome.loss / math.log(2))
-        assert outcome.steps == 31
-        assert outcome.parameters == 256 * 16 + 16 * 16 + 32 + 12 * 256 + 64 + 80
-        assert {"build", "compile", "train", "evaluate"} <= set(outcome.seconds)
 
-    def test_steps_repeat_to_the_last_bit(self, bench) -> None:  # type: ignore[no-untyped-def]
-        one, other = (bench.evaluate(Candidate(n, SEED, seed=7)) for n in range(2))
-        assert one.curve == other.curve
+@pytest.mark.tf
+def test_seeds_differ(bench: Any) -> None:
+    one, other = (bench.evaluate(Candidate(0, SEED, seed=n)) for n in range(2))
+    assert one.loss != other.loss
 
-    def test_seeds_differ(self, bench) -> None:  # type: ignore[no-untyped-def]
-        one, other = (bench.evaluate(Candidate(0, SEED, seed=n)) for n in range(2))
-        assert one.loss != other.loss
 
-    def test_a_missed_hurdle_stops_it(self, bench) -> None:  # type: ignore[no-untyped-def]
-        outcome = bench.evaluate(Candidate(0, SEED, 1, thresholds=(None, 0.1, None, None)))
-        assert (outcome.status, outcome.hurdle) == (Status.STOPPED, 1)
-        assert outcome.steps == 3
-        assert outcome.fitness == -outcome.curve[-1].loss
+@pytest.mark.tf
+def test_a_missed_hurdle_stops_it(bench: Any) -> None:
+    outcome = bench.evaluate(Candidate(0, SEED, 1, thresholds=(None, 0.1, None, None)))
+    assert (outcome.status, outcome.hurdle) == (Status.STOPPED, 1)
+    assert outcome.steps == 3
+    assert outcome.fitness == -outcome.curve[-1].loss
 
-    def test_a_loss_that_is_no_number_is_a_divergence(self, bench) -> None:  # type: ignore[no-untyped-def]
-        outcome = bench.evaluate(Candidate(0, DIVERGING, seed=1))
-        assert outcome.status is Status.DIVERGED
-        assert outcome.loss is None
-        assert outcome.fitness == -math.inf
 
-    def test_what_has_no_meaning_is_rejected_with_the_reason(self, bench) -> None:  # type: ignore[no-untyped-def]
-        text = SEED.replace("g = T_MAT_MUL f d", "g = MAT_MUL f d")
-        outcome = bench.evaluate(Candidate(0, text, seed=1))
-        assert outcome.status is Status.REJECTED
-        assert "S1 self_attention" in outcome.message
+@pytest.mark.tf
+def test_a_loss_that_is_no_number_is_a_divergence(bench: Any) -> None:
+    outcome = bench.evaluate(Candidate(0, DIVERGING, seed=1))
+    assert outcome.status is Status.DIVERGED
+    assert outcome.loss is None
+    assert outcome.fitness == -math.inf
 
-    def test_a_broken_text_crashes_that_candidate_only(self, bench) -> None:  # type: ignore[no-untyped-def]
-        assert bench.evaluate(Candidate(0, "nonsense", seed=1)).status is Status.CRASHED
 
-    def test_weights_are_kept_where_asked(self, bench, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-        from primeval.dna.cost import measure
-        from primeval.dna.graph import build_graph
-        from primeval.dna.text import parse
-        from primeval.evaluators.model import LanguageModel, load_weights
-        from primeval.evaluators.train import Trainer
+@pytest.mark.tf
+def test_what_has_no_meaning_is_rejected_with_the_reason(bench: Any) -> None:
+    text = SEED.replace("g = T_MAT_MUL f d", "g = MAT_MUL f d")
+    outcome = bench.evaluate(Candidate(0, text, seed=1))
+    assert outcome.status is Status.REJECTED
+    assert "S1 self_attention" in outcome.message
 
-        path = tmp_path / "weights" / "0.npz"
-        outcome = bench.evaluate(Candidate(0, SEED, seed=1, weights=str(path)))
-        graph = build_graph(parse(SEED))
-        cost = measure(graph, bench.scale)
-        model = LanguageModel(bench.scale, cost)
-        model.build((4, 16))
-        load_weights(model, path)
-        fresh: Trainer = bench.trainer(cost, seed=5)
-        values = [weight.value for weight in model.trainable_variables]
-        losses = [float(fresh._loss(values, windows)) for windows in fresh._data.validation]
-        assert np.mean(losses) == pytest.approx(outcome.loss, abs=1e-4)
+
+@pytest.mark.tf
+def test_a_broken_text_crashes_that_candidate_only(bench: Any) -> None:
+    assert bench.evaluate(Candidate(0, "nonsense", seed=1)).status is Status.CRASHED
+
+
+@pytest.mark.tf
+def test_weights_are_kept_where_asked(bench: Any, tmp_path: Path) -> None:
+    from primeval.dna.cost import measure
+    from primeval.dna.graph import build_graph
+    from primeval.dna.text import parse
+    from primeval.evaluators.model import LanguageModel, load_weights
+    from primeval.evaluators.train import Trainer
+
+    path = tmp_path / "weights" / "0.npz"
+    outcome = bench.evaluate(Candidate(0, SEED, seed=1, weights=str(path)))
+    graph = build_graph(parse(SEED))
+    cost = measure(graph, bench.scale)
+    model = LanguageModel(bench.scale, cost)
+    model.build((4, 16))
+    load_weights(model, path)
+    fresh: Trainer = bench.trainer(cost, seed=5)
+    values = [weight.value for weight in model.trainable_variables]
+    losses = [float(fresh._loss(values, windows)) for windows in fresh._data.validation]
+    assert np.mean(losses) == pytest.approx(outcome.loss, abs=1e-4)
 
 
 @pytest.mark.tf

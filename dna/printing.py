@@ -1,0 +1,110 @@
+"""Programs written out: instructions, banks, whole programs. `text.py` reads them back."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from primeval.dna.program import INPUTS, Bank, Instruction, Program, Subprogram
+from primeval.primitives.primitive import CONSTANT, DIM, INPUT_1, INPUT_2, Vocabulary
+from primeval.primitives.vocabulary import PRIMITIVES
+
+CALL_READS = (INPUT_1, INPUT_2)
+
+
+def state_name(state: int) -> str:
+    """a, b, ..., z, aa, ab, ... for 0, 1, ..., 25, 26, 27, ..."""
+    name = ""
+    state += 1
+    while state:
+        state, letter = divmod(state - 1, 26)
+        name = chr(ord("a") + letter) + name
+    return name
+
+
+def state_index(name: str) -> int:
+    index = 0
+    for letter in name:
+        index = index * 26 + ord(letter) - ord("a") + 1
+    return index - 1
+
+
+def reads(op: str | int, vocabulary: Vocabulary = PRIMITIVES) -> tuple[str, ...]:
+    """The fields an operation reads; those of a call are its two inputs."""
+    return CALL_READS if isinstance(op, int) else vocabulary[op].reads
+
+
+def format_op(instruction: Instruction) -> str:
+    return f"S{instruction.op}" if instruction.is_call else str(instruction.op)
+
+
+def format_instruction(
+    instruction: Instruction,
+    target: str,
+    states: list[str] | None = None,
+    dormant: bool = True,
+    vocabulary: Vocabulary = PRIMITIVES,
+) -> str:
+    """One line of text. `states` gives other names than letters to the hidden states."""
+
+    def name(state: int) -> str:
+        return states[state] if states else state_name(state)
+
+    used = reads(instruction.op, vocabulary)
+    fields = {
+        INPUT_1: name(instruction.input1),
+        INPUT_2: name(instruction.input2),
+        CONSTANT: f"const{instruction.constant}",
+        DIM: f"dim{instruction.dim}",
+    }
+    words = [target, "=", format_op(instruction)]
+    words += [text for field, text in fields.items() if field in used]
+    if instruction.branching != 1:
+        words.append(f"branch={instruction.branching}")
+    asleep = {
+        INPUT_1: instruction.input1,
+        INPUT_2: instruction.input2,
+        "const": instruction.constant,
+        DIM: instruction.dim,
+    }
+    notes = [
+        f"{field}={fields[CONSTANT if field == 'const' else field]}"
+        for field, value in asleep.items()
+        if value and (CONSTANT if field == "const" else field) not in used
+    ]
+    if dormant and notes:
+        words += [";", *notes]
+    return " ".join(words)
+
+
+def format_number(number: float) -> str:
+    text = repr(float(number))
+    return text[:-2] if text.endswith(".0") else text
+
+
+def format_bank(bank: Bank) -> list[str]:
+    return [
+        f"width {bank.width}",
+        f"constants {' '.join(map(format_number, bank.constants))}",
+        f"dims {' '.join(map(str, bank.dims))}",
+    ]
+
+
+def format_header(index: int, subprogram: Subprogram) -> str:
+    return f"S{index} {subprogram.name}(a, b):"
+
+
+def format_program(program: Program, dormant: bool = True) -> str:
+    """The whole program; without `dormant` fields it reads better but does not round-trip."""
+    lines = format_bank(program.bank)
+    for index, subprogram in enumerate(program.subprograms):
+        lines.append(_format_subprogram(index, subprogram, dormant))
+    return "\n".join(lines) + "\n"
+
+
+@lru_cache(maxsize=4096)  # a child shares all but one of its subprograms with its parent
+def _format_subprogram(index: int, subprogram: Subprogram, dormant: bool) -> str:
+    lines = ["", format_header(index, subprogram)]
+    for place, instruction in enumerate(subprogram.instructions):
+        target = state_name(place + INPUTS)
+        lines.append("  " + format_instruction(instruction, target, dormant=dormant))
+    return "\n".join(lines)
