@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from primeval.dna.infer import Draft, Inference, Node
 from primeval.dna.program import Program
@@ -95,6 +95,13 @@ def build_graph(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> Graph:
         )
     node_of = {line: number[old] for line, old in node_of.items() if old in number}
     return Graph(tuple(nodes), program, lines, node_of)
+
+
+@lru_cache(maxsize=256)
+def recent_graph(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> Graph:
+    """`build_graph`, which remembers the last few: in one process, the child that a search
+    has just made is soon asked for again, by the toy evaluator and as a parent."""
+    return build_graph(program, vocabulary)
 
 
 def _label(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from primeval.dna.check import ProgramError, check_size
-from primeval.dna.graph import Graph, build_graph
+from primeval.dna.graph import Graph, build_graph, recent_graph
 from primeval.dna.liveness import Liveness
 from primeval.dna.mutations import MUTATIONS, Edit, Mutation
 from primeval.dna.program import Program
@@ -93,7 +93,7 @@ def mutate(
             continue
         try:
             check_size(mutated.program)
-            graph = build_graph(mutated.program, vocabulary)
+            graph = recent_graph(mutated.program, vocabulary)
             if graph.fingerprint == parent_fingerprint:
                 attempts["same_graph"] += 1
                 continue

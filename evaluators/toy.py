@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 
-from primeval.dna.graph import build_graph
+from primeval.dna.graph import recent_graph
 from primeval.dna.text import parse
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.evaluators.settings import Task
+from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection
 
 BASE_LOSS, SQUARED, CONVOLVED = 2.0, 0.04, 0.02
@@ -58,7 +59,7 @@ class ToyEvaluator(Evaluator):
 
 def toy_loss(text: str) -> float:
     """The score of a program, as a loss. Raises Rejection if it has no meaning."""
-    nodes = build_graph(parse(text)).nodes
+    nodes = recent_graph(parse(text), PRIMITIVES).nodes
     squared = any(
         node.op == "SQUARE" and nodes[node.inputs[0]].op in ("MAX", "MIN") for node in nodes
     )

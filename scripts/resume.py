@@ -31,7 +31,7 @@ def resume(args: argparse.Namespace) -> int:
     opened = reopen_run(args.run_folder, args.set)
     try:
         search = _replayed(opened, args.unverified)
-        if stop := used_up(opened.config.budget, search.told, opened.store.elapsed()):
+        if stop := used_up(opened.config.budget, search, opened.store.elapsed()):
             report(opened, stop)  # without starting anything
             return 0
         evaluator = start_evaluator(opened.config.task(opened.reference))

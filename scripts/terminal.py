@@ -39,8 +39,8 @@ def paint(text: str, style: str, color: bool) -> str:
 
 
 def width() -> int:
-    """Columns of the terminal; 80 if there is none."""
-    return shutil.get_terminal_size((80, 24)).columns
+    """Columns of the terminal, or of $COLUMNS; as many as it takes if there is neither."""
+    return shutil.get_terminal_size((1000, 24)).columns
 
 
 def print_json(data: Any) -> None:

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from primeval.scripts import terminal
+from primeval.search.ledger import ledger
 from primeval.search.ranking import ranking
 from primeval.search.runs import Run, open_run
 
@@ -17,7 +18,12 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("top", help="the ranking of a run")
     parser.add_argument("run_folder", metavar="RUN", help="a run's folder")
     parser.add_argument(
-        "-n", type=_count, default=10, metavar="N", help="how many (0: all; default: 10)"
+        "-n", type=_count, metavar="N", help="how many; default: 10, and all with --json"
+    )
+    parser.add_argument(
+        "--ledger",
+        action="store_true",
+        help="instead: what each kind of mutation yielded, and what was lost to failures",
     )
     terminal.add_json(parser)
     parser.set_defaults(run=run)
@@ -25,12 +31,41 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     opened = open_run(args.run_folder)
-    rows = ranking(opened, args.n or None)
+    if args.ledger:
+        return _print_ledger(opened, args.json)
+    count = (0 if args.json else 10) if args.n is None else args.n
+    rows = ranking(opened, count or None)
     if args.json:
         terminal.print_json(rows)
         return 0
     print_summary(opened)
     print_ranking(rows)
+    return 0
+
+
+def _print_ledger(run: Run, as_json: bool) -> int:
+    account = ledger(run)
+    if as_json:
+        terminal.print_json(account)
+        return 0
+    print_summary(run)
+    headers = ("mutation", "tried", "valid", "new", "better", "lost", "budget")
+    cells = [
+        [row["kind"], *(f"{row[key]:,}" for key in headers[1:-1]), f"{row['budget']:.1%}"]
+        for row in account["mutations"]
+    ]
+    terminal.print_table(headers, cells, {"mutation"})
+    if not account["failures"]:
+        print("No candidate failed.")
+        return 0
+    print(f"\nLost to failures, of {account['spent']:,.0f} {account['unit']}:")
+    causes = ("failure", "mutation", "count", "budget", "first message")
+    cells = [
+        [row["status"], row["kind"], f"{row['count']:,}", f"{row['budget']:.1%}",
+         row["message"].split("\n", 1)[0]]
+        for row in account["failures"]
+    ]  # fmt: skip
+    terminal.print_table(causes, cells, {"failure", "mutation", "first message"})
     return 0
 
 

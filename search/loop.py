@@ -39,7 +39,7 @@ class Stop:
     """Why a search stopped.
 
     Attributes:
-        reason: candidates, time, interrupted, failures, stuck or exhausted.
+        reason: candidates, time, target, interrupted, failures, stuck or exhausted.
         message: The same for people.
     """
 
@@ -85,8 +85,12 @@ class Silent:
     def end(self, stop: Stop, elapsed: float) -> None: ...
 
 
-def used_up(budget: SearchBudget, told: int, elapsed: float) -> Stop | None:
+def used_up(budget: SearchBudget, search: Search, elapsed: float) -> Stop | None:
     """The reason to stop that lies in the budget, if there is one."""
+    told, target = search.told, budget.target_loss
+    if target is not None and search.best is not None and -search.best[0] <= target:
+        fitness, best = search.best
+        return Stop("target", f"#{best.id} reached the target: loss {-fitness:.4f}.")
     if told >= budget.max_candidates:
         return Stop("candidates", f"All {told:,} candidates are evaluated.")
     if budget.max_time is not None and elapsed >= budget.max_time:
@@ -204,7 +208,7 @@ class _Driver:
         failed = len(self.failures)
         if self.interrupts.requested:
             return Stop("interrupted", "Stopped as asked.")
-        if stop := used_up(self.config.budget, self.search.told, self.elapsed()):
+        if stop := used_up(self.config.budget, self.search, self.elapsed()):
             return stop
         if failed >= self.config.failure.max_consecutive:
             return Stop(

@@ -69,10 +69,12 @@ class SearchBudget:
     Attributes:
         max_candidates: Individuals evaluated, seeds included.
         max_time: Seconds of running, summed over resumes; None for no limit.
+        target_loss: Validation loss, in nats per token, that is good enough; None for none.
     """
 
     max_candidates: int = 1000
     max_time: float | None = None
+    target_loss: float | None = None
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,22 @@ SEEDS = {name: load_seed(name) for name in seed_names()}
 
 
 def mutated(rng: random.Random, steps: int, start: Program | None = None) -> Program:
-    """A program after a chain of random mutations, meaningful or not."""
+    """A legal program after a chain of random mutations, meaningful or not."""
     program = start or SEEDS[rng.choice(list(SEEDS))]
     for _ in range(steps):
         child = MUTATIONS[rng.choice(list(MUTATIONS))](program, Mutation(rng))
-        if child is not None:
+        if child is not None and is_legal(child.program):
             program = child.program
     return program
+
+
+def is_legal(program: Program) -> bool:
+    """Whether a mutated program keeps the limits on nested calls and branches."""
+    try:
+        check(program)
+    except ProgramError:
+        return False
+    return True
 
 
 def random_program(rng: random.Random, like: Program) -> Program:
@@ -74,5 +83,8 @@ def programs(draw: st.DrawFn) -> Program:
     """Legal programs: mutated seeds and random ones."""
     rng = random.Random(draw(st.integers(0, 2**32)))
     if draw(st.booleans()):
-        return random_program(rng, SEEDS["transformer"])
+        program = random_program(rng, SEEDS["transformer"])
+        while not is_legal(program):
+            program = random_program(rng, SEEDS["transformer"])
+        return program
     return mutated(rng, draw(st.integers(0, 30)))

@@ -115,12 +115,24 @@ def test_stopped_individuals_are_held_against_the_seed_where_they_stopped(
         assert row["loss_vs_seed"] == pytest.approx(row["loss"] - at_the_hurdle)
 
 
-def test_top_is_readable_at_80_columns(run_folder: Path, capsys: Capture) -> None:
+def test_top_is_readable_at_80_columns(
+    run_folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     output = printed(capsys, "top", run_folder, "-n", 30)
     table = output.splitlines()[1:]
     assert len(table) == 31
     assert max(map(len, table)) <= 80
     assert table[0].split() == HEADERS
+
+
+def test_top_tells_pipes_everything(run_folder: Path, capsys: Capture) -> None:
+    rows = as_json(capsys, "top", run_folder)
+    assert len(rows) == 30
+    lines = printed(capsys, "top", run_folder).splitlines()[2:]
+    assert [line.endswith(row["edit"]) for line, row in zip(lines, rows, strict=False)] == [
+        True
+    ] * 10
 
 
 def test_a_store_may_be_named_by_its_file(run_folder: Path, capsys: Capture) -> None:
@@ -210,7 +222,7 @@ def test_check_counts_the_seed_and_writes_nothing(
     monkeypatch.chdir(tmp_path)
     assert "Nothing was trained" in printed(capsys, "check", "quickstart")
     (row,) = as_json(capsys, "check", "quickstart")["seeds"]
-    assert (row["width"], row["parameters"]) == (64, 120_064)
+    assert (row["width"], row["parameters"]) == (64, 70_336)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""Commands shown in docs/ print what the docs say, and the language's choices are all told."""
+"""Commands shown in the README and docs/ print what is shown, and the language's choices are all told."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELLIPSIS = "..."  # a line of any lines; within a line, any text
 
 
@@ -39,6 +39,7 @@ def pattern(shown: str) -> str:
 @pytest.mark.parametrize("path", DOCS, ids=[path.name for path in DOCS])
 def test_commands_print_what_the_docs_show(path: Path, tmp_path: Path) -> None:
     environment = os.environ | {
+        "COLUMNS": "80",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "COLUMNS": "80",
         "NO_COLOR": "1",

@@ -101,7 +101,7 @@ def test_programs_that_do_not_fit_are_not_asked_for() -> None:
         seen.append(graph)
         if len(seen) % 2 == 0:
             raise Rejection("too wide")
-        return Cost(1, 4, 1000 + len(seen), 1)  # type: ignore[arg-type]
+        return Cost(graph, 1, 4, 1000 + len(seen), 1)  # type: ignore[arg-type]
 
     search = Search(SMALL, [TRANSFORMER], cost=cost)
     asked = [search.ask() for _ in range(6)]
@@ -131,9 +131,9 @@ def test_hill_climbing_always_takes_the_best() -> None:
 
 def test_evolution_beats_the_same_search_without_selection() -> None:
     def best(algorithm: str, seed: int) -> float:
-        arm = SearchSettings(algorithm, population_size=10, tournament_size=5)
+        arm = SearchSettings(algorithm, population_size=20, tournament_size=5)
         search = Search(arm, [TRANSFORMER], seed)
-        run_alone(search, 30)
+        run_alone(search, 200)
         return search.best[0] if search.best else -math.inf
 
     pairs = [(best("evolution", seed), best("random", seed)) for seed in range(3)]

@@ -104,7 +104,8 @@ def test_constants_matter_where_they_are_read() -> None:
 
 def test_fingerprints_are_equal_in_every_process() -> None:
     code = (
-        "from primeval.dna.graph import build_graph; from primeval.dna.library import load_seed;"
+        "from primeval.dna.graph import build_graph;"
+        "from primeval.dna.library import load_seed;"
         "print(build_graph(load_seed('transformer')).fingerprint)"
     )
     seen = {

@@ -406,3 +406,12 @@ def test_a_forked_child_does_not_hold_the_run(toy_config: Make) -> None:
     run, _ = begin(toy_config())
     run.close()
     assert not os.get_inheritable(reopen_run(run.folder).lock._file.fileno())  # type: ignore[union-attr]
+
+
+def test_a_search_stops_at_its_target_loss(toy_config: Callable[..., RunConfig]) -> None:
+    run, search = begin(toy_config("budget.max_candidates=500", "budget.target_loss=2.005"))
+    stop = drive(run, search, ToyEvaluator(run.config.task(run.reference)))
+    assert stop.reason == "target"
+    assert search.best is not None
+    assert -search.best[0] <= 2.005
+    assert search.told < 500
