@@ -1,4 +1,4 @@
-"""Commands shown in the README and docs/ print what is shown, and the language's choices are all told."""
+"""Commands print what the README and docs/ show, and all choices about the language are told."""
 
 from __future__ import annotations
 
@@ -41,7 +41,6 @@ def test_commands_print_what_the_docs_show(path: Path, tmp_path: Path) -> None:
     environment = os.environ | {
         "COLUMNS": "80",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "COLUMNS": "80",
         "NO_COLOR": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }

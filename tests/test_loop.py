@@ -410,7 +410,7 @@ def test_a_forked_child_does_not_hold_the_run(toy_config: Make) -> None:
 
 def test_a_search_stops_at_its_target_loss(toy_config: Callable[..., RunConfig]) -> None:
     run, search = begin(toy_config("budget.max_candidates=500", "budget.target_loss=2.005"))
-    stop = drive(run, search, ToyEvaluator(run.config.task(run.reference)))
+    stop = drive(run, search, make_evaluator(run.config.task(run.reference)))
     assert stop.reason == "target"
     assert search.best is not None
     assert -search.best[0] <= 2.005
