@@ -22,10 +22,8 @@ import math
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "tests")]
 
@@ -35,15 +33,15 @@ import numpy_keras
 numpy_keras.install()
 
 from keras import ops
-from strategies import SEEDS, random_program
+from sound_programs import Sample, rewritten, samples
 
 from primeval.dna.check import ProgramError, check
 from primeval.dna.cost import Cost, Scale, channels, measure
 from primeval.dna.graph import Graph, build_graph
 from primeval.dna.infer import INPUT_OP, Node
 from primeval.dna.liveness import Liveness
-from primeval.dna.mutations import MUTATIONS, Mutation
-from primeval.dna.program import INPUTS, Instruction, Program
+from primeval.dna.mutations import MUTATIONS, Mutated, Mutation
+from primeval.dna.program import Program
 from primeval.dna.text import format_program, parse
 from primeval.evaluators import lowering
 from primeval.evaluators.block import GraphBlock
@@ -53,69 +51,17 @@ from primeval.primitives.widths import Rejection
 
 LENGTH = 5
 SCALE = Scale(1, 16, LENGTH, (1_000, 40_000))
-CHAIN = 50
 TOLERANCE = 1e-4
-
-
-class Sample(NamedTuple):
-    source: str
-    program: Program
 
 
 class BrokenPromise(AssertionError):  # noqa: N818, it is what is being looked for
     """A promise of the language does not hold; the message has the program."""
 
 
-def samples(count: int, seed: int = 0) -> Iterator[Sample]:
-    """Programs of all three sources, and every named program first."""
-    made = 0
-    for program in SEEDS.values():
-        made += 1
-        yield Sample("named", program)
-    number = 0
-    while made < count:
-        rng = random.Random(f"{seed}/{number}")
-        name = list(SEEDS)[number % len(SEEDS)]
-        chain = [*_chain(rng, SEEDS[name]), *_meaningful_chain(rng, SEEDS[name])]
-        chain += [
-            Sample("random", random_program(rng, SEEDS["transformer"]))
-            for _ in range(len(chain) // 2)
-        ]
-        yield from chain[: count - made]
-        made, number = made + len(chain), number + 1
-
-
-def _chain(rng: random.Random, program: Program) -> Iterator[Sample]:
-    """1 to 50 mutations, whether or not they leave a meaning; every second program."""
-    for step in range(CHAIN):
-        mutated = MUTATIONS[rng.choice(list(MUTATIONS))](program, Mutation(rng))
-        if mutated is not None:
-            program = mutated.program
-        if step % 2 == 0:
-            yield Sample("mutated blindly", program)
-
-
-def _meaningful_chain(rng: random.Random, program: Program) -> Iterator[Sample]:
-    """1 to 50 mutations, each of which leaves a meaning."""
-    for step in range(CHAIN):
-        mutated = MUTATIONS[rng.choice(list(MUTATIONS))](program, Mutation(rng))
-        if mutated is None:
-            continue
-        _hold_liveness(program, mutated)
-        try:
-            check(mutated.program)
-            build_graph(mutated.program)
-        except (Rejection, ProgramError):
-            continue
-        program = mutated.program
-        if step % 2:
-            yield Sample("mutated, meaning kept", program)
-
-
-def _hold_liveness(parent: Program, mutated: Any) -> None:
+def _hold_liveness(parent: Graph, mutated: Mutated) -> None:
     """What is said to be unchanged without building the graph has the parent's graph."""
-    if Liveness(parent, PRIMITIVES).unchanged(mutated):
-        same = build_graph(parent).fingerprint == build_graph(mutated.program).fingerprint
+    if Liveness(parent.program, PRIMITIVES).unchanged(mutated):
+        same = parent.fingerprint == build_graph(mutated.program).fingerprint
         _promise(same, "an unchanged program keeps its graph", mutated.program)
 
 
@@ -147,6 +93,9 @@ class Inspection:
         _promise(parse(format_program(program)) == program, "text round-trips", program)
         graph = build_graph(program)
         self._hold_fingerprint(graph, number)
+        for kind in MUTATIONS.values():
+            if mutated := kind(program, Mutation(random.Random(number))):
+                _hold_liveness(graph, mutated)
         cost = measure(graph, SCALE)
         block = built_block(cost, number)
         _hold_parameters(block, cost, program)
@@ -172,32 +121,6 @@ def _kind(reason: str) -> str:
     """A reason without the place it was found at."""
     reason = reason.split(": ", 1)[-1] if reason.startswith("S") else reason
     return "".join(letter for letter in reason if not letter.isdigit())[:60]
-
-
-def rewritten(program: Program, rng: random.Random) -> Program:
-    """The same meaning in other words: dormant fields, operand order, dead lines."""
-    for index, subprogram in enumerate(program.subprograms):
-        body = [_reworded(line, program, rng) for line in subprogram.instructions]
-        at = rng.randrange(len(body))  # never last: that would be the output
-        state = at + INPUTS
-        body[at:] = [
-            line.reading(*(read + (read >= state) for read in (line.input1, line.input2)))
-            for line in body[at:]
-        ]
-        body.insert(at, Instruction("ABS", rng.randrange(state), rng.randrange(state)))
-        program = program.with_instructions(index, tuple(body))
-    return program
-
-
-def _reworded(line: Instruction, program: Program, rng: random.Random) -> Instruction:
-    row = None if line.is_call else PRIMITIVES[str(line.op)]
-    if row is not None and row.commutative and line.branching == 1:
-        line = line.reading(line.input2, line.input1)
-    if row is None or "constant" not in row.reads:
-        line = replace(line, constant=rng.randrange(len(program.bank.constants)))
-    if row is None or "dim" not in row.reads:
-        line = replace(line, dim=rng.randrange(len(program.bank.dims)))
-    return line
 
 
 def built_block(cost: Cost, seed: int) -> GraphBlock:

@@ -1,4 +1,4 @@
-"""Commands print what the README and docs/ show, and all choices about the language are told."""
+"""Commands print what the README and docs/ show; all choices about the language are told."""
 
 from __future__ import annotations
 

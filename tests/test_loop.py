@@ -337,7 +337,7 @@ def test_a_killed_run_loses_nothing_it_recorded(config_file: Path, tmp_path: Pat
     run, rng = tmp_path / "killed", random.Random(4)
     recorded: tuple[list[object], list[object]] = ([], [])
     for _ in range(4):
-        process = start(config_file, run, "--set", "budget.max_candidates=40")
+        process = start(config_file, run, "--set", "budget.max_candidates=600")
         had = len(recorded[1])
         wait_for(lambda had=had: (run / "run.sqlite").exists() and told(run) > had)  # type: ignore[misc]
         time.sleep(rng.random() * 0.1)
@@ -350,13 +350,13 @@ def test_a_killed_run_loses_nothing_it_recorded(config_file: Path, tmp_path: Pat
     result = primeval("resume", run)
     assert result.returncode == 0, result.stderr
     final = history(open_run(run))
-    assert [len(rows) for rows in final] == [40, 40]
+    assert [len(rows) for rows in final] == [600, 600]
     assert final[1][: len(recorded[1])] == recorded[1]
     with sqlite3.connect(run / "run.sqlite") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    assert verify(open_run(run)) == 40
+    assert verify(open_run(run)) == 600
     whole = tmp_path / "whole"
-    primeval("search", config_file, "--run-dir", whole, "--set", "budget.max_candidates=40")
+    primeval("search", config_file, "--run-dir", whole, "--set", "budget.max_candidates=600")
     assert history(open_run(whole)) == final
 
 
