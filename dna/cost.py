@@ -46,6 +46,8 @@ class Scale:
         CHOICE: it multiplies bank entries, before branches divide them. The paper's larger
         models (sections 4.3 and 4.4) have other ratios of d_ff to d_model than its seed.
         """
+        if self.widen == 1:
+            return graph
         bank = graph.program.bank
         dims = tuple(dim * self.widen if dim > bank.width else dim for dim in bank.dims)
         if dims == bank.dims:
@@ -142,7 +144,8 @@ def _unit(graph: Graph, scale: Scale) -> Fraction:
                 f"a multiple of {step * model}"
             )
         return unit
-    low, high = (_inverse(graph, scale, limit) for limit in scale.window)
+    counted = _polynomial(graph, scale)
+    low, high = (_inverse(counted, limit) for limit in scale.window)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     first = max(first, 1)
     if first > last:
@@ -150,7 +153,7 @@ def _unit(graph: Graph, scale: Scale) -> Fraction:
             f"no unit gives between {scale.window[0]:,} and {scale.window[1]:,} parameters "
             f"with whole widths (units {low:.2f} to {high:.2f}, in steps of {step})"
         )
-    middle = _inverse(graph, scale, sum(scale.window) / 2) / step
+    middle = _inverse(counted, sum(scale.window) / 2) / step
     power = 1
     while math.ceil(first / (2 * power)) * 2 * power <= last:
         power *= 2
@@ -160,25 +163,21 @@ def _unit(graph: Graph, scale: Scale) -> Fraction:
 
 def _whole_step(graph: Graph) -> Fraction:
     """The smallest unit that makes every relative width a whole number."""
-    step = Fraction(0)
+    above = below = 0  # a width n/d is whole at every multiple of d/n
+    seen = set[int]()  # most nodes share the few widths there are
     for node in graph.nodes:
         width = node.width
-        if not node.scores and not width.absolute:
-            needed = 1 / width.size  # widths are whole at every multiple of this
-            step = _common_multiple(step, needed) if step else needed
-    return step
+        if not node.scores and not width.absolute and id(width) not in seen:
+            seen.add(id(width))
+            divisor, factor = width.size.as_integer_ratio()
+            above = math.lcm(above, factor) if above else factor
+            below = math.gcd(below, divisor)
+    return Fraction(above, below)
 
 
-def _common_multiple(first: Fraction, second: Fraction) -> Fraction:
-    return Fraction(
-        math.lcm(first.numerator, second.numerator),
-        math.gcd(first.denominator, second.denominator),
-    )
-
-
-def _inverse(graph: Graph, scale: Scale, parameters: float) -> float:
+def _inverse(counted: tuple[float, float, float], parameters: float) -> float:
     """The unit, as a real number, at which the model has so many parameters."""
-    square, linear, constant = _polynomial(graph, scale)
+    square, linear, constant = counted
     constant -= parameters
     if constant >= 0:
         return 0.0

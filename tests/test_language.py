@@ -42,9 +42,10 @@ def test_hundreds_of_programs_keep_every_promise() -> None:
 
 
 @pytest.mark.slow
-def test_twenty_thousand_programs_keep_every_promise() -> None:
-    outcomes = inspected(20_000)
-    assert sum(sum(counts.values()) for counts in outcomes.values()) == 20_000
+def test_thousands_of_programs_keep_every_promise() -> None:
+    """`benchmarks/soundness.py` does the same with 20,000."""
+    outcomes = inspected(4_000)
+    assert sum(sum(counts.values()) for counts in outcomes.values()) == 4_000
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,8 @@ def test_numpy_stands_in_for_tensorflow(name: str, soundness: ModuleType) -> Non
     real = soundness.run(soundness.built_block(cost, 0), cost, x)[-1]
     code = (
         "import sys, soundness as s\n"
-        f"cost = s.measure(s.build_graph(s.SEEDS[{name!r}]), s.SCALE)\n"
+        "from primeval.dna.library import load_seed\n"
+        f"cost = s.measure(s.build_graph(load_seed({name!r})), s.SCALE)\n"
         "y = s.run(s.built_block(cost, 0), cost, s.probe(cost, 0))[-1]\n"
         "assert 'tensorflow' not in sys.modules\n"
         "print(y.ravel().tolist())"
