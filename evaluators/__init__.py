@@ -21,6 +21,9 @@ def make_evaluator(task: Task) -> Evaluator:
 
         return ToyEvaluator(task)
     if name == "local":
+        from primeval.evaluators.quiet import import_tensorflow
+
+        import_tensorflow()
         from primeval.evaluators.local import LocalEvaluator
 
         return LocalEvaluator(task)

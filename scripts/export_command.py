@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from primeval.dna.text import format_program
+from primeval.primitives.widths import Rejection
 from primeval.search.locking import RunError
 
 
@@ -39,16 +40,28 @@ def run(args: argparse.Namespace) -> int:
         weights = kept if kept.is_file() else None
     else:
         config = load_config(args.config or "quickstart")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     print("Building, saving, verifying in a fresh interpreter …", file=sys.stderr, flush=True)
 
-    from primeval.evaluators.export import export_program
+    from primeval.evaluators.quiet import import_tensorflow
 
-    export = export_program(
-        format_program(found.program), config.scale, args.out, weights, seed
-    )
+    import_tensorflow()
+    from primeval.evaluators.export import ExportError, export_program
+
+    text = format_program(found.program)
+    try:
+        export = export_program(text, config.scale, args.out, weights, seed)
+    except Rejection as rejection:
+        raise RunError(
+            f"{args.program} cannot be built at this scale: {rejection}. "
+            "Another scale: --config CONFIG."
+        ) from None
+    except ExportError as error:
+        print(f"primeval: {error} Nothing was written.", file=sys.stderr)
+        return 1
     length = f"{config.model.length} only" if export.fixed_length else "any"
-    origin = "trained in the run" if export.trained else "fresh (the run kept none of it)"
+    origin = "trained in the run" if export.trained else "fresh"
+    if found.run is not None and not export.trained:
+        origin += " (the run kept those of its best only)"
     print(
         f"{export.path}: {export.parameters:,} parameters, weights {origin}, "
         f"sequence length {length}\n"

@@ -81,6 +81,9 @@ def start_evaluator(task: Task) -> Evaluator:
 def try_primitives(modules: Sequence[str]) -> None:
     """Hold users' primitives to their promises. Raises ConfigError if one breaks one."""
     if modules:
+        from primeval.evaluators.quiet import import_tensorflow
+
+        import_tensorflow()
         from primeval.evaluators.promises import hold_all
 
         try:

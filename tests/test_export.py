@@ -118,3 +118,32 @@ def test_weights_of_another_program_are_refused(tmp_path: Path) -> None:
     text = format_program(load_seed("transformer"))
     with pytest.raises(export.ExportError, match="another program"):
         export.export_program(text, SCALE, tmp_path / "w.keras", tmp_path / "weights.npz")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["primer_ez", "there.keras"], "--force"),
+        (["primer_ez", "model.h5"], "ends in .keras"),
+        (["primer_ez", "nowhere/model.keras"], "no folder"),
+        (["primer_easy", "model.keras"], "Did you mean primer_ez"),
+        (["evolved_transformer", "model.keras", "--config", "narrow.yaml"], "no unit gives"),
+    ],
+)
+def test_mistakes_are_told_and_write_nothing(
+    arguments: list[str],
+    problem: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from primeval.scripts.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.keras").write_text("mine")
+    (tmp_path / "narrow.yaml").write_text("model: {parameters: [60_000, 60_010]}")
+    before = sorted(tmp_path.iterdir())
+    assert main(["export", *arguments]) == 2
+    assert problem in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "there.keras").read_text() == "mine"
