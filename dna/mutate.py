@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from primeval.dna.check import ProgramError, check_size
 from primeval.dna.graph import Graph, build_graph, recent_graph
 from primeval.dna.liveness import Liveness
-from primeval.dna.mutations import MUTATIONS, Edit, Mutation
+from primeval.dna.mutations import MUTATIONS, Edit, Mutated, Mutation
 from primeval.dna.program import Program
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
@@ -81,31 +81,42 @@ def mutate(
     attempts: Counter[str] = Counter()
     draw, liveness = Mutation(rng, vocabulary), Liveness(parent, vocabulary)
     kinds, shares = list(weights), list(weights.values())
+
     for attempt in range(MAX_ATTEMPTS):
         if attempt % ATTEMPTS_PER_KIND == 0:
             (kind,) = rng.choices(kinds, weights=shares)
         mutated = MUTATIONS[kind](parent, draw)
-        if mutated is None:
-            attempts["inapplicable"] += 1
-            continue
-        if liveness.unchanged(mutated):
-            attempts["same_graph"] += 1
-            continue
-        try:
-            check_size(mutated.program)
-            graph = recent_graph(mutated.program, vocabulary)
-            if graph.fingerprint == parent_fingerprint:
-                attempts["same_graph"] += 1
-                continue
-            if known(graph.fingerprint):
-                attempts["known"] += 1
-                continue
-            viable(graph)
-        except (Rejection, ProgramError):
-            attempts["rejected"] += 1
-            continue
-        return Child(mutated.program, mutated.edit, graph, dict(attempts))
+        verdict = _judge(mutated, liveness, parent_fingerprint, known, viable, vocabulary)
+        if mutated is not None and isinstance(verdict, Graph):
+            return Child(mutated.program, mutated.edit, verdict, dict(attempts))
+        attempts[str(verdict)] += 1
     raise ExhaustedError(
         f"No new child in {MAX_ATTEMPTS:,} draws ({dict(attempts)}). "
         "Allow more mutations, or a wider window of parameters."
     )
+
+
+def _judge(
+    mutated: Mutated | None,
+    liveness: Liveness,
+    parent_fingerprint: str,
+    known: Callable[[str], bool],
+    viable: Callable[[Graph], object],
+    vocabulary: Vocabulary,
+) -> Graph | str:
+    """The graph of a child worth training, or why this one is not."""
+    if mutated is None:
+        return "inapplicable"
+    if liveness.unchanged(mutated):
+        return "same_graph"
+    try:
+        check_size(mutated.program)
+        graph = recent_graph(mutated.program, vocabulary)
+        if graph.fingerprint == parent_fingerprint:
+            return "same_graph"
+        if known(graph.fingerprint):
+            return "known"
+        viable(graph)
+    except (Rejection, ProgramError):
+        return "rejected"
+    return graph

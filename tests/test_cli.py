@@ -126,7 +126,10 @@ def test_top_is_readable_at_80_columns(
     assert table[0].split() == HEADERS
 
 
-def test_top_tells_pipes_everything(run_folder: Path, capsys: Capture) -> None:
+def test_top_tells_pipes_everything(
+    run_folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     rows = as_json(capsys, "top", run_folder)
     assert len(rows) == 30
     lines = printed(capsys, "top", run_folder).splitlines()[2:]
