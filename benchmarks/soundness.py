@@ -43,8 +43,8 @@ from primeval.dna.liveness import Liveness
 from primeval.dna.mutations import MUTATIONS, Mutated, Mutation
 from primeval.dna.program import Program
 from primeval.dna.text import format_program, parse
-from primeval.evaluators import lowering
 from primeval.evaluators.block import GraphBlock
+from primeval.evaluators.lowering import node_values
 from primeval.primitives.kernels import WEIGHTED
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection
@@ -100,9 +100,11 @@ class Inspection:
         block = built_block(cost, number)
         _hold_parameters(block, cost, program)
         values = run(block, cost, probe(cost, number))
+        output = trained(block, probe(cost, number))
         _hold_shapes(cost, values)
         _hold_flops(cost, values, program)
-        return "runs" if _hold_causality(values[-1], program) else "not finite"
+        _hold_plan(values[-1], output, program)
+        return "runs" if _hold_causality(output, program) else "not finite"
 
     def _hold_fingerprint(self, graph: Graph, number: int) -> None:
         program, fingerprint, text = graph.program, graph.fingerprint, graph.text
@@ -140,22 +142,31 @@ def probe(cost: Cost, seed: int) -> np.ndarray:
     x = np.repeat(rng.normal(size=(1, LENGTH, cost.width)), LENGTH, axis=0)
     for position in range(1, LENGTH):
         x[position, position:] = rng.normal(0, 3, x[position, position:].shape)
-    return x.astype("float32")
+    return x
 
 
 def run(block: GraphBlock, cost: Cost, x: np.ndarray) -> list[Any]:
-    """Every node's value, by the walk that trains."""
+    """Every node's value, step by step as the graph says."""
 
     def weigh(number: int, node: Node, operand: Any) -> Any:
         return WEIGHTED[node.op](operand, block.weight_of[number])
 
-    values: list[Any] = []
     with np.errstate(all="ignore"):
-        for number, node in enumerate(cost.graph.nodes):
-            tensor = ops.convert_to_tensor(x)
-            value = lowering._value(cost.graph, number, node, values, tensor, weigh)
-            values.append(value)
-    return values
+        return node_values(cost.graph, ops.convert_to_tensor(x), weigh)
+
+
+def trained(block: GraphBlock, x: np.ndarray) -> Any:
+    """The block's output by the walk that trains."""
+    with np.errstate(all="ignore"):
+        return block.call(ops.convert_to_tensor(x))
+
+
+def _hold_plan(literal: Any, output: Any, program: Program) -> None:
+    """Rewriting changes no number that is finite either way."""
+    one, other = ops.convert_to_numpy(literal), ops.convert_to_numpy(output)
+    if np.isfinite(one).all() and np.isfinite(other).all():
+        gap = np.abs(one - other).max() / max(1.0, np.abs(one).max())
+        _promise(gap < TOLERANCE, f"rewriting changes the output by {gap:.2g}", program)
 
 
 def _hold_parameters(block: GraphBlock, cost: Cost, program: Program) -> None:

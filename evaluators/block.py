@@ -9,6 +9,7 @@ front, and runs the graph. Initial values of each kind of weight are stated here
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -19,7 +20,9 @@ from primeval.dna.cost import node_weight_shape
 from primeval.dna.graph import Graph
 from primeval.dna.infer import Node
 from primeval.evaluators.lowering import run_graph
-from primeval.primitives.kernels import WEIGHTED
+from primeval.evaluators.plan import Projection, projections
+from primeval.primitives.kernels import PLAIN, WEIGHTED, Forms
+from primeval.primitives.kernels import projections as project
 
 Tensor = Any
 
@@ -50,9 +53,16 @@ class GraphBlock(keras.layers.Layer):
     """
 
     def __init__(
-        self, graph: Graph, unit: Fraction, length: int, seed: int = 0, **kwargs: Any
+        self,
+        graph: Graph,
+        unit: Fraction,
+        length: int,
+        seed: int = 0,
+        forms: Forms = PLAIN,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.forms = forms
         self.graph, self.unit, self.length, self.seed = graph, unit, length, seed
         self.weight_of: dict[int, Any] = {}
 
@@ -71,7 +81,26 @@ class GraphBlock(keras.layers.Layer):
                 )
 
     def call(self, x: Tensor) -> Tensor:
-        def weigh(number: int, node: Node, operand: Tensor) -> Tensor:
-            return WEIGHTED[node.op](operand, self.weight_of[number])
+        together = projections(self.graph)
+        ready: dict[int, Tensor] = {}
 
-        return run_graph(self.graph, x, weigh)
+        def weigh(number: int, node: Node, operand: Tensor) -> Tensor:
+            if number not in together:
+                return WEIGHTED[node.op](operand, self.weight_of[number])
+            if number not in ready:
+                ready.update(self._project(together[number], operand))
+            return ready[number]
+
+        return run_graph(self.graph, x, weigh, self.forms)
+
+    def _project(
+        self, group: tuple[Projection, ...], operand: Tensor
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Values of convolutions of one operand, by number; of a pair, for both."""
+        weights = [self.weight_of[pair.convolution] for pair in group]
+        filters = [self.weight_of[pair.depthwise] for pair in group if pair.depthwise is not None]
+        values = project(operand, weights, filters or None, self.forms)
+        for pair, value in zip(group, values, strict=True):
+            yield pair.convolution, value
+            if pair.depthwise is not None:
+                yield pair.depthwise, value

@@ -17,6 +17,7 @@ from keras import ops
 
 from primeval.dna.cost import Cost, Scale
 from primeval.evaluators.block import GraphBlock
+from primeval.primitives.kernels import PLAIN, Forms
 
 Tensor = Any
 # Of the embeddings, times the width's square root: 0.02 at 512 channels, as in GPT-2, and more
@@ -31,11 +32,14 @@ class LanguageModel(keras.Model):
         scale: The model around the block.
         cost: The program at that scale, as `measure` gives it.
         seed: Seed of its weights.
+        forms: Forms of the costly kernels.
     """
 
-    def __init__(self, scale: Scale, cost: Cost, seed: int = 0) -> None:
+    def __init__(
+        self, scale: Scale, cost: Cost, seed: int = 0, forms: Forms = PLAIN
+    ) -> None:
         super().__init__()
-        self.scale, self.graph = scale, cost.graph
+        self.scale, self.graph, self.forms = scale, cost.graph, forms
         deviation = EMBEDDING_DEVIATION / cost.width**0.5
         embed = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
         self.tokens = keras.layers.Embedding(
@@ -51,6 +55,7 @@ class LanguageModel(keras.Model):
                 cost.unit,
                 scale.length,
                 (seed << 8) + layer,
+                forms,
                 name=f"block_{layer}",
             )
             for layer in range(scale.layers)
@@ -80,7 +85,9 @@ class LanguageModel(keras.Model):
         x = self.norm(x)
         if self.output_layer is not None:
             return self.output_layer(x)
-        return ops.matmul(x, ops.transpose(self.tokens.embeddings))
+        embedding = ops.transpose(self.tokens.embeddings)
+        logits = self.forms.product(ops.reshape(x, (-1, x.shape[-1])), embedding)
+        return ops.reshape(logits, (-1, tokens.shape[1], embedding.shape[1]))
 
 
 class WeightsError(ValueError):

@@ -19,7 +19,9 @@ import tensorflow as tf
 from primeval.dna.cost import Cost, Scale
 from primeval.evaluators.data import Corpus
 from primeval.evaluators.model import LanguageModel
+from primeval.evaluators.fast_forms import FAST
 from primeval.evaluators.settings import TrainingSettings
+from primeval.primitives.kernels import PLAIN
 
 Tensor = Any
 
@@ -110,7 +112,7 @@ class Trainer:
         data_seed: int,
     ) -> None:
         self.settings, self.scale = settings, scale
-        self.model = LanguageModel(scale, cost, seed)
+        self.model = LanguageModel(scale, cost, seed, FAST if settings.jit else PLAIN)
         self.model.build((settings.batch_size, scale.length))
         self.steps = 0
         self._data, self._data_seed = data, data_seed

@@ -12,8 +12,10 @@ does it where `rules.fill` asks for it.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras import ops
 
@@ -44,12 +46,23 @@ def visible_keys(scores: Tensor) -> Tensor:
 
 def fill_above(scores: Tensor, value: float) -> Tensor:
     """`value` above the diagonal. For minus infinity, the lowest number there is."""
-    kept = ops.tril(scores)
     if value == 0.0:
-        return kept
-    below = ops.tril(ops.ones_like(scores))
+        return ops.tril(scores)
+    visible = ops.tril(ops.ones_like(scores[(0,) * (len(scores.shape) - 2)]))
     limit = 3.0e38 if str(scores.dtype) != "float16" else 6.0e4
-    return ops.where(below > 0.0, kept, min(max(value, -limit), limit))
+    return ops.where(visible > 0.0, scores, min(max(value, -limit), limit))
+
+
+class Forms(NamedTuple):
+    """The costly kernels, in forms that suit where they run.
+
+    Attributes:
+        product: (..., m, k) times (..., k, n).
+        depthwise: As the function of that name.
+    """
+
+    product: Callable[[Tensor, Tensor], Tensor]
+    depthwise: Callable[[Tensor, Tensor], Tensor]
 
 
 def shifted(x: Tensor, steps: int) -> Tensor:
@@ -74,13 +87,72 @@ def convolution(x: Tensor, weight: Tensor) -> Tensor:
     Tap 0 sees the current position, tap j the one j earlier. The taps become channels, so
     that any width is one matrix product.
     """
+    if len(x.shape) == 3:
+        return projections(x, [weight])[0]
     taps, inputs, outputs = weight.shape[-3:]
     branches = LETTERS[: len(weight.shape) - 3]
-    stacked = [shifted(x, tap) for tap in range(taps)]
-    x = stacked[0] if taps == 1 else ops.concatenate(stacked, axis=CHANNELS)
     weight = ops.reshape(weight, (*weight.shape[:-3], taps * inputs, outputs))
     seen = LETTERS[: len(x.shape) - 3]
-    return ops.einsum(f"b{seen}tc,{branches}cd->b{branches}td", x, weight)
+    return ops.einsum(f"b{seen}tc,{branches}cd->b{branches}td", taps_of(x, taps), weight)
+
+
+def taps_of(x: Tensor, taps: int) -> Tensor:
+    """(..., position, in) to (..., position, taps * in): what each tap sees, side by side."""
+    stacked = [shifted(x, tap) for tap in range(taps)]
+    return x if taps == 1 else ops.concatenate(stacked, axis=CHANNELS)
+
+
+def projections(
+    x: Tensor,
+    weights: list[Tensor],
+    filters: list[Tensor] | None = None,
+    forms: Forms | None = None,
+) -> list[Tensor]:
+    """Convolutions of one width of one input without branches, as one matrix product.
+
+    All rows of all sequences are one matrix: its gradient by the weights is then one product
+    as well, where a stack of matrices gives one each, to be added up.
+
+    Args:
+        x: (batch, position, in).
+        weights: (*branches, taps, in, out) each; their branches may differ.
+        filters: Depthwise convolutions to follow, one for each, of one width.
+        forms: Forms of the kernels to use; the plain ones if None.
+    """
+    forms = forms or PLAIN
+    taps, inputs = weights[0].shape[-3:-1]
+    matrix = _columns(weights)
+    y = forms.product(ops.reshape(taps_of(x, taps), (-1, taps * inputs)), matrix)
+    y = ops.reshape(y, (-1, ops.shape(x)[-2], matrix.shape[1]))
+    if filters is not None:
+        y = forms.depthwise(y, _columns([ops.expand_dims(one, -2) for one in filters]))
+    sizes = [math.prod(weight.shape[:-3]) * weight.shape[-1] for weight in weights]
+    ends = list(itertools.accumulate(sizes))
+    parts = [y] if len(weights) == 1 else ops.split(y, ends[:-1], axis=CHANNELS)
+    return [
+        _with_branches_first(part, (*weight.shape[:-3], weight.shape[-1]))
+        for part, weight in zip(parts, weights, strict=True)
+    ]
+
+
+def _columns(weights: list[Tensor]) -> Tensor:
+    """Each (*branches, taps, in, out), as one matrix (taps * in, sum of branches * out)."""
+    matrices = []
+    for weight in weights:
+        last = len(weight.shape) - 1
+        order = (last - 2, last - 1, *range(last - 2), last)
+        rows = weight.shape[-3] * weight.shape[-2]
+        matrices.append(ops.reshape(ops.transpose(weight, order), (rows, -1)))
+    return matrices[0] if len(matrices) == 1 else ops.concatenate(matrices, axis=1)
+
+
+def _with_branches_first(y: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """(batch, position, branches * out) to (batch, *branches, position, out)."""
+    if len(shape) == 1:
+        return y
+    y = ops.reshape(y, (-1, ops.shape(y)[1], *shape))
+    branches = range(2, 1 + len(shape))
+    return ops.transpose(y, (0, *branches, 1, 1 + len(shape)))
 
 
 def depthwise(x: Tensor, weight: Tensor) -> Tensor:
@@ -90,6 +162,9 @@ def depthwise(x: Tensor, weight: Tensor) -> Tensor:
     for tap in range(1, taps):
         total = total + shifted(x, tap) * weight[..., tap : tap + 1, :]
     return total
+
+
+PLAIN = Forms(ops.matmul, depthwise)
 
 
 def channelwise(operation: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
