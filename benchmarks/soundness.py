@@ -127,11 +127,11 @@ def _kind(reason: str) -> str:
 
 def built_block(cost: Cost, seed: int) -> GraphBlock:
     """The layer, with random weights everywhere."""
-    block = GraphBlock(cost.graph, cost.unit, LENGTH, seed)
+    block = GraphBlock(cost.graph, cost.unit, LENGTH, seed, dtype="float64")
     block.build((LENGTH, LENGTH, cost.width))
     rng = np.random.default_rng(seed)
     for weight in block.trainable_weights:
-        noise = rng.normal(0, 0.2, weight.shape).astype("float32")
+        noise = rng.normal(0, 0.2, weight.shape)
         weight.assign(ops.convert_to_numpy(weight) + noise)
     return block
 

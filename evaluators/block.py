@@ -98,7 +98,9 @@ class GraphBlock(keras.layers.Layer):
     ) -> Iterator[tuple[int, Tensor]]:
         """Values of convolutions of one operand, by number; of a pair, for both."""
         weights = [self.weight_of[pair.convolution] for pair in group]
-        filters = [self.weight_of[pair.depthwise] for pair in group if pair.depthwise is not None]
+        filters = [
+            self.weight_of[pair.depthwise] for pair in group if pair.depthwise is not None
+        ]
         values = project(operand, weights, filters or None, self.forms)
         for pair, value in zip(group, values, strict=True):
             yield pair.convolution, value

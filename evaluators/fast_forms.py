@@ -1,9 +1,10 @@
 """Forms of the costly kernels whose gradients are cheap on a CPU; the values are the same.
 
 The gradient of a matrix product by its second factor, x^T dz, has its first operand transposed,
-which costs the compiler's library in proportion to that operand's width: 1.8 ms where dz^T x
-takes 1.1 (LOG.md). So the narrower of the two comes first. The compiler knows that both are
-the same and would turn them back, hence the barrier.
+which the compiler's library reads slowly: (2048 x 256)^T (2048 x 64) takes 1.8 ms and its mirror
+image 1.1. So the narrower factor comes first. The compiler knows that both are the same and would
+turn them back, hence the barrier. Rows of 2 or 4 KB collide in the cache: with 1024 columns it is
+27 ms, with 16 more columns of zeros 14 (LOG.md).
 
 The gradient of a depthwise convolution by its weights adds up over sequences first: whole rows,
 then what is left over positions.
@@ -20,6 +21,7 @@ from primeval.primitives import kernels
 from primeval.primitives.kernels import Forms
 
 Tensor = Any
+ALIASED, PADDING = 512, 16  # columns: multiples that collide in the cache, and what helps
 
 
 def product(x: Tensor, y: Tensor) -> Tensor:
@@ -34,13 +36,21 @@ def _product(x: Tensor, y: Tensor) -> tuple[Tensor, Any]:
     def gradient(dz: Tensor) -> tuple[Tensor, Tensor]:
         dx = tf.matmul(dz, y, transpose_b=True)
         if x.shape[-1] <= dz.shape[-1]:
-            dy = xla.optimization_barrier(tf.matmul(x, dz, transpose_a=True))[0]
+            dy = _transposed_times(x, dz)
         else:
-            dy = xla.optimization_barrier(tf.matmul(dz, x, transpose_a=True))[0]
-            dy = tf.linalg.matrix_transpose(dy)
+            dy = tf.linalg.matrix_transpose(_transposed_times(dz, x))
         return dx, dy
 
     return tf.matmul(x, y), gradient
+
+
+def _transposed_times(narrow: Tensor, wide: Tensor) -> Tensor:
+    """narrow^T wide."""
+    columns = wide.shape[-1]
+    if len(wide.shape) == 2 and columns % ALIASED == 0:
+        padded = xla.optimization_barrier(tf.pad(wide, [[0, 0], [0, PADDING]]))[0]
+        return tf.matmul(narrow, padded, transpose_a=True)[:, :columns]
+    return xla.optimization_barrier(tf.matmul(narrow, wide, transpose_a=True))[0]
 
 
 def depthwise(x: Tensor, weight: Tensor) -> Tensor:

@@ -82,9 +82,7 @@ def _apply(graph: Graph, node: Node, operands: list[Tensor], forms: Forms) -> Te
     return kernel_of(node.op)(*operands)
 
 
-def _scale_rows(
-    graph: Graph, number: int, value: Tensor, values: dict[int, Tensor]
-) -> Tensor:
+def _scale_rows(graph: Graph, number: int, value: Tensor, values: dict[int, Tensor]) -> Tensor:
     """What node `number` does to the rows of its scores, done to the rows of `value`."""
     node = graph.nodes[number]
     if node.constant is not None:

@@ -33,21 +33,35 @@ class LanguageModel(keras.Model):
         cost: The program at that scale, as `measure` gives it.
         seed: Seed of its weights.
         forms: Forms of the costly kernels.
+        precision: Keras's dtype policy: `float32` or `mixed_bfloat16`.
     """
 
     def __init__(
-        self, scale: Scale, cost: Cost, seed: int = 0, forms: Forms = PLAIN
+        self,
+        scale: Scale,
+        cost: Cost,
+        seed: int = 0,
+        forms: Forms = PLAIN,
+        precision: str = "float32",
     ) -> None:
-        super().__init__()
+        super().__init__(dtype=precision)
         self.scale, self.graph, self.forms = scale, cost.graph, forms
         deviation = EMBEDDING_DEVIATION / cost.width**0.5
         embed = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
         self.tokens = keras.layers.Embedding(
-            scale.vocabulary, cost.width, embeddings_initializer=embed, name="tokens"
+            scale.vocabulary,
+            cost.width,
+            embeddings_initializer=embed,
+            name="tokens",
+            dtype=precision,
         )
         place = keras.initializers.RandomNormal(stddev=deviation, seed=seed + 1)
         self.positions = keras.layers.Embedding(
-            scale.length, cost.width, embeddings_initializer=place, name="positions"
+            scale.length,
+            cost.width,
+            embeddings_initializer=place,
+            name="positions",
+            dtype=precision,
         )
         self.blocks = [
             GraphBlock(
@@ -57,14 +71,17 @@ class LanguageModel(keras.Model):
                 (seed << 8) + layer,
                 forms,
                 name=f"block_{layer}",
+                dtype=precision,
             )
             for layer in range(scale.layers)
         ]
-        self.norm = keras.layers.LayerNormalization(epsilon=1e-6, name="final_norm")
+        self.norm = keras.layers.LayerNormalization(
+            epsilon=1e-6, name="final_norm", dtype=precision
+        )
         self.output_layer = None
         if not scale.tied:
             self.output_layer = keras.layers.Dense(
-                scale.vocabulary, use_bias=False, name="output"
+                scale.vocabulary, use_bias=False, name="output", dtype=precision
             )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

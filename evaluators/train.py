@@ -1,7 +1,9 @@
 """A candidate in training: many steps inside one compiled call, and fixed validation.
 
-One XLA program holds the training loop (batches drawn inside it) and the validation loop;
-how often each runs are arguments, so a candidate is compiled once. The order of the data
+One XLA program holds one loop, with the batches drawn inside it; how often it runs, and whether
+it trains or validates, are arguments. So a candidate is compiled once, and its block only
+once: validation is a step whose changes are dropped, which costs less than to compile a loop of
+its own (LOG.md). The order of the data
 depends on the run's seed alone: all candidates see the same batches in the same order.
 Weights live in one flat vector where the optimizer works element by element, which leaves
 a third fewer kernels to compile. How much to train, and when to stop, is for `trial.py`.
@@ -18,8 +20,8 @@ import tensorflow as tf
 
 from primeval.dna.cost import Cost, Scale
 from primeval.evaluators.data import Corpus
-from primeval.evaluators.model import LanguageModel
 from primeval.evaluators.fast_forms import FAST
+from primeval.evaluators.model import LanguageModel
 from primeval.evaluators.settings import TrainingSettings
 from primeval.primitives.kernels import PLAIN
 
@@ -33,12 +35,12 @@ class TokenTensors(NamedTuple):
     """A corpus on the device.
 
     Attributes:
-        train: All training tokens, (tokens,).
-        validation: Held-out windows, (batches, batch, length + 1).
+        tokens: All training tokens, then the held-out windows one after the other.
+        training: How many of them are for training.
     """
 
-    train: Tensor
-    validation: Tensor
+    tokens: Tensor
+    training: int
 
 
 def token_tensors(
@@ -48,12 +50,9 @@ def token_tensors(
     held_out = getattr(corpus, split)
     count = settings.validation_batches * settings.batch_size
     starts = np.linspace(0, len(held_out) - length - 1, count).astype(np.int64)
-    windows = np.stack([held_out[start : start + length + 1] for start in starts])
-    shape = (settings.validation_batches, settings.batch_size, length + 1)
-    return TokenTensors(
-        tf.constant(np.asarray(corpus.train)),
-        tf.constant(windows.reshape(shape).astype(np.int32)),
-    )
+    windows = [np.asarray(held_out[start : start + length + 1]) for start in starts]
+    training = np.asarray(corpus.train)
+    return TokenTensors(tf.constant(np.concatenate([training, *windows])), len(training))
 
 
 class PackedWeights:
@@ -112,8 +111,11 @@ class Trainer:
         data_seed: int,
     ) -> None:
         self.settings, self.scale = settings, scale
-        self.model = LanguageModel(scale, cost, seed, FAST if settings.jit else PLAIN)
-        self.model.build((settings.batch_size, scale.length))
+        on_cpu = not tf.config.list_physical_devices("GPU")
+        forms = FAST if settings.jit and on_cpu else PLAIN
+        self.model = LanguageModel(scale, cost, seed, forms, settings.precision)
+        part = settings.batch_size // settings.accumulation
+        self.model.build((part, scale.length))
         self.steps = 0
         self._data, self._data_seed = data, data_seed
         self._horizon = tf.Variable(1.0, trainable=False)
@@ -122,7 +124,7 @@ class Trainer:
         self._optimizer = _optimizer(settings)
         self._optimizer.build(self._weights.variables)
         self._fresh = [variable.numpy() for variable in self._optimizer.variables]
-        self._run = tf.function(self._loops, jit_compile=settings.jit)
+        self._run = tf.function(self._loop, jit_compile=settings.jit)
 
     def restart(self) -> None:
         """Forget all training: the weights and the optimizer as they were at first."""
@@ -131,9 +133,14 @@ class Trainer:
             variable.assign(value)
         self.steps = 0
 
+    def trace(self) -> None:
+        """Write the loop down as TensorFlow's graph, which `compile` starts from."""
+        number = tf.TensorSpec([], tf.int32)
+        self._run.get_concrete_function(number, number, tf.TensorSpec([], tf.bool))
+
     def compile(self) -> None:
-        """Trace and compile; makes no step."""
-        self._call(0, validate=False)
+        """Compile; makes no step."""
+        self._call(self.steps, self.steps, held_out=False)
 
     def plan(self, total_steps: int) -> None:
         """Say how long the training will be, for schedules that need to know."""
@@ -144,14 +151,14 @@ class Trainer:
 
         Stops at the first loss that is not finite, and returns it.
         """
-        total, _, made = self._call(steps, validate=False)
+        total, made = self._call(self.steps, self.steps + steps, held_out=False)
         self.steps += steps
         return total / max(made, 1)
 
     def validate(self) -> float:
         """Loss on the held-out windows, in nats per token."""
-        _, total, _ = self._call(0, validate=True)
-        return total / self.settings.validation_batches
+        total, made = self._call(0, self.settings.validation_batches, held_out=True)
+        return total / max(made, 1)
 
     def store_weights(self) -> None:
         """Copy what was learned into the model."""
@@ -160,56 +167,78 @@ class Trainer:
         ):
             variable.assign(value)
 
-    def _call(self, steps: int, validate: bool) -> tuple[float, float, int]:
-        batches = self.settings.validation_batches if validate else 0
-        first, last, held_out = (
-            tf.constant(number) for number in (self.steps, self.steps + steps, batches)
-        )
-        trained, validated, made = self._run(first, last, held_out)
-        return float(trained), float(validated), int(made) - self.steps
+    def _call(self, first: int, last: int, held_out: bool) -> tuple[float, int]:
+        """The sum of the losses, and how many there are."""
+        total, made = self._run(tf.constant(first), tf.constant(last), tf.constant(held_out))
+        return float(total), int(made) - first
 
-    def _loops(self, first: Tensor, last: Tensor, batches: Tensor) -> tuple[Tensor, ...]:
-        """`last - first` training steps, then validation on the first `batches` batches."""
-        zero = tf.constant(0.0)
-        made, trained = tf.while_loop(
+    def _loop(self, first: Tensor, last: Tensor, held_out: Tensor) -> tuple[Tensor, Tensor]:
+        """Steps `first` to `last`: of training, or of validation on the held-out batches."""
+        made, total = tf.while_loop(
             lambda step, total: tf.logical_and(step < last, tf.math.is_finite(total)),
-            lambda step, total: (step + 1, total + self._step(step)),
-            (first, zero),
+            lambda step, total: (step + 1, total + self._step(step, held_out)),
+            (first, tf.constant(0.0)),
         )
-        weights = self._weights.unpacked()
-        windows = self._data.validation
-        _, validated = tf.while_loop(
-            lambda batch, total: batch < batches,
-            lambda batch, total: (batch + 1, total + self._loss(weights, windows[batch])),
-            (tf.constant(0), zero),
-        )
-        return trained, validated, made
+        return total, made
 
-    def _step(self, step: Tensor) -> Tensor:
+    def _step(self, step: Tensor, held_out: Tensor) -> Tensor:
+        variables = [*self._weights.variables, *self._optimizer.variables]
+        before = [tf.identity(variable.value) for variable in variables]
+        loss, gradients = self._gradients(self._batch(step, held_out))
+        self._optimizer.learning_rate.assign(self._learning_rate(step))
+        self._optimizer.apply(gradients, self._weights.variables)
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(tf.where(held_out, value, variable.value))
+        return loss
+
+    def _gradients(self, windows: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The loss of a batch and its gradients, in as many parts as the settings say."""
+        parts = self.settings.accumulation
+        if parts == 1:
+            return self._gradients_of_part(windows)
+        windows = tf.reshape(windows, (parts, -1, windows.shape[1]))
+        start = [tf.zeros_like(variable.value) for variable in self._weights.variables]
+
+        def add(part: Tensor, total: Tensor, sums: list[Tensor]) -> tuple[Tensor, ...]:
+            loss, gradients = self._gradients_of_part(windows[part])
+            added = [one + other for one, other in zip(sums, gradients, strict=True)]
+            return part + 1, total + loss, added
+
+        _, total, sums = tf.while_loop(
+            lambda part, total, sums: part < parts, add, (0, tf.constant(0.0), start)
+        )
+        return total / parts, [gradient / parts for gradient in sums]
+
+    def _gradients_of_part(self, windows: Tensor) -> tuple[Tensor, list[Tensor]]:
         weights = self._weights.unpacked()
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            loss = self._loss(weights, self._batch(step))
+            loss = self._loss(weights, windows)
         gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
-        self._optimizer.learning_rate.assign(self._learning_rate(step))
-        self._optimizer.apply(self._weights.packed(gradients), self._weights.variables)
-        return loss
+        return loss, self._weights.packed(gradients)
 
-    def _batch(self, step: Tensor) -> Tensor:
-        """Random windows of the training text, (batch, length + 1); a function of the step."""
-        starts = tf.random.stateless_uniform(
-            [self.settings.batch_size],
+    def _batch(self, step: Tensor, held_out: Tensor) -> Tensor:
+        """Windows of the text, (batch, length + 1); a function of the step.
+
+        For training anywhere in the training text, for validation the step's own.
+        """
+        batch, width = self.settings.batch_size, self.scale.length + 1
+        drawn = tf.random.stateless_uniform(
+            [batch],
             seed=tf.stack([self._data_seed, step]),
             minval=0,
-            maxval=self._data.train.shape[0] - self.scale.length,
+            maxval=self._data.training - self.scale.length,
             dtype=tf.int32,
             alg="philox",
         )
-        window = tf.range(self.scale.length + 1)
-        return tf.cast(tf.gather(self._data.train, starts[:, None] + window), tf.int32)
+        fixed = self._data.training + (step * batch + tf.range(batch)) * width
+        starts = tf.where(held_out, fixed, drawn)
+        windows = tf.gather(self._data.tokens, starts[:, None] + tf.range(width))
+        return tf.cast(windows, tf.int32)
 
     def _loss(self, weights: list[Tensor], windows: Tensor) -> Tensor:
         logits, _ = self.model.stateless_call(weights, [], windows[:, :-1])
+        logits = tf.cast(logits, tf.float32)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(windows[:, 1:], logits)
         return tf.reduce_mean(losses)
 

@@ -7,7 +7,6 @@ reference program. `evaluate` never raises for a candidate that fails; it says h
 from __future__ import annotations
 
 import math
-import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,17 +18,17 @@ from primeval.dna.cost import Cost, measure
 from primeval.dna.graph import Graph, build_graph
 from primeval.dna.text import parse
 from primeval.evaluators.budget import StepCost
-from primeval.evaluators.data import load_corpus, require_windows
+from primeval.evaluators.calibration import PAIR_STEPS, calibrate
+from primeval.evaluators.data import require_windows
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.model import save_weights
 from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.evaluators.settings import Task
+from primeval.evaluators.shipping import open_corpus
 from primeval.evaluators.train import Trainer, token_tensors
 from primeval.primitives.user import load_modules
 from primeval.primitives.widths import Rejection
 
-# Pairs of short chunks, candidate and reference in turn; the median of their ratios counts.
-CALIBRATION_PAIRS, CALIBRATION_STEPS = 10, 2
 MESSAGE_LENGTH = 2000
 
 
@@ -45,8 +44,10 @@ class Stopwatch:
         try:
             yield
         finally:
-            spent = time.perf_counter() - start
-            self.seconds[cause] = self.seconds.get(cause, 0.0) + spent
+            self.add(cause, time.perf_counter() - start)
+
+    def add(self, cause: str, seconds: float) -> None:
+        self.seconds[cause] = self.seconds.get(cause, 0.0) + seconds
 
 
 class Workbench:
@@ -60,7 +61,7 @@ class Workbench:
     def __init__(self, task: Task, split: str = "validation") -> None:
         self.task = task
         load_modules(task.modules)
-        corpus = load_corpus(task.data)
+        corpus = open_corpus(task)
         length, batch = task.model.length, task.training.batch_size
         windows = batch * task.training.validation_batches
         require_windows(corpus.train, length, batch, "training text")
@@ -92,15 +93,17 @@ class Workbench:
         if self._reference is None:
             cost = measure(self._reference_graph, self.scale)
             self._reference = self.trainer(cost, seed=0)
+            self._reference.trace()
             self._reference.compile()
         return self._reference
 
     def is_reference(self, graph: Graph) -> bool:
         return graph.fingerprint == self._reference_graph.fingerprint
 
-    def trainer(self, cost: Cost, seed: int) -> Trainer:
-        training = self.task.training
-        return Trainer(self.scale, cost, training, self._data, seed, self.task.seed)
+    def trainer(self, cost: Cost, seed: int, data_seed: int | None = None) -> Trainer:
+        """A program about to be trained, on the run's order of the data or another."""
+        order = self.task.seed if data_seed is None else data_seed
+        return Trainer(self.scale, cost, self.task.training, self._data, seed, order)
 
 
 class _Trial:
@@ -119,7 +122,11 @@ class _Trial:
         with self.watch.measure("build"):
             graph = build_graph(parse(self.candidate.text, f"candidate {self.candidate.id}"))
             self.cost = measure(graph, self.bench.scale)
-            trainer = self.bench.trainer(self.cost, self.candidate.seed)
+            trainer = self.bench.trainer(
+                self.cost, self.candidate.seed, self.candidate.data_seed
+            )
+        with self.watch.measure("trace"):
+            trainer.trace()
         with self.watch.measure("compile"):
             trainer.compile()
         total = self._total_steps(graph, trainer, self.cost)
@@ -136,37 +143,42 @@ class _Trial:
         return self.outcome(Status.COMPLETED, self.curve[-1].loss)
 
     def _total_steps(self, graph: Graph, trainer: Trainer, cost: Cost) -> int:
-        """What the budget buys this candidate, by a calibration that leaves no trace."""
+        """What the budget buys this candidate."""
         budget, training = self.bench.task.candidate.budget, self.bench.task.training
         tokens = training.batch_size * self.bench.scale.length
         counted = StepCost(tokens, 3.0 * cost.flops * tokens)
         self.ratio = None
         if budget.unit == "reference_steps":
-            self.ratio = 1.0 if self.bench.is_reference(graph) else self._calibrate(trainer)
+            if self.bench.is_reference(graph):
+                self.ratio = 1.0
+            else:
+                return self._calibrated(trainer, counted)
         elif budget.unit == "seconds":
-            self._timed(trainer, CALIBRATION_STEPS)
+            self._timed(trainer, PAIR_STEPS)
             trainer.restart()
         return budget.total_steps(self.ratio or 1.0, self.step_seconds, counted)
 
-    def _calibrate(self, trainer: Trainer) -> float:
-        """Step time over the reference's, measured in turn; then training starts afresh.
+    def _calibrated(self, trainer: Trainer, counted: StepCost) -> int:
+        """The steps that `reference_steps` buy, by a calibration that leaves no trace.
 
-        Steps made here do not count, so that all candidates reach a hurdle at the step it
-        stands for.
+        Its steps are the first ones of the training, unless the first hurdle stands before
+        their end, so that all candidates reach a hurdle at the step it stands for, or the
+        schedule depends on the number that is only known now.
         """
-        clock, reference = self.bench.clock, self.bench.reference()
-        ratios = []
-        with self.watch.measure("calibrate"):
-            for _ in range(CALIBRATION_PAIRS):
-                start, began = clock(), time.perf_counter()
-                trainer.advance(CALIBRATION_STEPS)
-                middle, ended = clock(), time.perf_counter()
-                reference.advance(CALIBRATION_STEPS)
-                ratios.append((middle - start) / (clock() - middle))
-                spent = (ended - began) / CALIBRATION_STEPS
-                self.step_seconds = min(self.step_seconds, spent)
+        budget, training = self.bench.task.candidate.budget, self.bench.task.training
+        with self.watch.measure("reference"):
+            reference = self.bench.reference()
+        found = calibrate(trainer, reference, self.bench.clock)
+        own, other = found.seconds
+        self.ratio, self.step_seconds = found.ratio, found.step_seconds
+        total = budget.total_steps(found.ratio, found.step_seconds, counted)
+        if trainer.steps > round(budget.marks()[0] * total) or training.schedule == "cosine":
             trainer.restart()
-        return statistics.median(ratios)
+            own, other = 0.0, own + other
+        self.steps = trainer.steps
+        self.watch.add("train", own)
+        self.watch.add("calibrate", other)
+        return total
 
     def _timed(self, trainer: Trainer, steps: int) -> float:
         with self.watch.measure("train"):

@@ -40,8 +40,8 @@ def reciprocal(x: Tensor) -> Tensor:
 
 def visible_keys(scores: Tensor) -> Tensor:
     """How many keys each query sees: 1, 2, ..., as a column."""
-    ones = ops.ones_like(scores[..., :1])
-    return ops.cumsum(ones, axis=POSITIONS)
+    ones = ops.ones_like(scores[..., :1], dtype="float32")  # bfloat16 counts to 256
+    return ops.cast(ops.cumsum(ones, axis=POSITIONS), scores.dtype)
 
 
 def fill_above(scores: Tensor, value: float) -> Tensor:

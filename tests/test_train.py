@@ -81,7 +81,7 @@ def test_training_learns_and_measures_at_every_hurdle(bench: Any) -> None:
     assert outcome.bits_per_byte == pytest.approx(outcome.loss / math.log(2))
     assert outcome.steps == 31
     assert outcome.parameters == 256 * 16 + 16 * 16 + 32 + 12 * 256 + 64 + 80
-    assert {"build", "compile", "train", "evaluate"} <= set(outcome.seconds)
+    assert {"build", "trace", "compile", "train", "evaluate"} <= set(outcome.seconds)
 
 
 @pytest.mark.tf
@@ -142,8 +142,49 @@ def test_weights_are_kept_where_asked(bench: Any, tmp_path: Path) -> None:
     load_weights(model, path)
     fresh: Trainer = bench.trainer(cost, seed=5)
     values = [weight.value for weight in model.trainable_variables]
-    losses = [float(fresh._loss(values, windows)) for windows in fresh._data.validation]
+    losses = [float(fresh._loss(values, fresh._batch(at, True))) for at in range(2)]
     assert np.mean(losses) == pytest.approx(outcome.loss, abs=1e-4)
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("optimizer", ["adam", "adafactor"])
+def test_validation_leaves_no_trace(optimizer: str) -> None:
+    from primeval.dna.cost import measure
+    from primeval.evaluators.trial import Workbench
+
+    bench = Workbench(task(optimizer=optimizer))
+    cost = measure(bench._reference_graph, bench.scale)
+    looked_at, left_alone = (bench.trainer(cost, seed=3) for _ in range(2))
+    for trainer in (looked_at, left_alone):
+        trainer.advance(2)
+    assert looked_at.validate() == looked_at.validate()
+    assert looked_at.advance(2) == left_alone.advance(2)
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("optimizer", ["adam", "adafactor"])
+def test_a_batch_in_parts_is_the_same_batch(optimizer: str) -> None:
+    from primeval.evaluators.trial import Workbench
+
+    whole, parts = (
+        Workbench(task(amount=8, optimizer=optimizer, accumulation=count)) for count in (1, 2)
+    )
+    losses = [bench.evaluate(Candidate(0, SEED, 1)).loss for bench in (whole, parts)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+@pytest.mark.tf
+def test_bfloat16_trains_with_weights_in_float32() -> None:
+    from primeval.evaluators.trial import Workbench
+
+    exact, rounded = (
+        Workbench(task(amount=20, precision=name)) for name in ("float32", "mixed_bfloat16")
+    )
+    losses = [bench.evaluate(Candidate(0, SEED, 1)).loss for bench in (exact, rounded)]
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    kept = rounded.reference().model.trainable_variables
+    assert {str(weight.dtype) for weight in kept} == {"float32"}
 
 
 @pytest.mark.tf

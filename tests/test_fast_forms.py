@@ -1,0 +1,61 @@
+"""The kernels' forms for training: the same values and gradients as the plain ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.tf
+
+
+def gradients(function: Any, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+    """The value and the gradients of a weighted sum of it, compiled by XLA."""
+    import tensorflow as tf
+
+    @tf.function(jit_compile=True)
+    def run(x: Any, y: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch([x, y])
+            value = function(x, y)
+            steps = tf.reshape(tf.range(tf.size(value), dtype=tf.float32), value.shape)
+            loss = tf.reduce_sum(value * tf.cos(steps))
+        return [value, *tape.gradient(loss, [x, y])]
+
+    return [tensor.numpy() for tensor in run(tf.constant(x), tf.constant(y))]
+
+
+def numbers(*shape: int) -> np.ndarray:
+    return np.random.default_rng(len(shape)).normal(size=shape).astype("float32")
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        ((6, 3), (3, 8)),
+        ((6, 8), (8, 3)),
+        ((2, 4, 5, 3), (2, 4, 3, 5)),
+        ((2, 4, 5, 5), (2, 4, 5, 3)),
+        ((2, 4, 5, 5), (2, 1, 5, 3)),
+    ],
+)
+def test_products_have_the_same_gradients(x: tuple[int, ...], y: tuple[int, ...]) -> None:
+    from primeval.evaluators.fast_forms import FAST
+    from primeval.primitives.kernels import PLAIN
+
+    fast, plain = (gradients(f.product, numbers(*x), numbers(*y)) for f in (FAST, PLAIN))
+    for one, other in zip(fast, plain, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+@pytest.mark.parametrize("taps", [3, 7])
+@pytest.mark.parametrize("length", [2, 12])
+def test_depthwise_convolutions_have_the_same_gradients(taps: int, length: int) -> None:
+    from primeval.evaluators.fast_forms import FAST
+    from primeval.primitives.kernels import PLAIN
+
+    x, weight = numbers(4, length, 6), numbers(taps, 6)
+    fast, plain = (gradients(forms.depthwise, x, weight) for forms in (FAST, PLAIN))
+    for one, other in zip(fast, plain, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
