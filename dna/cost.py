@@ -133,7 +133,7 @@ def _unit(graph: Graph, scale: Scale) -> Fraction:
     seed gets 128 and Primer 96 this way, as in the paper.
     """
     model = graph.program.bank.width
-    step = _whole_step(graph)
+    step = whole_step(graph)
     if scale.window is None:
         if scale.width is None:
             raise ValueError("a scale has a parameter window or a width")
@@ -161,7 +161,7 @@ def _unit(graph: Graph, scale: Scale) -> Fraction:
     return step * min(rounded, key=lambda count: abs(count - middle))
 
 
-def _whole_step(graph: Graph) -> Fraction:
+def whole_step(graph: Graph) -> Fraction:
     """The smallest unit that makes every relative width a whole number."""
     above = below = 0  # a width n/d is whole at every multiple of d/n
     seen = set[int]()  # most nodes share the few widths there are

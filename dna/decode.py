@@ -12,7 +12,7 @@ import itertools
 import keyword
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from primeval.dna.calls import Calls, Path
@@ -34,6 +34,7 @@ from primeval.primitives.templates import (
 )
 
 WIDE = 88  # columns of the printed text
+Names = Mapping[int, Sequence[str]]  # of states, by subprogram
 
 
 class WeightName(NamedTuple):
@@ -75,14 +76,15 @@ def _weight_name(graph: Graph, steps: list[tuple[int, int]], branch: tuple[int, 
     return ".".join(words)
 
 
-def format_code(graph: Graph, scale: Scale) -> str:
+def format_code(graph: Graph, scale: Scale, names: Names | None = None) -> str:
     """A Python module with the block as `block(x)`, its widths those of the scale.
 
+    `names` gives the states of a subprogram other names than letters, as `diff.pair` does.
     Raises Rejection if no unit fits the scale, and ProgramError for a primitive that has no
     template.
     """
     cost = measure(graph, scale)
-    writer = _Writer(cost, scale.length)
+    writer = _Writer(cost, scale.length, names or {})
     main = writer.function(0, ())
     functions = "\n\n".join(writer.in_order())
     used = [name for name in HELPERS if name == "weight" or f"{name}(" in functions]
@@ -113,8 +115,9 @@ if __name__ == "__main__":
 class _Writer:
     """Writes functions; equal ones are one."""
 
-    def __init__(self, cost: Cost, length: int) -> None:
+    def __init__(self, cost: Cost, length: int, names: Names) -> None:
         self.cost, self.graph, self.length = cost, cost.graph, length
+        self._names = names
         self._program, self._calls = self.graph.program, Calls(self.graph)
         self._bodies: dict[tuple[int, str], str] = {}  # subprogram and body to name
 
@@ -129,7 +132,8 @@ class _Writer:
         lines = [f'    """Subprogram {index}, {subprogram.name}."""']
         for place in range(len(subprogram.instructions)):
             lines += self._instruction(index, place, path)
-        lines.append(f"    return {_variable(len(subprogram.instructions) + INPUTS - 1)}")
+        output = len(subprogram.instructions) + INPUTS - 1
+        lines.append(f"    return {self._variable(index, output)}")
         key = (index, "\n".join(lines))
         if key not in self._bodies:
             same = sum(other == index for other, _ in self._bodies)
@@ -141,14 +145,18 @@ class _Writer:
         instruction = self._calls.body(index)[place]
         state = place + INPUTS
         if not self._calls.is_live(index, state, path):
-            written = format_instruction(instruction, state_name(state), dormant=False)
+            states = list(self._names[index]) if index in self._names else None
+            name = self._name(index, state)
+            written = format_instruction(instruction, name, states, dormant=False)
             return [f"    # {written}: dead, nothing depends on it"]
         branch = "{branch}" if instruction.branching > 1 else ""
-        name = f"{{at}}{state_name(state)}{branch}"
+        name = f"{{at}}{self._name(index, state)}{branch}"
         if isinstance(instruction.op, int):
             called = self.function(instruction.op, (*path, (index, place)))
             inputs = ", ".join(
-                _variable(read) if self._calls.is_live(index, read, path) else "None"
+                self._variable(index, read)
+                if self._calls.is_live(index, read, path)
+                else "None"
                 for read in (instruction.input1, instruction.input2)
             )
             value, comment = f'{called}({inputs}, f"{name}.")', ""
@@ -156,7 +164,7 @@ class _Writer:
             number = self._calls.operation(index, place, path)
             value, comment = self._primitive(instruction, number, f'f"{name}"')
         lines = [f"    # {comment}"] if comment else []
-        return lines + _assignment(_variable(state), value, instruction.branching)
+        return lines + _assignment(self._variable(index, state), value, instruction.branching)
 
     def _primitive(self, instruction: Instruction, number: int, name: str) -> tuple[str, str]:
         """The expression of a live line, and what is worth saying about it."""
@@ -169,7 +177,8 @@ class _Writer:
                 "Give it: register(..., code=...), see docs/primitives.md."
             )
         sources = [graph.nodes[graph.node_of[read]] for read in line.inputs[: primitive.arity]]
-        operands = [_variable(instruction.input1), _variable(instruction.input2)]
+        reads = (instruction.input1, instruction.input2)
+        operands = [self._variable(line.subprogram, read) for read in reads]
         comment = ""
         for place, source in enumerate(sources):
             neutral = fill(primitive, source)
@@ -184,6 +193,14 @@ class _Writer:
         a, b = operands
         return template.format(a=a, b=b, c=constant, w=weight), comment
 
+    def _name(self, index: int, state: int) -> str:
+        return self._names[index][state] if index in self._names else state_name(state)
+
+    def _variable(self, index: int, state: int) -> str:
+        """The state's name, if Python and the printed code leave it free."""
+        name = self._name(index, state)
+        return f"{name}_" if keyword.iskeyword(name) or name in ("at", "tf") else name
+
     def _weight(self, node: Node, primitive: Primitive, name: str) -> str:
         shape = node_weight_shape(self.graph, node, self.cost.unit, self.length)
         own = shape[len(node.over) :]
@@ -193,12 +210,6 @@ class _Writer:
         if name == 'f"{at}"':
             name = "at"
         return template.format(name=name, shape=", ".join(map(str, own)))
-
-
-def _variable(state: int) -> str:
-    """The state's name, if Python and the printed code leave it free."""
-    name = state_name(state)
-    return f"{name}_" if keyword.iskeyword(name) or name in ("at", "tf") else name
 
 
 def _filled(operand: str, neutral: float | None) -> str:

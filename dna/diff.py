@@ -47,20 +47,38 @@ def _diff_subprograms(
         return []
     before = old.instructions if old else ()
     after = new.instructions if new else ()
+    pairs, new_names = pair(before, after)
     old_names = [state_name(state) for state in range(INPUTS + len(before))]
-    new_names = [state_name(state) for state in range(INPUTS)]
-    fresh = INPUTS + len(before)
-    pairs = _align(before, after)
-    for one, other in pairs:
-        if other is not None and one is not None:
-            new_names.append(old_names[one + INPUTS])
-        elif other is not None:
-            new_names.append(state_name(fresh))
-            fresh += 1
     lines = [DiffLine("@", format_header(index, shown))]
     for one, other in pairs:
         lines += _diff_line(_written(before, one, old_names), _written(after, other, new_names))
     return lines
+
+
+class Pairing(NamedTuple):
+    """How two bodies of a subprogram correspond.
+
+    Attributes:
+        pairs: Places in the old and in the new one, in order; None where one has no partner.
+        names: Of the new one's states: those that have a partner are called as it is.
+    """
+
+    pairs: list[tuple[int | None, int | None]]
+    names: list[str]
+
+
+def pair(old: Sequence[Instruction], new: Sequence[Instruction]) -> Pairing:
+    """Align two bodies. Whatever shows a difference (text, code, drawing) shows this one."""
+    pairs = _align(old, new)
+    names = [state_name(state) for state in range(INPUTS)]
+    fresh = INPUTS + len(old)
+    for one, other in pairs:
+        if other is not None and one is not None:
+            names.append(state_name(one + INPUTS))
+        elif other is not None:
+            names.append(state_name(fresh))
+            fresh += 1
+    return Pairing(pairs, names)
 
 
 def _written(body: Sequence[Instruction], place: int | None, names: list[str]) -> str | None:

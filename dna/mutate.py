@@ -40,7 +40,7 @@ class Child:
         edit: What changed.
         graph: Its canonical graph.
         attempts: Draws that were thrown away, by reason: inapplicable, rejected,
-            same_graph, known.
+            same_graph, known; `swap known` is of a kind that was given up before this one.
     """
 
     program: Program
@@ -78,20 +78,22 @@ def mutate(
     if parent_fingerprint is None:
         parent_fingerprint = build_graph(parent, vocabulary).fingerprint
     weights = weights or dict.fromkeys(MUTATIONS, 1.0)
-    attempts: Counter[str] = Counter()
+    attempts, given_up = Counter[str](), Counter[str]()
     draw, liveness = Mutation(rng, vocabulary), Liveness(parent, vocabulary)
-    kinds, shares = list(weights), list(weights.values())
+    kinds, shares, kind = list(weights), list(weights.values()), ""
 
     for attempt in range(MAX_ATTEMPTS):
         if attempt % ATTEMPTS_PER_KIND == 0:
+            given_up.update({f"{kind} {reason}": attempts[reason] for reason in attempts})
+            attempts.clear()
             (kind,) = rng.choices(kinds, weights=shares)
         mutated = MUTATIONS[kind](parent, draw)
         verdict = _judge(mutated, liveness, parent_fingerprint, known, viable, vocabulary)
         if mutated is not None and isinstance(verdict, Graph):
-            return Child(mutated.program, mutated.edit, verdict, dict(attempts))
+            return Child(mutated.program, mutated.edit, verdict, {**attempts, **given_up})
         attempts[str(verdict)] += 1
     raise ExhaustedError(
-        f"No new child in {MAX_ATTEMPTS:,} draws ({dict(attempts)}). "
+        f"No new child in {MAX_ATTEMPTS:,} draws ({dict(given_up + attempts)}). "
         "Allow more mutations, or a wider window of parameters."
     )
 

@@ -1,16 +1,36 @@
 """What a program is worth: evaluators, and the models and data they train.
 
-Only `make_evaluator` is here. It imports TensorFlow and Ray when they are asked for, so that
-reading a run needs neither.
+Here are `make_evaluator` and the Keras layers for models that are not searched: ProgramBlock,
+SquaredReLU, MultiDConvHeadAttention. TensorFlow, Keras and Ray are imported when one of them
+is asked for, so that reading a run needs none.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from primeval.evaluators.evaluator import Evaluator
+    from primeval.evaluators.primer_layers import MultiDConvHeadAttention, SquaredReLU
+    from primeval.evaluators.program_block import ProgramBlock
     from primeval.evaluators.settings import Task
+
+__all__ = ["MultiDConvHeadAttention", "ProgramBlock", "SquaredReLU", "make_evaluator"]
+
+_LAYERS = {
+    "MultiDConvHeadAttention": "primer_layers",
+    "ProgramBlock": "program_block",
+    "SquaredReLU": "primer_layers",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a layer when it is first asked for."""
+    if name not in _LAYERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_LAYERS[name]}"), name)
 
 
 def make_evaluator(task: Task) -> Evaluator:

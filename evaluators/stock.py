@@ -3,7 +3,8 @@
 The same walk over the canonical graph as in training, with a stock layer where a weight is
 owned: EinsumDense for matrices and SCALE, DepthwiseConv1D after ZeroPadding1D, an Embedding
 with one row for SHIFT. So the model opens with `keras.models.load_model` where primeval is
-not installed, on every backend. Weights come from a trained `LanguageModel`.
+not installed, on every backend. Weights come from a trained `LanguageModel`, names from the
+program (`dna/naming.py`): exported source finds the weights by them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from keras import layers, ops
 from primeval.dna.cost import Scale
 from primeval.dna.graph import Graph
 from primeval.dna.infer import Node
+from primeval.dna.naming import name_nodes
 from primeval.evaluators.lowering import run_graph
 from primeval.evaluators.model import LanguageModel
 from primeval.primitives.kernels import CHANNELS, LETTERS, shifted, with_branches
@@ -34,17 +36,18 @@ def stock_model(scale: Scale, trained: LanguageModel) -> keras.Model:
     tokens = keras.Input((length,), dtype="int32", name="tokens")
     width = trained.tokens.output_dim
     embedding = layers.Embedding(scale.vocabulary, width, name="token_embedding")
-    places = ops.cumsum(ops.ones_like(tokens), axis=1) - 1
     positions = layers.Embedding(scale.length, width, name="position_embedding")
-    x = embedding(tokens) + positions(places)
+    rows = _rows(embedding, tokens, scale.vocabulary) if scale.tied else None
+    x = embedding(tokens) if rows is None else ops.take(rows, tokens, axis=0)
+    x = x + positions(_count(ops.ones_like(tokens[:1, :])))
     copies = [(embedding, trained.tokens), (positions, trained.positions)]
     for number, block in enumerate(trained.blocks):
         x = _StockBlock(graph, f"block_{number}", tokens, block.weight_of).apply(x)
     norm = layers.LayerNormalization(epsilon=trained.norm.epsilon, name="final_norm")
     x = norm(x)
     copies.append((norm, trained.norm))
-    if trained.output_layer is None:
-        logits = ops.matmul(x, ops.swapaxes(_rows(embedding, tokens, scale.vocabulary), 1, 2))
+    if rows is not None:
+        logits = ops.matmul(x, ops.transpose(rows))
     else:
         output = layers.Dense(scale.vocabulary, use_bias=False, name="output")
         logits = output(x)
@@ -65,10 +68,18 @@ def _one(tokens: Tensor) -> Tensor:
     return ops.zeros_like(tokens[:1, :1])
 
 
+def _count(ones: Tensor) -> Tensor:
+    """0, 1, 2, ... along the second axis."""
+    return ops.cumsum(ones, axis=1) - 1
+
+
 def _rows(embedding: layers.Embedding, tokens: Tensor, count: int) -> Tensor:
-    """The whole embedding as a tensor (1, vocabulary, width), for the tied output."""
-    ids = ops.cumsum(ops.repeat(_one(tokens) + 1, count, axis=1), axis=1) - 1
-    return embedding(ids)
+    """The whole embedding as a tensor (vocabulary, width), for tied input and output.
+
+    Each row is read once, as is each position: of a row that is read twice, TensorFlow's
+    Keras squares the parts of the gradient in Adam, where it should square their sum.
+    """
+    return embedding(_count(ops.repeat(_one(tokens) + 1, count, axis=1)))[0]
 
 
 class _StockBlock:
@@ -78,13 +89,14 @@ class _StockBlock:
         self, graph: Graph, name: str, tokens: Tensor, weight_of: dict[int, Any]
     ) -> None:
         self.graph, self.name, self.tokens, self.weight_of = graph, name, tokens, weight_of
+        self.names = name_nodes(graph).weights
 
     def apply(self, x: Tensor) -> Tensor:
         return run_graph(self.graph, x, self._weigh)
 
     def _weigh(self, number: int, node: Node, x: Tensor) -> Tensor:
         weight = ops.convert_to_numpy(self.weight_of[number])
-        name = f"{self.name}_{number}_{node.op.lower()}"
+        name = f"{self.name}_{self.names[number]}"
         if node.primitive is not None and node.primitive.rule == "convolution":
             return _convolution(name, x, weight)
         if node.primitive is not None and node.primitive.rule == "depthwise":
@@ -103,6 +115,7 @@ def _convolution(name: str, x: Tensor, weight: np.ndarray) -> Tensor:
     dense = layers.EinsumDense(
         f"b{seen}tc,{branches}cd->b{branches}td",
         output_shape=(*leading, x.shape[-2], outputs),
+        kernel_initializer=keras.initializers.RandomNormal(stddev=(taps * inputs) ** -0.5),
         name=name,
     )
     y = dense(x)
@@ -151,14 +164,16 @@ def _scale(name: str, x: Tensor, weight: np.ndarray) -> Tensor:
     branches, seen = LETTERS[: weight.ndim - 1], LETTERS[: len(x.shape) - 3]
     shape = (*weight.shape[:-1], x.shape[-2], weight.shape[-1])
     equation = f"b{seen}tc,{branches}c->b{branches}tc"
-    scale = layers.EinsumDense(equation, output_shape=shape, name=name)
+    scale = layers.EinsumDense(
+        equation, output_shape=shape, kernel_initializer="ones", name=name
+    )
     y = scale(x)
     scale.set_weights([weight])
     return y
 
 
 def _shift(name: str, x: Tensor, weight: np.ndarray, tokens: Tensor) -> Tensor:
-    vector = layers.Embedding(1, weight.size, name=name)
+    vector = layers.Embedding(1, weight.size, embeddings_initializer="zeros", name=name)
     value = vector(_one(tokens))
     vector.set_weights([weight.reshape(1, -1)])
     shape = (1, *weight.shape[:-1], 1, weight.shape[-1])

@@ -1,45 +1,74 @@
-"""`primeval export`: take a program away as a Keras model."""
+"""`primeval export`: take a program away as a Keras model, as Python source, or as both."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from primeval.dna.cost import Scale, measure
+from primeval.dna.graph import build_graph
 from primeval.dna.text import format_program
 from primeval.primitives.widths import Rejection
+from primeval.search.config import load_config
 from primeval.search.locking import RunError
+from primeval.search.reference import Reference, find_program
+from primeval.search.settings import RunConfig
+from primeval.search.weights import weights_file
+
+TRAINED, FRESH = "trained", "fresh"
+CONFIG = "quickstart"  # the scale of a built-in program or a file where none is given
+SIZES = ("layers", "width", "vocab", "length")
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("export", help="write a program as a Keras model")
+    parser = commands.add_parser("export", help="write a program as a Keras model or source")
     parser.add_argument("program", metavar="REF", help="a name, a file, or RUN:ID")
-    parser.add_argument("out", metavar="OUT.keras", type=Path)
+    parser.add_argument("out", metavar="OUT.keras", type=Path, nargs="?", help="the model")
+    parser.add_argument("--source", metavar="OUT.py", type=Path, help="the block as source")
     parser.add_argument(
-        "--config", metavar="CONFIG", help="the scale of a built-in program or a file"
+        "--weights",
+        choices=(TRAINED, FRESH),
+        help="those of the run, or new ones (default: trained where they are kept and fit)",
     )
-    parser.add_argument("--force", action="store_true", help="replace an existing file")
+    parser.add_argument("--layers", metavar="N", type=_count, help="blocks, not the run's")
+    parser.add_argument("--width", metavar="W", type=_count, help="channels of the model")
+    parser.add_argument("--vocab", metavar="V", type=_count, help="tokens, not the data's")
+    parser.add_argument("--length", metavar="L", type=_count, help="positions at most")
+    parser.add_argument(
+        "--config",
+        metavar="CONFIG",
+        help=f"the scale of a built-in program or a file (default: {CONFIG})",
+    )
+    parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
-    from primeval.search.config import load_config
-    from primeval.search.reference import find_program
-    from primeval.search.weights import weights_file
+def _count(text: str) -> int:
+    number = int(text) if text.isdecimal() and len(text) < 10 else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 on, not {text!r}")
+    return number
 
+
+def run(args: argparse.Namespace) -> int:
+    # before the program: it may consist of primitives that the configuration brings
+    config = load_config(args.config) if args.config is not None else None
     found = find_program(args.program)
-    _check_path(args.out, args.force)
-    if found.run is not None and args.config is not None:
-        raise RunError("An individual has the scale of its run. Leave --config out.")
-    weights, seed = None, 0
-    if found.run is not None and found.individual is not None:
-        config, seed = found.run.config, found.individual.seed
-        kept = weights_file(found.run.folder, found.individual.id)
-        weights = kept if kept.is_file() else None
-    else:
-        config = load_config(args.config or "quickstart")
+    if found.run is not None:
+        if config is not None:
+            raise RunError("An individual has the scale of its run. Leave --config out.")
+        config = found.run.config
+    config = config or load_config(CONFIG)
+    _check_paths(args)
+    try:
+        scale = _resized(found, config, args)
+    except Rejection as rejection:
+        raise _unbuildable(args.program, rejection) from None
+    weights, why_fresh = _weights(found, config, args)
     print("Building, saving, verifying in a fresh interpreter …", file=sys.stderr, flush=True)
 
     from primeval.evaluators.quiet import import_tensorflow
@@ -48,34 +77,108 @@ def run(args: argparse.Namespace) -> int:
     from primeval.evaluators.export import ExportError, export_program
 
     text = format_program(found.program)
+    seed = found.individual.seed if found.individual is not None else 0
     try:
-        export = export_program(text, config.scale, args.out, weights, seed)
+        export = export_program(
+            text, scale, args.out, weights, seed, source=args.source, name=args.program
+        )
     except Rejection as rejection:
-        raise RunError(
-            f"{args.program} cannot be built at this scale: {rejection}. "
-            "Another scale: --config CONFIG."
-        ) from None
+        raise _unbuildable(args.program, rejection) from None
     except ExportError as error:
         print(f"primeval: {error} Nothing was written.", file=sys.stderr)
         return 1
-    length = f"{config.model.length} only" if export.fixed_length else "any"
-    origin = "trained in the run" if export.trained else "fresh"
-    if found.run is not None and not export.trained:
-        origin += " (the run kept those of its best only)"
-    print(
-        f"{export.path}: {export.parameters:,} parameters, weights {origin}, "
-        f"sequence length {length}\n"
-        f"verified: opens without primeval, largest difference {export.difference:.1e}\n"
-        f'use it: keras.models.load_model("{export.path}"), token ids in, logits out'
-    )
+    _report(args, scale, export, why_fresh)
     return 0
 
 
-def _check_path(path: Path, force: bool) -> None:
-    """Raise RunError if the model cannot be written there."""
-    if path.suffix != ".keras":
-        raise RunError(f"A Keras model is a file that ends in .keras. Received: {path}.")
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise RunError(f"{path} cannot be written: {path.parent} is no folder to write to.")
-    if path.is_dir() or (path.exists() and not force):
-        raise RunError(f"{path} exists. Choose another name, or give --force.")
+def _unbuildable(name: str, rejection: Rejection) -> RunError:
+    return RunError(
+        f"{name} cannot be built at this scale: {rejection}. Another scale: --config CONFIG, "
+        "or --width W."
+    )
+
+
+def _resized(found: Reference, config: RunConfig, args: argparse.Namespace) -> Scale:
+    """The scale asked for. Raises Rejection if no unit fits it.
+
+    CHOICE: what is not asked for stays. So more layers, or another vocabulary, leave every
+    width as it was searched, and another width scales all widths by one unit, as always.
+    """
+    scale = config.scale
+    if all(getattr(args, size) is None for size in SIZES):
+        return scale
+    width = args.width or measure(build_graph(found.program), scale).width
+    return replace(
+        scale,
+        layers=args.layers or scale.layers,
+        vocabulary=args.vocab or scale.vocabulary,
+        length=args.length or scale.length,
+        window=None,
+        width=width,
+    )
+
+
+def _weights(
+    found: Reference, config: RunConfig, args: argparse.Namespace
+) -> tuple[Path | None, str]:
+    """The file of trained weights, or None and why. Raises RunError if they were asked for."""
+    why = ""
+    changed = [f"--{size}" for size in SIZES if getattr(args, size) is not None]
+    if args.weights == FRESH:
+        return None, why
+    if found.run is None or found.individual is None:
+        why = "only an individual of a run (RUN:ID) has trained ones"
+    elif changed:
+        why = f"trained ones do not fit another size ({', '.join(changed)})"
+    else:
+        file = weights_file(found.run.folder, found.individual.id)
+        if file.is_file():
+            return file, why
+        numbers = sorted(int(f.stem) for f in file.parent.glob("*.npz") if f.stem.isdecimal())
+        kept = ", ".join(map(str, numbers)) or "none"
+        why = (
+            f"the run keeps those of its {config.keep_weights} best (kept: {kept}); "
+            "`primeval confirm` keeps those of what it trains"
+        )
+    if args.weights == TRAINED:
+        raise RunError(f"There are no trained weights of {args.program}: {why}.")
+    return None, why if found.run is not None else ""
+
+
+def _report(args: argparse.Namespace, scale: Scale, export: Any, why_fresh: str) -> None:
+    """Say what was written, and how it is used."""
+    graph, cost = export.cost.graph, export.cost
+    length = f"{scale.length} only" if graph.fixed_length else f"up to {scale.length}"
+    size = (
+        f"{cost.parameters:,} parameters: {scale.layers} layer{'s' * (scale.layers > 1)} of "
+        f"width {cost.width}, {scale.vocabulary:,} tokens, sequence length {length}"
+    )
+    if args.out is not None:
+        print(f"{args.out}: {size}")
+        origin = "trained in the run" if export.trained else "fresh"
+        print(f"weights: {origin}{f' ({why_fresh})' if why_fresh else ''}")
+    if args.source is not None:
+        print(
+            f"{args.source}: a Keras layer and build_model()" + (f", {size}" * (not args.out))
+        )
+    print(f"verified: works without primeval, largest difference {export.difference:.1e}")
+    if args.out is not None:
+        print(f'use it: keras.models.load_model("{args.out}"), token ids in, logits out')
+
+
+def _check_paths(args: argparse.Namespace) -> None:
+    """Raise RunError if the files cannot be written."""
+    if args.out is None and args.source is None:
+        raise RunError("Nothing to write. Give OUT.keras, or --source OUT.py, or both.")
+    for path, suffix, what in (
+        (args.out, ".keras", "A Keras model"),
+        (args.source, ".py", "Python source"),
+    ):
+        if path is None:
+            continue
+        if path.suffix != suffix:
+            raise RunError(f"{what} is a file that ends in {suffix}. Received: {path}.")
+        if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+            raise RunError(f"{path} cannot be written: {path.parent} is no folder to write to.")
+        if path.is_dir() or (path.exists() and not args.force):
+            raise RunError(f"{path} exists. Choose another name, or give --force.")

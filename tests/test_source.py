@@ -1,0 +1,355 @@
+"""`primeval export --source`: it stands alone, reads well, and computes what is trained."""
+
+from __future__ import annotations
+
+import ast
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from strategies import SEEDS, meaning, mutated
+from test_code import EVERY_ROW
+
+from primeval.dna.check import ProgramError
+from primeval.dna.cost import Scale, measure
+from primeval.dna.graph import Graph, build_graph
+from primeval.dna.naming import identifier, name_nodes
+from primeval.dna.source import assignment
+from primeval.dna.source_module import format_source, module_name
+from primeval.dna.text import parse
+from primeval.primitives import user
+from primeval.primitives.keras_forms import CALLS
+from primeval.primitives.primitive import Primitive
+from primeval.primitives.vocabulary import PRIMITIVES, ROWS
+from primeval.primitives.widths import Rejection
+
+ROOT = Path(__file__).parent.parent
+LENGTH = 6
+SMALL = Scale(1, 16, LENGTH, (1_000, 40_000))
+
+
+def source_of(graph: Graph, scale: Scale = SMALL, name: str = "program") -> str:
+    return format_source(measure(graph, scale), scale, name)
+
+
+def mutants(count: int, start: int = 0) -> Iterator[tuple[int, Graph]]:
+    """Graphs of mutants that fit the small scale."""
+    made = 0
+    for number in range(start, start + 1000):
+        rng = random.Random(number)
+        graph = meaning(mutated(rng, rng.randrange(1, 30)))
+        try:
+            if graph is None or len(graph.lines) > 150:
+                continue
+            measure(graph, SMALL)
+        except Rejection:
+            continue
+        yield number, graph
+        made += 1
+        if made == count:
+            return
+
+
+def ruff(*arguments: object) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+
+
+def test_what_is_written_passes_the_formatter_and_the_linter(tmp_path: Path) -> None:
+    graphs = {name: build_graph(program) for name, program in SEEDS.items()}
+    graphs |= {f"mutant_{number}": graph for number, graph in mutants(40)}
+    graphs["every_row"] = build_graph(parse(EVERY_ROW))
+    large = "constants 1e16 -1e-9\nS0 main(a, b):\n c = MAX a const0\n d = C_MUL c const1\n"
+    graphs["large"] = build_graph(parse(large))
+    for name, graph in graphs.items():
+        (tmp_path / f"{name}.py").write_text(source_of(graph, name=name), encoding="utf-8")
+    untied = Scale(12, 131_072, 1024, width=1024, tied=False)
+    text = source_of(graphs["primer_ez"], untied, "a/very-long name" * 9)
+    (tmp_path / "untied.py").write_text(text, encoding="utf-8")
+    project = ROOT / "pyproject.toml"
+    ruff("check", "--config", project, tmp_path)
+    ruff("format", "--check", "--config", project, tmp_path)
+    ruff("format", "--check", "--isolated", tmp_path)  # 88 columns
+
+
+def test_it_imports_keras_and_nothing_else() -> None:
+    for _, graph in mutants(20):
+        tree = ast.parse(source_of(graph))
+        modules = {
+            node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+        }
+        assert modules == {"keras"}
+
+
+def test_every_primitive_has_a_form() -> None:
+    assert set(CALLS) == {row.name for row in ROWS if row.rule != "convolution"}
+
+
+def test_it_reads_as_the_program_does() -> None:
+    text = source_of(build_graph(SEEDS["primer_ez"]), name="primer_ez")
+    assert "class PrimerEzBlock(keras.layers.Layer):" in text
+    for line in (
+        "# S5 layer_norm > S6 z_score",
+        "z_score_d = x - z_score_c",
+        "# S1 self_attention > S3 head_projection, 8 branches",
+        "head_projection_d = depthwise_conv(head_projection_c, self.head_projection_taps)",
+        "relu_c = ops.maximum(feed_forward_d, 0.0)",
+        "relu_d = ops.square(relu_c)",
+        "residual_c_2 = residual_c + feed_forward_g",
+        "feed_forward_kernel: (width, 4 * width)",
+        "head_projection_taps_2: (3, 8, 1, width // 8)",
+    ):
+        assert f"        {line}\n" in text, line
+    assert "  # (batch, 8, query, key)\n" in text
+    assert (
+        "    S9 relu(a, b):\n      c = MAX a const0\n" in text
+    )  # the program, in the docstring
+
+
+def test_operations_are_as_many_as_the_graph_has() -> None:
+    for _, graph in mutants(20, start=500):
+        (call,) = (
+            node
+            for node in ast.walk(ast.parse(source_of(graph)))
+            if isinstance(node, ast.FunctionDef)
+            and node.name == "call"
+            and [argument.arg for argument in node.args.args] == ["self", "x"]
+        )
+        operations = [node for node in graph.nodes if node.op != "INPUT"]
+        assert len(call.body) == len(operations) + 1  # a return
+
+
+def test_names_differ_whatever_subprograms_are_called() -> None:
+    body = "  c = CONV_1X1 a dim0\n  d = SCALE c\n  e = SCALE d\n"
+    calls = "  c = S1 a a\n  d = S2 c c\n  e = S3 d d\n"
+    names = ("Layer", "layer", "_3")
+    text = "".join(f"S{at} {name}(a, b):\n{body}" for at, name in enumerate(names, 1))
+    graph = build_graph(parse(f"width 4\ndims 4\nS0 main(a, b):\n{calls}{text}"))
+    names_of = name_nodes(graph)
+    assert len(set(names_of.values.values())) == len(graph.nodes)
+    assert {"layer_kernel", "layer_kernel_2", "s_3_kernel", "s_3_scale_2"} <= set(
+        names_of.weights.values()
+    )
+    compile(source_of(graph), "source.py", "exec")
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("primer_ez", "primer_ez"),
+        ("runs/quickstart:17", "quickstart_17"),
+        ("/tmp/My block.dna", "my_block"),
+        ("3rd.dna", "s_3rd"),
+        ("ü", "s_"),
+    ],
+)
+def test_modules_are_named_after_the_program(given: str, name: str) -> None:
+    assert module_name(given) == name
+    assert identifier(name) == name or name == "s_"
+
+
+def test_long_statements_get_a_line_for_each_argument() -> None:
+    name = "x" * 40
+    assert assignment("y", ("ops.add", "a", "b"), "+", "note") == ["y = a + b  # note"]
+    assert assignment(name, ("ops.add", name, "b"), "+") == [
+        f"{name} = ops.add(",
+        f"    {name},",
+        "    b,",
+        ")",
+    ]
+
+
+# Numbers
+
+
+def layer_of(text: str) -> Any:
+    """The layer class of a module, and the module's names."""
+    names: dict[str, Any] = {"__name__": "source"}
+    exec(compile(text, "source.py", "exec"), names)
+    (layer,) = (value for name, value in names.items() if name.endswith("Block"))
+    return layer
+
+
+def assert_equal_to_the_trained_layer(
+    graph: Graph, scale: Scale, seed: int = 0, text: str | None = None
+) -> bool:
+    """False where values are not finite, which ends a candidate in training too."""
+    from primeval.evaluators.block import GraphBlock
+
+    cost, text = measure(graph, scale), text or source_of(graph, scale)
+    graph, shape = cost.graph, (2, scale.length, cost.width)
+    block = GraphBlock(graph, cost.unit, scale.length, seed)
+    block.build(shape)
+    rng = np.random.default_rng(seed)
+    for weight in block.trainable_weights:
+        weight.assign(weight.numpy() + rng.normal(0, 0.2, weight.shape))
+    written = layer_of(text)()
+    written.build(shape)
+    for number, name in name_nodes(graph).weights.items():
+        value, weight = block.weight_of[number].numpy(), getattr(written, name)
+        if graph.nodes[number].op.startswith("DCONV"):  # theirs is (taps, ...), present last
+            value = np.flip(np.moveaxis(value, -2, 0), 0)
+        weight.assign(value.reshape(weight.shape))
+    assert len(written.weights) == len(block.weight_of)
+    x = rng.normal(size=shape).astype("float32")
+    expected, got = block(x).numpy(), written(x).numpy()
+    if not np.isfinite(expected).all():
+        assert not np.isfinite(got).all()
+        return False
+    size = max(1.0, np.abs(expected).max())
+    # a program may magnify rounding; then only as much is asked as its own input allows
+    rounded = x * (1 + 2e-7 * rng.choice([-1, 1], x.shape)).astype("float32")
+    rounding = np.abs(block(rounded).numpy() - expected).max() / size
+    if not rounding < 1e-4:
+        return False
+    np.testing.assert_allclose(got / size, expected / size, atol=1e-5 + 4 * rounding)
+    return True
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("name", list(SEEDS))
+def test_built_in_programs_are_written_as_they_are_trained(name: str) -> None:
+    assert assert_equal_to_the_trained_layer(build_graph(SEEDS[name]), SMALL)
+
+
+@pytest.mark.tf
+def test_a_program_of_nearly_all_primitives_is_written_as_it_is_trained() -> None:
+    assert assert_equal_to_the_trained_layer(build_graph(parse(EVERY_ROW)), SMALL)
+
+
+@pytest.mark.tf
+def test_mutants_are_written_as_they_are_trained() -> None:
+    equal = [
+        assert_equal_to_the_trained_layer(graph, SMALL, number) for number, graph in mutants(40)
+    ]
+    assert sum(equal) >= 20, equal
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("name", ["primer_evolved", "transformer_pp"])
+def test_one_layer_serves_every_width(name: str) -> None:
+    """What is written at one scale is right at another."""
+    graph = build_graph(SEEDS[name])
+    text = source_of(graph, Scale(1, 16, LENGTH, width=128))
+    for width in (16, 64):
+        scale = Scale(1, 16, LENGTH, width=width)
+        assert assert_equal_to_the_trained_layer(graph, scale, text=text)
+
+
+@pytest.mark.tf
+def test_a_wider_scale_is_written_as_it_is_trained() -> None:
+    wide = Scale(1, 16, LENGTH, width=32, widen=Fraction(2))
+    graph = build_graph(SEEDS["primer_ez"])
+    assert "feed_forward_kernel: (width, 8 * width)" in source_of(graph, wide)
+    assert assert_equal_to_the_trained_layer(graph, wide)
+
+
+@pytest.mark.tf
+def test_weights_start_as_they_do_in_training() -> None:
+    from primeval.evaluators.block import initial_value
+
+    graph = build_graph(SEEDS["mdha"])
+    scale = Scale(1, 16, LENGTH, width=128)
+    cost = measure(graph, scale)
+    layer = layer_of(source_of(graph, scale))()
+    layer.build((2, LENGTH, cost.width))
+    rng = np.random.default_rng(0)
+    for number, name in name_nodes(graph).weights.items():
+        got, node = getattr(layer, name).numpy(), graph.nodes[number]
+        if node.op == "CONV_1X1":
+            assert got.std() == pytest.approx(got.shape[-2] ** -0.5, rel=0.05)
+            assert abs(got.mean()) < 0.01
+            continue
+        if node.op == "DCONV_3X1":  # the present is last
+            start = initial_value(node, (3, 1), rng)[::-1].reshape(3, 1, 1, 1)
+        else:
+            start = initial_value(node, (1,), rng)
+        np.testing.assert_allclose(got, np.broadcast_to(start, got.shape))
+
+
+@pytest.mark.tf
+def test_what_does_not_fit_is_said() -> None:
+    layer = layer_of(source_of(build_graph(SEEDS["primer_evolved"])))
+    with pytest.raises(ValueError, match=r"a multiple of 8\. Received: 20"):
+        layer().build((None, LENGTH, 20))
+    with pytest.raises(ValueError, match="give the length"):
+        layer().build((None, None, 16))
+
+
+@pytest.mark.tf
+def test_it_works_in_half_precision() -> None:
+    graph = build_graph(SEEDS["primer_ez"])
+    layer = layer_of(source_of(graph))
+    x = np.random.default_rng(0).normal(size=(2, LENGTH, 32)).astype("float32")
+    for policy in ("mixed_bfloat16", "mixed_float16"):
+        half = layer(dtype=policy)
+        whole = layer()
+        y = half(x)
+        whole.build(x.shape)
+        whole.set_weights(half.get_weights())
+        assert str(y.dtype) == f"<dtype: '{policy[6:]}'>"
+        np.testing.assert_allclose(np.float32(y), np.float32(whole(x)), atol=0.1)
+
+
+# Primitives of users
+
+
+@pytest.fixture
+def softsign() -> Iterator[str]:
+    """A user's primitive, with a kernel that has a name."""
+    rows, kernels = dict(PRIMITIVES._rows), dict(user.USER_KERNELS)
+    user.register(Primitive("SOFTSIGN", ("input1",), "elementwise", ""), kernel=_softsign)
+    user.register(Primitive("SIGNS", ("input1",), "elementwise", ""), kernel=_Callable())
+    yield "c = SOFTSIGN a\n d = SOFTSIGN c"
+    PRIMITIVES._rows = rows
+    user.USER_KERNELS.clear()
+    user.USER_KERNELS.update(kernels)
+
+
+def _softsign(x: Any) -> Any:
+    from keras import ops
+
+    return x / (1 + ops.abs(x))
+
+
+class _Callable:
+    def __call__(self, x: Any) -> Any:
+        return x
+
+
+@pytest.mark.tf
+def test_kernels_of_users_are_part_of_the_source(softsign: str) -> None:
+    text = source_of(build_graph(parse(f"width 4\nS0 main(a, b):\n {softsign}\n")))
+    assert "    return x / (1 + ops.abs(x))\n" in text
+    assert "main_d = _softsign(main_c)\n" in text
+    names: dict[str, Any] = {"__name__": "source"}
+    exec(compile(text, "source.py", "exec"), names)
+    assert float(names["_softsign"](3.0)) == pytest.approx(0.75)
+
+
+@pytest.mark.usefixtures("softsign")
+def test_a_kernel_without_source_is_refused() -> None:
+    graph = build_graph(parse("width 4\nS0 main(a, b):\n c = SIGNS a\n"))
+    with pytest.raises(ProgramError, match="SIGNS cannot be written as source"):
+        source_of(graph)
+
+
+def test_a_name_cannot_break_out_of_the_docstring() -> None:
+    graph = build_graph(SEEDS["transformer"])
+    text = source_of(graph, name='a"""\nimport os\n"""\\')
+    assert re.search(r"^import os", text, re.MULTILINE) is None
+    ast.parse(text)
