@@ -23,6 +23,7 @@ from primeval.search.config_reader import Reader, nearest
 from primeval.search.config_rules import ALTERNATIVES, RULES
 from primeval.search.durations import format_duration
 from primeval.search.settings import LanguageSettings, RunConfig
+from primeval.search.sizes import format_size
 from primeval.search.yaml_tree import ConfigError, Table, override, read_tree
 
 __all__ = ["ConfigError", "config_names", "load_config", "parse_config", "to_plain", "to_yaml"]
@@ -109,6 +110,13 @@ def _resolved(config: RunConfig, reader: Reader) -> RunConfig:
             f"a tournament is drawn from the population, at most {search.population_size}. "
             f"Received: {search.tournament_size}.",
         )
+    training = config.training
+    if training.batch_size % training.accumulation:
+        reader.fail(
+            "training.accumulation",
+            f"the batch is cut into equal parts, and {training.batch_size} sequences are not "
+            f"divisible. Received: {training.accumulation}.",
+        )
     given = [name for name in ("parameters", "width") if getattr(model, name) is not None]
     if len(given) != 1:
         reader.fail(
@@ -121,7 +129,7 @@ def _resolved(config: RunConfig, reader: Reader) -> RunConfig:
     return dataclasses.replace(
         config,
         language=_resolved_language(config, reader),
-        data=_resolved_data(config, reader),
+        data=_resolved_data(config),
     )
 
 
@@ -143,26 +151,24 @@ def _resolved_language(config: RunConfig, reader: Reader) -> LanguageSettings:
     return dataclasses.replace(language, modules=modules)
 
 
-def _resolved_data(config: RunConfig, reader: Reader) -> DataSettings:
+def _resolved_data(config: RunConfig) -> DataSettings:
     """CHOICE: paths are relative to where the command is given, like every path on a command
-    line, and absolute from then on, so that a run goes on from anywhere."""
+    line, and absolute from then on, so that a run goes on from anywhere. Whether there is
+    something is seen when it is needed: a run can be read where its text is not."""
     data = config.data
-    missing = [file for file in data.files if not _is_pattern(file) and not Path(file).exists()]
-    if missing:
-        reader.fail("data.files", f"there is no file {missing[0]!r}.")
-    changes: dict[str, Any] = {"files": tuple(os.path.abspath(file) for file in data.files)}
+    changes: dict[str, Any] = {"files": tuple(_absolute(file) for file in data.files)}
     if not (data.source or data.files or data.tfds):
         changes["source"] = "austen"
     if "/" in data.tokenizer or data.tokenizer.endswith(".model"):
-        changes["tokenizer"] = os.path.abspath(data.tokenizer)
+        changes["tokenizer"] = _absolute(data.tokenizer)
     for name in ("data_dir", "cache_dir"):
         if folder := getattr(data, name):
-            changes[name] = os.path.abspath(os.path.expanduser(folder))
+            changes[name] = _absolute(folder)
     return dataclasses.replace(data, **changes)
 
 
-def _is_pattern(file: str) -> bool:
-    return any(mark in file for mark in "*?[")
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def to_plain(settings: Any, path: str = "") -> Any:
@@ -189,6 +195,8 @@ def to_plain(settings: Any, path: str = "") -> Any:
         return [to_plain(value) for value in settings]
     if settings is not None and path in RULES and RULES[path].duration:
         return format_duration(settings)
+    if settings is not None and path in RULES and RULES[path].size:
+        return format_size(settings)
     return settings
 
 

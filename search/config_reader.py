@@ -20,6 +20,7 @@ from primeval.evaluators.budget import UNITS, Budget
 from primeval.evaluators.settings import CandidateSettings
 from primeval.search.config_rules import RULES, Rule
 from primeval.search.durations import parse_duration
+from primeval.search.sizes import parse_size
 from primeval.search.yaml_tree import ConfigError, Items, Scalar, Table, Tree
 
 NO_RULE = Rule()
@@ -125,17 +126,23 @@ class Reader:
         )
 
     def _weights(self, tree: Tree, path: str) -> dict[str, float]:
-        """Mutation weights. CHOICE: a mutation left out of the mapping is never drawn."""
+        """Mutation weights, or amounts of resources.
+
+        CHOICE: a mutation left out of the mapping is never drawn.
+        """
+        mutations = path == "search.mutations"
         if not isinstance(tree, Table):
-            raise _expected(path, "a mapping of mutations to weights", tree)
-        _check_keys(tree, MUTATIONS, path)
+            what = "mutations to weights" if mutations else "names to amounts"
+            raise _expected(path, f"a mapping of {what}", tree)
+        if mutations:
+            _check_keys(tree, MUTATIONS, path)
         weights = {}
         for name, entry in tree.entries.items():
             if not isinstance(entry, Scalar):
                 raise _expected(f"{path}.{name}", "a number", entry)
             weight = _scalar(float, entry, f"{path}.{name}")
             weights[name] = _checked(weight, entry, f"{path}.{name}", RULES[path])
-        if not any(weights.values()):
+        if mutations and not any(weights.values()):
             raise ConfigError(f"{tree.place}: {path} needs a weight above 0.")
         return weights
 
@@ -180,6 +187,10 @@ def _scalar(hint: Any, tree: Scalar, path: str) -> Any:
             if (seconds := parse_duration(text)) is not None:
                 return seconds
             raise _expected(path, "a time such as 90s, 10m or 2h", tree)
+        if RULES.get(path, NO_RULE).size:
+            if (size := parse_size(text)) is not None:
+                return size
+            raise _expected(path, "a size such as 500MB or 4GB", tree)
         try:
             return hint(text)
         except ValueError:

@@ -24,6 +24,7 @@ class Rule:
         above: It must be larger than this.
         choices: The words it may be.
         duration: Whether it is a time: `90s`, `10m`, `2h`, or seconds as a number.
+        size: Whether it is a size of memory: `500MB`, `4GB`, or bytes as a number.
         some: Whether a list needs at least one entry.
     """
 
@@ -32,6 +33,7 @@ class Rule:
     above: float | None = None
     choices: tuple[str, ...] = ()
     duration: bool = False
+    size: bool = False
     some: bool = False
 
 
@@ -43,10 +45,12 @@ RULES: dict[str, Rule] = {
     "search.population_size": Rule(least=1, most=1_000_000),
     "search.tournament_size": Rule(least=1),
     "search.mutations": Rule(least=0, some=True),
+    "search.reevaluations": Rule(least=0, most=1000),
     "language.constants": Rule(least=1, most=MAX_BANK),
     "language.dims": Rule(least=1, most=MAX_BANK),
     "budget.max_candidates": Rule(least=1),
     "budget.max_time": Rule(above=0, duration=True),
+    "budget.max_compute": Rule(above=0, duration=True),
     "candidate.hurdles": Rule(least=0, most=10),
     "candidate.timeout": Rule(above=0, duration=True),
     "model.layers": Rule(least=1, most=1000),
@@ -64,10 +68,19 @@ RULES: dict[str, Rule] = {
     "training.schedule": Rule(choices=("rsqrt", "cosine", "constant")),
     "training.gradient_clip": Rule(least=0),
     "training.validation_batches": Rule(least=1),
+    "training.accumulation": Rule(least=1),
+    "training.precision": Rule(choices=("float32", "mixed_bfloat16")),
     "workers.evaluator": Rule(choices=("ray", "local", "toy")),
     "workers.count": Rule(least=1, most=100_000),
     "workers.threads": Rule(least=1, most=1024),
+    "workers.memory": Rule(least=1, size=True),
+    "workers.gpus": Rule(least=0, most=1024),
+    "workers.gpu_memory": Rule(least=1, size=True),
+    "workers.resources": Rule(above=0),
     "workers.recycle_after": Rule(least=1),
+    "workers.recycle_growth": Rule(least=1, size=True),
+    "workers.retries": Rule(least=0, most=1000),
+    "workers.grace": Rule(least=0, duration=True),
     "failure.max_consecutive": Rule(least=1),
     **{f"candidate.budget.{unit}": Rule(above=0) for unit in UNITS},
 }

@@ -14,17 +14,20 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from primeval.dna.cost import Cost
 from primeval.dna.graph import Graph, build_graph
 from primeval.dna.mutate import Edit, mutate
 from primeval.dna.program import Program
-from primeval.evaluators.outcome import Outcome
+from primeval.evaluators.outcome import Outcome, Status
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.search.hurdles import Hurdles
-from primeval.search.population import Individual, Population
+from primeval.search.population import Individual, Population, Thresholds
+from primeval.search.repeats import Repeats
 from primeval.search.settings import SearchSettings
 
 ALGORITHMS = ("evolution", "random", "hill_climbing")
@@ -60,15 +63,38 @@ class Search:
         self.best: tuple[float, Individual] | None = None
         self.asked = 0
         self.told = 0
+        self.spent = 0.0  # seconds of workers' time
         self.in_flight: dict[int, Individual] = {}
+        self.repeats = Repeats()
         self._seeds, self._cost, self._vocabulary = tuple(seeds), cost, vocabulary
         self._hurdles = Hurdles(hurdles, settings.population_size)
-        self._known: set[bytes] = set()
+        self._known: dict[bytes, int] = {}  # graphs, and the first individual of each
+        self._again: deque[Individual] = deque()  # found to be known, to be evaluated again
+
+    @property
+    def seed_count(self) -> int:
+        """How many individuals are seeds: they are asked for first."""
+        return len(self._seeds)
 
     def ask(self) -> Individual:
         """The next individual. Raises StuckError, or ExhaustedError when nothing is new."""
         number = self.asked
-        individual = self._seed(number) if number < len(self._seeds) else self._child(number)
+        if number < self.seed_count:
+            individual = self._root(self._seeds[number])
+        else:
+            individual = self._again_or_none(number) or self._child(number)
+        self._enter(individual)
+        return individual
+
+    def inject(self, program: Program) -> Individual:
+        """The next individual, given from outside, after the seeds. Raises Rejection.
+
+        CHOICE: it meets the bars that a child would meet, and is evaluated even if it is known:
+        somebody asked for it.
+        """
+        if self.asked < self.seed_count:
+            raise ValueError("The seeds come first.")
+        individual = self._root(program)
         self._enter(individual)
         return individual
 
@@ -78,6 +104,8 @@ class Search:
             raise ValueError(
                 f"Individuals come in order (next: {self.asked}). Received: {individual.id}."
             )
+        if individual.parent is not None:
+            self._again_or_none(individual.id)  # it was the one, if there was one
         self._enter(individual)
 
     def change(self, settings: SearchSettings) -> None:
@@ -94,28 +122,53 @@ class Search:
         """
         individual = self.in_flight.pop(number)
         self.told += 1
-        self._hurdles.tell(outcome)
-        fitness = outcome.fitness if math.isfinite(outcome.fitness) else None
-        if number < len(self._seeds):
+        self.spent += math.fsum(outcome.seconds.values())
+        fitness = self.repeats.tell(number, outcome)
+        if outcome.status is Status.KNOWN:
+            if self._may_repeat(number):
+                self._again.append(individual)
+            return
+        key = _key(individual.fingerprint)
+        if outcome.status is Status.LOST and self._known.get(key) == number:
+            del self._known[key]  # nothing is known of it: it may be proposed again
+        repeated = self.repeats.original(number) != number
+        if not repeated:  # of the same program, one loss is history enough
+            self._hurdles.tell(outcome)
+        if number < self.seed_count:
             self.population.settle(individual, fitness)
         elif fitness is not None:
             self.population.add(individual, fitness)
-        if fitness is not None and (self.best is None or fitness > self.best[0]):
-            self.best = (fitness, individual)
+        if fitness is not None:
+            if repeated:
+                self._average(number, fitness)
+            if self.best is None or fitness > self.best[0]:
+                self.best = (fitness, individual)
+
+    def _average(self, number: int, fitness: float) -> None:
+        """Give all members that are this program its mean fitness, and the best too."""
+        original = self.repeats.original
+        self.population.rate(lambda one: original(one.id) == original(number), fitness)
+        if self.best is not None and original(self.best[1].id) == original(number):
+            # CHOICE: if the best was lucky, the best now is sought among the living, and it
+            self.best = (fitness, self.best[1])
+            for member in self.population:
+                if member.fitness is not None and member.fitness > self.best[0]:
+                    self.best = (member.fitness, member.individual)
 
     def _enter(self, individual: Individual) -> None:
         self.asked += 1
         self.in_flight[individual.id] = individual
-        self._known.add(_key(individual.fingerprint))
-        if individual.id < len(self._seeds):
-            size, count = self.settings.population_size, len(self._seeds)
+        first = self._known.setdefault(_key(individual.fingerprint), individual.id)
+        self.repeats.enter(individual.id, first)
+        if individual.id < self.seed_count:
+            size, count = self.settings.population_size, self.seed_count
             # the population starts as copies of the seeds, as evenly as its size allows
             for _ in range(size // count + (individual.id < size % count)):
                 self.population.add(individual, None)
 
-    def _seed(self, number: int) -> Individual:
-        program = self._seeds[number]
-        graph = build_graph(program)
+    def _root(self, program: Program) -> Individual:
+        """A seed, or an individual given from outside: it has no parent."""
+        number, graph = self.asked, build_graph(program)
         return Individual.of(
             program,
             id=number,
@@ -123,9 +176,25 @@ class Search:
             edit=None,
             fingerprint=graph.fingerprint,
             seed=weight_seed(self.seed, number),
+            thresholds=() if number < self.seed_count else self._bars(graph.fingerprint),
             told=self.told,
             parameters=self._cost(graph).parameters if self._cost else None,
         )
+
+    def _again_or_none(self, number: int) -> Individual | None:
+        """A re-evaluation of a program that was found to be known after it was asked for."""
+        while self._again:
+            known = self._again.popleft()
+            if self._may_repeat(known.id):
+                return replace(
+                    known,
+                    id=number,
+                    seed=weight_seed(self.seed, number),
+                    thresholds=self._bars(known.fingerprint),
+                    told=self.told,
+                    attempts={},
+                )
+        return None
 
     def _child(self, number: int) -> Individual:
         rng = random.Random(f"{self.seed}/{number}")
@@ -140,7 +209,7 @@ class Search:
             parent.program,
             rng,
             weights=self.settings.mutations,
-            known=lambda fingerprint: _key(fingerprint) in self._known,
+            known=self._settled,
             viable=viable,
             parent_fingerprint=parent.fingerprint,
             vocabulary=self._vocabulary,
@@ -152,11 +221,24 @@ class Search:
             edit=child.edit,
             fingerprint=child.graph.fingerprint,
             seed=weight_seed(self.seed, number),
-            thresholds=self._hurdles.thresholds(),
+            thresholds=self._bars(child.graph.fingerprint),
             told=self.told,
             parameters=costs[0].parameters if costs else None,
             attempts=child.attempts,
         )
+
+    def _settled(self, fingerprint: str) -> bool:
+        """Whether a graph is known, and not to be evaluated again."""
+        first = self._known.get(_key(fingerprint))
+        return first is not None and not self._may_repeat(first)
+
+    def _may_repeat(self, number: int) -> bool:
+        return self.repeats.may_repeat(number, self.settings.reevaluations)
+
+    def _bars(self, fingerprint: str) -> Thresholds:
+        first = self._known.get(_key(fingerprint))
+        bars = None if first is None else self.repeats.bars(first)
+        return self._hurdles.thresholds() if bars is None else bars
 
     def _parent(self, rng: random.Random) -> Individual:
         if not len(self.population):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from pathlib import Path
 from types import TracebackType
@@ -53,3 +54,21 @@ class RunLock:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def is_held(folder: Path) -> bool:
+    """Whether the process that took a folder's lock last is there still.
+
+    Asked without trying the lock, which would get in the way of somebody who wants it. A
+    holder on another machine counts as there.
+    """
+    try:
+        text = (folder / "run.lock").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    holder = re.match(r"process (\d+) on (.*)", text)
+    if holder is None or holder[2] != socket.gethostname():
+        return holder is not None
+    import psutil  # slow to import, and only who watches a run asks
+
+    return bool(psutil.pid_exists(int(holder[1])))

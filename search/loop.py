@@ -2,6 +2,7 @@
 
     while budget remains:
         keep the workers busy: ask an individual, append it, submit it
+        for each that is probed: submit it again, to be trained, unless it is known
         for each that is finished: append its outcome, tell the algorithm
 
 What is asked for is in the store before it is paid for, and an outcome is in the store before
@@ -15,17 +16,20 @@ import logging
 import math
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from primeval.dna.mutate import ExhaustedError
 from primeval.evaluators.evaluator import Candidate, Evaluator
-from primeval.evaluators.outcome import Outcome
+from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.durations import format_duration
 from primeval.search.evolution import Search, StuckError
+from primeval.search.injections import Injections
 from primeval.search.interrupts import Interrupts
+from primeval.search.known import Known
 from primeval.search.population import Individual
 from primeval.search.runs import Run
+from primeval.search.savings import savings
 from primeval.search.settings import SearchBudget
 from primeval.search.weights import KeptWeights
 
@@ -39,7 +43,7 @@ class Stop:
     """Why a search stopped.
 
     Attributes:
-        reason: candidates, time, target, interrupted, failures, stuck or exhausted.
+        reason: candidates, time, compute, target, interrupted, failures, stuck or exhausted.
         message: The same for people.
     """
 
@@ -95,6 +99,9 @@ def used_up(budget: SearchBudget, search: Search, elapsed: float) -> Stop | None
         return Stop("candidates", f"All {told:,} candidates are evaluated.")
     if budget.max_time is not None and elapsed >= budget.max_time:
         return Stop("time", f"The time ({format_duration(budget.max_time)}) is up.")
+    if budget.max_compute is not None and search.spent >= budget.max_compute:
+        limit = format_duration(budget.max_compute)
+        return Stop("compute", f"The compute ({limit} of workers' time) is used up.")
     return None
 
 
@@ -110,7 +117,8 @@ def drive(
         driver = _Driver(run, search, evaluator, progress or Silent(), interrupts)
         try:
             stop = driver.run()
-            run.store.append_event("stopped", vars(stop), driver.elapsed())
+            data = {**vars(stop), "saved": savings(run)}
+            run.store.append_event("stopped", data, driver.elapsed())
         finally:
             evaluator.close()
     driver.progress.end(stop, driver.elapsed())
@@ -131,10 +139,13 @@ class _Driver:
         self.store, self.config, self.search = run.store, run.config, search
         self.evaluator, self.progress, self.interrupts = evaluator, progress, interrupts
         self.weights = KeptWeights(run.folder, run.config.keep_weights, run.store)
+        self.known, self.injections = Known(run.store), Injections(run)
         self.waiting = deque(search.in_flight.values())  # asked before, never answered
         self.flying: dict[int, Individual] = {}
+        self.unprobed: set[int] = set()  # seeds in flight
         self.failures: list[Outcome] = []  # since the last success
         self.dead_end: Stop | None = None
+        self.give_up_at: float | None = None  # of the clock, once somebody asked to stop
         self._began = time.monotonic() - self.store.elapsed()
         progress.begin(run, search, self.elapsed())
 
@@ -150,7 +161,10 @@ class _Driver:
                     break
                 self.submit(individual)
             for number, outcome in self.finished():
-                self.tell(number, outcome)
+                if outcome.status is Status.PROBED:
+                    self.decide(number, outcome)
+                else:
+                    self.tell(number, outcome)
             self.progress.tick(self.elapsed())
         return stop
 
@@ -158,10 +172,15 @@ class _Driver:
         """One to submit; None if there is none until another outcome is known."""
         if self.interrupts.requested:
             return None
+        number = self.waiting[0].id if self.waiting else self.search.asked
+        if self.unprobed and number >= self.search.seed_count:
+            return None  # it may be the same as a seed, which is trained in any case
         if self.waiting:
             return self.waiting.popleft()
         if self.dead_end or self.search.asked >= self.config.budget.max_candidates:
             return None
+        if injected := self.injections.take(self.search, self.elapsed()):
+            return injected
         try:
             individual = self.search.ask()
         except StuckError as error:
@@ -175,30 +194,70 @@ class _Driver:
         return individual
 
     def submit(self, individual: Individual) -> None:
+        self.flying[individual.id] = individual
+        repeated = self.search.repeats.original(individual.id) != individual.id
+        probe = self.evaluator.probes and not repeated
+        if probe and individual.id < self.search.seed_count:
+            self.unprobed.add(individual.id)
+        self.send(individual, probe)
+        self.progress.asked(individual)
+
+    def send(self, individual: Individual, probe: bool) -> None:
         candidate = Candidate(
             individual.id,
             individual.text,
             individual.seed,
             individual.thresholds,
             self.weights.path(individual.id),
+            probe=probe,
         )
-        self.flying[individual.id] = individual
-        self.interrupts.patiently(lambda: self.evaluator.submit(candidate), None)
-        self.progress.asked(individual)
+        if self.interrupts.requested:
+            self.flying.pop(individual.id)  # nothing is begun any more
+        else:
+            self.interrupts.patiently(lambda: self.evaluator.submit(candidate), None)
 
     def finished(self) -> list[tuple[int, Outcome]]:
         if not self.flying:
             return []
+        if self.config.workers.grace:  # they may finish: nothing of theirs is cut short
+            return self.evaluator.wait(TICK)
         return self.interrupts.patiently(lambda: self.evaluator.wait(TICK), [])
 
+    def given_up(self) -> bool:
+        """Whether somebody asked to stop, and those in flight have had time to finish."""
+        if not self.interrupts.requested:
+            return False
+        if self.give_up_at is None:
+            self.give_up_at = time.monotonic() + self.config.workers.grace
+        return not self.flying or time.monotonic() >= self.give_up_at
+
+    def decide(self, number: int, probed: Outcome) -> None:
+        """An individual was probed: train it, unless it is known.
+
+        CHOICE: seeds and injected programs are trained whatever they compute: everything is
+        held against the first seed, and somebody asked for the others.
+        """
+        individual = self.flying[number]
+        self.unprobed.discard(number)
+        if individual.parent is None:
+            self.known.note(number, probed)
+        elif (outcome := self.known.recognise(number, probed)) is not None:
+            self.tell(number, outcome)
+            return
+        self.send(individual, probe=False)
+
     def tell(self, number: int, outcome: Outcome) -> None:
-        individual = self.flying.pop(number)
+        individual, outcome = self.flying.pop(number), self.known.land(number, outcome)
+        self.unprobed.discard(number)
+        original = self.search.repeats.original(number)
+        if original != number and outcome.same_as is None:
+            outcome = replace(outcome, same_as=original)
         self.store.append_outcome(number, outcome, self.elapsed())
         self.search.tell(number, outcome)
         self.weights.tell(number, outcome)
         if math.isfinite(outcome.fitness):
             self.failures.clear()
-        else:
+        elif outcome.status is not Status.KNOWN:
             self.failures.append(outcome)
             log.warning("%d %s: %s", number, outcome.status.value, outcome.message)
         self.progress.told(individual, outcome, self.elapsed())
@@ -206,7 +265,7 @@ class _Driver:
     def stop(self) -> Stop | None:
         """Whether to stop, and why."""
         failed = len(self.failures)
-        if self.interrupts.requested:
+        if self.given_up():
             return Stop("interrupted", "Stopped as asked.")
         if stop := used_up(self.config.budget, self.search, self.elapsed()):
             return stop

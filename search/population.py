@@ -6,9 +6,10 @@ Individuals are numbered in the order in which they are asked for, never by the 
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -82,6 +83,14 @@ class Population:
         """Members, the oldest first."""
         return iter(self._queue)
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of who is alive, the oldest first, and how fit: runs that repeat share it."""
+        lines = [
+            f"{one.individual.id} {one.individual.fingerprint} {one.fitness}" for one in self
+        ]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
     def resize(self, size: int) -> None:
         self._queue = deque(self._queue, maxlen=size)
 
@@ -97,6 +106,13 @@ class Population:
                 self._queue.append(member)
             elif fitness is not None:
                 self._queue.append(Member(individual, fitness))
+
+    def rate(self, which: Callable[[Individual], bool], fitness: float) -> None:
+        """Give those members another fitness; their places stay."""
+        members = [
+            Member(one.individual, fitness) if which(one.individual) else one for one in self
+        ]
+        self._queue = deque(members, maxlen=self._queue.maxlen)
 
     def tournament(self, size: int, rng: random.Random) -> Individual:
         """The fittest of `size` members drawn without replacement.

@@ -2,7 +2,8 @@
 
 Rows are plain data, ready for JSON: numbers that are not finite are None. Losses are compared
 where both were measured: an individual that was stopped at a hurdle is held against the
-other's loss at that hurdle, not at its end.
+other's loss at that hurdle, not at its end. Figures of a confirmation (`confirm.py`) are of
+other text and other seeds, so they stand apart from those of the search.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from primeval.evaluators.outcome import Outcome
+from primeval.evaluators.outcome import Outcome, Status
+from primeval.search.confirmed import best_first, read_confirmed, reference_of
 from primeval.search.population import Individual
 from primeval.search.runs import Run
 
@@ -28,8 +30,35 @@ def loss_gap(outcome: Outcome | None, other: Outcome | None) -> float | None:
 
 
 def ranking(run: Run, count: int | None = None) -> list[dict[str, Any]]:
-    """The fittest `count` individuals, the best first; failures come last."""
-    return [row(run, number) for number in run.store.ranked(count)]
+    """The best `count` individuals, the best first; failures come last. Each program once.
+
+    Of a program evaluated more than once fitness, loss and `loss_vs_seed` are of the mean, and
+    `evaluations` says of how many.
+
+    Once one is confirmed, rows have the key `confirmed`: `Confirmed.figures`, or None.
+    CHOICE: those that are confirmed come first, by that figure: the best of many figures of
+    the search is the best partly by luck.
+    """
+    confirmed, means = read_confirmed(run), run.store.means()
+    if not confirmed:
+        return [_mean_row(run, number, means) for number in run.store.ranked(count)]
+    reference = reference_of(run, confirmed)
+    found = ((run.store.find(one.fingerprint), one) for one in best_first(confirmed.values()))
+    figures = {at: one.figures(reference) for at, one in found if at is not None}
+    numbers = [*figures, *(n for n in run.store.ranked() if n not in figures)][:count]
+    rows = [_mean_row(run, number, means) for number in numbers]
+    return [one | {"confirmed": figures.get(one["id"])} for one in rows]
+
+
+def _mean_row(run: Run, number: int, means: dict[int, tuple[float, int]]) -> dict[str, Any]:
+    one = row(run, number)
+    if number in means:
+        fitness, count = means[number]
+        moved = one["fitness"] - fitness
+        if one["loss_vs_seed"] is not None:
+            one["loss_vs_seed"] += moved
+        one |= {"fitness": fitness, "loss": one["loss"] + moved, "evaluations": count}
+    return one
 
 
 def row(run: Run, number: int) -> dict[str, Any]:
@@ -66,6 +95,8 @@ def individual_row(run: Run, individual: Individual) -> dict[str, Any]:
         ],
         "seconds": dict(outcome.seconds) if outcome else {},
         "message": outcome.message if outcome else "",
+        "evaluations": int(outcome is not None and outcome.status is not Status.KNOWN),
+        "same_as": None if outcome is None else outcome.same_as,
         "seed": individual.seed,
         "fingerprint": individual.fingerprint,
     }
@@ -91,11 +122,13 @@ def lineage(run: Run, number: int) -> list[dict[str, Any]]:
 
 
 def describe_edit(run: Run, individual: Individual) -> str:
-    """An edit in one line; for a seed, its name."""
+    """An edit in one line; for a seed, or a program that was injected, its name."""
     if individual.edit is not None:
         return f"{individual.edit.kind} {individual.edit.summary}"
     names = list(run.store.seeds)
-    return f"seed {names[individual.id]}" if individual.id < len(names) else "injected"
+    if individual.id < len(names):
+        return f"seed {names[individual.id]}"
+    return f"injected {run.store.injected_name(individual.id)}".strip()
 
 
 def finite(number: float | None) -> float | None:

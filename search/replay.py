@@ -47,7 +47,7 @@ def replay(run: Run, derive: int = VERIFIED_ON_RESUME) -> Search:
             _tell_next(run, search, next(outcomes, None))
         changes.apply()
         if individual.id >= first_derived:
-            _compare(individual, search.ask())
+            _compare(individual, _derived(search, individual))
         else:
             search.restore(individual)
     for told in outcomes:
@@ -60,6 +60,14 @@ def replay(run: Run, derive: int = VERIFIED_ON_RESUME) -> Search:
 def verify(run: Run) -> int:
     """Derive every individual of a run again; returns how many. Raises ReplayError."""
     return replay(run, derive=run.store.asked()).asked
+
+
+def _derived(search: Search, recorded: Individual) -> Individual:
+    """What the search asks for now. A program from outside cannot be derived, all else of
+    its individual can."""
+    if recorded.parent is None and recorded.id >= search.seed_count:
+        return search.inject(recorded.program)
+    return search.ask()
 
 
 class _Changes:

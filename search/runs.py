@@ -11,10 +11,12 @@ Driving a run is `loop.py`'s.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from primeval.dna.check import ProgramError, check
 from primeval.dna.cost import Cost, measure
@@ -26,11 +28,14 @@ from primeval.primitives.widths import Rejection
 from primeval.search.changes import refuse_incomparable
 from primeval.search.config import ConfigError, parse_config, to_yaml
 from primeval.search.config_reader import nearest
-from primeval.search.evolution import Search
+from primeval.search.environment import META, environment
 from primeval.search.locking import RunError, RunLock
 from primeval.search.schema import FILE_NAME
 from primeval.search.settings import RunConfig
 from primeval.search.store import Store, create_store, open_store
+
+if TYPE_CHECKING:
+    from primeval.search.evolution import Search
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,8 @@ def create_run(config: RunConfig, seeds: dict[str, Program]) -> Run:
         new.unlink(missing_ok=True)
         from importlib import metadata  # slow to import, and readers do without
 
-        store = create_store(new, texts, primeval=metadata.version("primeval"))
+        noted = {"primeval": metadata.version("primeval"), META: json.dumps(environment())}
+        store = create_store(new, texts, **noted)
         store.append_event("started", {"config": to_yaml(config)}, 0.0)
         store.close()
         os.replace(new, folder / FILE_NAME)
@@ -91,15 +97,25 @@ def create_run(config: RunConfig, seeds: dict[str, Program]) -> Run:
     return Run(folder, config, open_store(folder / FILE_NAME, write=True), lock)
 
 
-def open_run(path: str | Path) -> Run:
-    """A run, for reading; also while it is being driven. Raises RunError."""
+def open_run(path: str | Path, write: bool = False) -> Run:
+    """A run, for reading; also while it is being driven. Raises RunError.
+
+    To `write` is for what does not concern its driver, or waits for it.
+    """
     folder = _existing(Path(path))
-    store = open_store(folder / FILE_NAME)
+    store = open_store(folder / FILE_NAME, write)
     return Run(folder, _config(store, folder), store)
 
 
-def reopen_run(path: str | Path, sets: Sequence[str] = ()) -> Run:
-    """A run, to go on with it under its settings and `sets`. Raises RunError, ConfigError."""
+def reopen_run(path: str | Path, sets: Sequence[str] = (), lasting: bool = True) -> Run:
+    """A run, to go on with it under its settings and `sets`. Raises RunError, ConfigError.
+
+    Args:
+        path: Its folder.
+        sets: Overrides, `key.path=value` each.
+        lasting: Whether the search goes on, under these settings from now on; otherwise they
+            hold until the run is closed, and the search's history says nothing of it.
+    """
     folder = _existing(Path(path))
     try:
         lock = RunLock(folder)
@@ -111,10 +127,11 @@ def reopen_run(path: str | Path, sets: Sequence[str] = ()) -> Run:
         before = _config(store, folder)
         config = parse_config(to_yaml(before), sets, source=f"{folder}/config.yaml")
         refuse_incomparable(before, config)
-        changed = {} if config == before else {"config": to_yaml(config), "set": list(sets)}
-        store.append_event("resumed", changed, store.elapsed())
-        if changed:
-            _write_config(folder, config)
+        if lasting:
+            changed = {} if config == before else {"config": to_yaml(config), "set": list(sets)}
+            store.append_event("resumed", changed, store.elapsed())
+            if changed:
+                _write_config(folder, config)
     except BaseException:
         lock.close()
         raise
@@ -132,6 +149,8 @@ def load_config_versions(store: Store) -> list[tuple[int, int, RunConfig]]:
 
 def make_search(config: RunConfig, seeds: Sequence[str]) -> Search:
     """The search of a run, before anything happened. `seeds` are texts."""
+    from primeval.search.evolution import Search  # readers do without
+
     scale = config.scale
 
     def cost(graph: Graph) -> Cost:

@@ -12,7 +12,6 @@ from pathlib import Path
 from primeval.search.locking import RunError
 
 FILE_NAME = "run.sqlite"
-SCHEMA_VERSION = 1
 APPLICATION_ID = 0x7072696D  # "prim": tells our files from other SQLite files
 
 SCHEMA = """
@@ -49,20 +48,72 @@ CREATE TABLE events (
 );
 """
 
+# What each later schema added, in order: a store of schema 1 + n has had the first n of them.
+# Whoever opens an older store to write brings it up to date; readers do without.
+UPGRADES = (
+    """
+CREATE TABLE confirmations (
+    seq INTEGER PRIMARY KEY,
+    fingerprint BLOB,        -- as in individuals; of one and the same seed the last row counts
+    seed INTEGER,            -- 0, 1, …: the same for every program
+    name TEXT,               -- what the program was called
+    program BLOB,            -- text, compressed with meta's dictionary
+    weight_seed INTEGER,     -- both follow from the run's seed and this one
+    data_seed INTEGER,
+    outcome TEXT,            -- JSON; its losses are of the test split
+    time REAL                -- of the clock, for people
+);
+""",
+    """
+CREATE TABLE digests (
+    digest BLOB PRIMARY KEY, -- of what a program computes (evaluators/probe.py)
+    id INTEGER               -- the first individual that was evaluated with it
+) WITHOUT ROWID;
+CREATE TABLE repeats (
+    id INTEGER PRIMARY KEY,  -- an individual that is the same program as …
+    original INTEGER         -- … this one, and is known, or was evaluated again
+);
+CREATE TABLE injections (
+    seq INTEGER PRIMARY KEY, -- in the order they were given
+    name TEXT,               -- what the program was called
+    program BLOB,            -- text, compressed with meta's dictionary
+    time REAL                -- of the clock, for people
+);
+""",
+)
+SCHEMA_VERSION = 1 + len(UPGRADES)
+
+# Every program's mean fitness over its evaluations: the original's, and those that repeat it.
+MEANS = """
+WITH more AS (
+    SELECT original, TOTAL(fitness) AS total, COUNT(fitness) AS count
+    FROM repeats JOIN outcomes USING (id) GROUP BY original
+),
+means AS (
+    SELECT o.id AS id, COALESCE(more.count, 0) + 1 AS count,
+        (o.fitness + COALESCE(more.total, 0)) / (COALESCE(more.count, 0) + 1) AS mean
+    FROM outcomes AS o LEFT JOIN more ON more.original = o.id
+    WHERE o.id NOT IN (SELECT id FROM repeats)
+)
+"""
+
 
 def create(path: Path) -> sqlite3.Connection:
     """An empty store. Raises sqlite3.Error."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.executescript(
         f"PRAGMA journal_mode = WAL; PRAGMA application_id = {APPLICATION_ID};"
-        f"PRAGMA user_version = {SCHEMA_VERSION}; BEGIN; {SCHEMA} COMMIT;"
+        f"PRAGMA user_version = {SCHEMA_VERSION}; BEGIN; {SCHEMA} {''.join(UPGRADES)} COMMIT;"
         f"PRAGMA synchronous = NORMAL;"
     )
     return connection
 
 
 def connect(path: Path, write: bool) -> sqlite3.Connection:
-    """An existing store. Raises RunError if the file is none, damaged, or of a newer schema."""
+    """An existing store, up to date if it is to be written.
+
+    Raises RunError if the file is none, damaged, or of a newer schema.
+    """
     if not path.is_file():
         raise RunError(f"There is no run store {path}.")
     connection = _connection(path, write)
@@ -81,7 +132,20 @@ def connect(path: Path, write: bool) -> sqlite3.Connection:
             f"{path} was written by a newer primeval (schema {version}; this one reads up to "
             f"{SCHEMA_VERSION}). Upgrade primeval to read it."
         )
+    if write and version < SCHEMA_VERSION:
+        _upgrade(connection, path, version)
     return connection
+
+
+def _upgrade(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    """Add what an older store lacks; all of it or nothing."""
+    missing = "".join(UPGRADES[version - 1 :])
+    try:
+        connection.executescript(
+            f"BEGIN; {missing} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        )
+    except sqlite3.Error as error:
+        raise RunError(f"{path} cannot be brought up to date: {error}.") from None
 
 
 def _connection(path: Path, write: bool) -> sqlite3.Connection:

@@ -33,6 +33,8 @@ class SearchSettings:
         population_size: Individuals alive at once; the oldest dies.
         tournament_size: Individuals drawn, of which the best becomes the parent.
         mutations: How often each mutation is drawn, by name; those left out never are.
+        reevaluations: A program that is known and proposed again is trained again, with other
+            weights, up to so many times; its fitness becomes the mean. 0: never.
     """
 
     algorithm: str = "evolution"
@@ -42,6 +44,7 @@ class SearchSettings:
     mutations: Mapping[str, float] = field(
         default_factory=lambda: dict.fromkeys(MUTATIONS, 1.0)
     )
+    reevaluations: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,16 @@ class SearchBudget:
     """When the search stops, whichever comes first.
 
     Attributes:
-        max_candidates: Individuals evaluated, seeds included.
+        max_candidates: Individuals evaluated, or found to be known; seeds included.
         max_time: Seconds of running, summed over resumes; None for no limit.
+        max_compute: Seconds of workers' time, summed over candidates: all they take, compiling
+            and failing too; None for no limit.
         target_loss: Validation loss, in nats per token, that is good enough; None for none.
     """
 
     max_candidates: int = 1000
     max_time: float | None = None
+    max_compute: float | None = None
     target_loss: float | None = None
 
 
@@ -96,11 +102,13 @@ class RunConfig:
         seed: From which every random choice follows.
         run_dir: Folder of the run; relative to where the command is given.
         keep_weights: Trained weights are kept of so many individuals, the fittest.
+        tensorboard: Whether scalars for TensorBoard are written into the run's folder.
     """
 
     seed: int = 0
     run_dir: str = ""
     keep_weights: int = 10
+    tensorboard: bool = False
     search: SearchSettings = field(default_factory=SearchSettings)
     language: LanguageSettings = field(default_factory=LanguageSettings)
     budget: SearchBudget = field(default_factory=SearchBudget)

@@ -1,9 +1,10 @@
 """The run store: one SQLite file, to which every event of a run is appended.
 
-Four tables: `individuals` as they were asked for, `outcomes` in the order they were told,
-`events` (started, resumed, stopped), and `meta`. Nothing is ever updated or deleted. Each
-event is a transaction of its own and costs the same however long the run is. Together they
-repeat the run: `replay.py` feeds them back through ask and tell. Readers work while it runs.
+Five tables: `individuals` as they were asked for, `outcomes` in the order they were told,
+`events` (started, resumed, stopped), `meta`, and `confirmations`, which the search never looks
+at (`confirm.py`). Nothing is ever updated or deleted. Each event is a transaction of its own
+and costs the same however long the run is. Together they repeat the run: `replay.py` feeds them
+back through ask and tell. Readers work while it runs.
 
 The file is in WAL mode with synchronous=NORMAL: when the process dies, at any moment, nothing
 that was appended is lost. When the machine loses power, the events since the last checkpoint
@@ -13,23 +14,21 @@ WAL needs a local disk; over NFS a run may be driven from one machine only.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sqlite3
 import time
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from primeval.dna.mutate import Edit
-from primeval.evaluators.outcome import Outcome
+from primeval.evaluators.outcome import Outcome, Status
 from primeval.search import schema
 from primeval.search.population import Individual
+from primeval.search.rows import COLUMNS, DamageError, Injection, Packer
 
-_INDIVIDUAL = (
-    "id, parent, edit, program, fingerprint, seed, thresholds, told, parameters, attempts"
-)
+Statement = tuple[str, tuple[Any, ...]]
 
 
 class StoreError(RuntimeError):
@@ -45,49 +44,94 @@ class Event(NamedTuple):
     elapsed: float
 
 
+class Confirmation(NamedTuple):
+    """One program trained with one of the fresh seeds; see the table in `schema.py`."""
+
+    fingerprint: str
+    seed: int
+    name: str
+    text: str
+    weight_seed: int
+    data_seed: int
+    outcome: Outcome
+
+
 class Store:
     """An open run store. Use `create_store` or `open_store`."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection, self.path = connection, path
         self.seeds: dict[str, str] = json.loads(self.meta("seeds"))  # name to text
-        self._dictionary = "\n".join(self.seeds.values()).encode()
+        self._packer = Packer("\n".join(self.seeds.values()))
 
     # -- appending ------------------------------------------------------------------------
 
-    def append_individual(self, individual: Individual, elapsed: float) -> None:
-        edit = individual.edit
-        row = (
-            individual.id,
-            individual.parent,
-            None if edit is None else json.dumps(_edit_fields(edit)),
-            self._compress(individual.text),
-            bytes.fromhex(individual.fingerprint),
-            individual.seed,
-            json.dumps(individual.thresholds),
-            individual.told,
-            individual.parameters,
-            json.dumps(individual.attempts),
-            elapsed,
-        )
-        self._append("INSERT INTO individuals VALUES (?,?,?,?,?,?,?,?,?,?,?)", row)
+    def append_individual(
+        self, individual: Individual, elapsed: float, injection: Injection | None = None
+    ) -> None:
+        """As it was asked for; `injection` is what it was made from, if it was injected."""
+        row = (*self._packer.row(individual), elapsed)
+        statements = [("INSERT INTO individuals VALUES (?,?,?,?,?,?,?,?,?,?,?)", row)]
+        if injection is not None:
+            data = {"seq": injection.seq, "name": injection.name, "id": individual.id}
+            statements.append(self._event("injected", data, elapsed))
+        self._append(*statements)
 
     def append_outcome(self, number: int, outcome: Outcome, elapsed: float) -> None:
         fitness = outcome.fitness if math.isfinite(outcome.fitness) else None
         text = json.dumps(outcome.to_dict())
-        row = (number, outcome.status.value, fitness, text, elapsed)
+        row: tuple[Any, ...] = (number, outcome.status.value, fitness, text, elapsed)
         columns = "id, status, fitness, outcome, elapsed"
-        self._append(f"INSERT INTO outcomes ({columns}) VALUES (?,?,?,?,?)", row)
+        statements = [(f"INSERT INTO outcomes ({columns}) VALUES (?,?,?,?,?)", row)]
+        if outcome.same_as is not None:
+            row = (number, outcome.same_as)
+            statements.append(("INSERT INTO repeats VALUES (?,?)", row))
+        elif outcome.digest is not None and outcome.status is not Status.LOST:
+            row = (bytes.fromhex(outcome.digest), number)
+            statements.append(("INSERT OR IGNORE INTO digests VALUES (?,?)", row))
+        self._append(*statements)
 
     def append_event(self, kind: str, data: dict[str, Any], elapsed: float) -> None:
+        self._append(self._event(kind, data, elapsed))
+
+    def append_injection(self, name: str, text: str) -> None:
+        """Leave a program for whoever drives the run; also while somebody does."""
+        row = (name, self._packer.compress(text), time.time())
+        self._append(("INSERT INTO injections (name, program, time) VALUES (?,?,?)", row))
+
+    def append_confirmation(self, one: Confirmation) -> None:
+        row = (
+            bytes.fromhex(one.fingerprint),
+            one.seed,
+            one.name,
+            self._packer.compress(one.text),
+            one.weight_seed,
+            one.data_seed,
+            json.dumps(one.outcome.to_dict()),
+            time.time(),
+        )
+        columns = "fingerprint, seed, name, program, weight_seed, data_seed, outcome, time"
+        marks = "INSERT INTO confirmations ({}) VALUES (?,?,?,?,?,?,?,?)"
+        self._append((marks.format(columns), row))
+
+    def _event(self, kind: str, data: dict[str, Any], elapsed: float) -> Statement:
         row = (kind, json.dumps(data), self.asked(), self.told(), time.time(), elapsed)
         columns = "kind, data, asked, told, time, elapsed"
-        self._append(f"INSERT INTO events ({columns}) VALUES (?,?,?,?,?,?)", row)
+        return f"INSERT INTO events ({columns}) VALUES (?,?,?,?,?,?)", row
 
-    def _append(self, statement: str, row: tuple[Any, ...]) -> None:
+    def _append(self, *statements: Statement) -> None:
+        """Append rows in one transaction: all of them or none."""
+        execute = self._connection.execute
         try:
-            self._connection.execute(statement, row)
+            if len(statements) > 1:
+                execute("BEGIN IMMEDIATE")
+            for statement, row in statements:
+                execute(statement, row)
+            if len(statements) > 1:
+                execute("COMMIT")
         except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.rollback()
             raise StoreError(f"{self.path} could not be written: {error}.") from error
 
     # -- reading --------------------------------------------------------------------------
@@ -102,45 +146,100 @@ class Store:
         """Seconds of running up to the last thing recorded."""
         last = "SELECT elapsed FROM {0} ORDER BY {1} DESC LIMIT 1"
         tables = (("individuals", "id"), ("outcomes", "seq"), ("events", "seq"))
-        return max(float(row[0]) for table in tables for row in self._rows(last.format(*table)))
+        return max(
+            float(row[0]) for table in tables for row in self.select(last.format(*table))
+        )
 
     def meta(self, key: str) -> str:
         """What was noted when the run was made: seeds, primeval (its version)."""
-        found = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
+        found = self.select("SELECT value FROM meta WHERE key = ?", (key,))
         return str(next(found, ("",))[0])
 
     def individual(self, number: int) -> Individual | None:
-        found = self._rows(f"SELECT {_INDIVIDUAL} FROM individuals WHERE id = ?", (number,))
+        found = self.select(f"SELECT {COLUMNS} FROM individuals WHERE id = ?", (number,))
         return next((self._individual(row) for row in found), None)
 
     def individuals(self) -> Iterator[Individual]:
         """All of them, in the order they were asked for."""
-        for row in self._rows(f"SELECT {_INDIVIDUAL} FROM individuals ORDER BY id"):
+        for row in self.select(f"SELECT {COLUMNS} FROM individuals ORDER BY id"):
             yield self._individual(row)
 
     def outcome(self, number: int) -> Outcome | None:
-        found = self._rows("SELECT outcome FROM outcomes WHERE id = ?", (number,))
+        found = self.select("SELECT outcome FROM outcomes WHERE id = ?", (number,))
         return next((Outcome.from_dict(json.loads(text)) for (text,) in found), None)
 
     def outcomes(self) -> Iterator[tuple[int, Outcome]]:
         """All of them by individual, in the order they were told."""
-        for number, text in self._rows("SELECT id, outcome FROM outcomes ORDER BY seq"):
+        for number, text in self.select("SELECT id, outcome FROM outcomes ORDER BY seq"):
             yield number, Outcome.from_dict(json.loads(text))
 
     def ranked(self, count: int | None = None) -> list[int]:
-        """Individuals that have an outcome, the fittest first; without a fitness, last."""
-        order = "ORDER BY fitness IS NULL, fitness DESC, id LIMIT ?"
-        rows = self._rows(f"SELECT id FROM outcomes {order}", (-1 if count is None else count,))
-        return [number for (number,) in rows]
+        """Individuals that have an outcome, the fittest first; without a fitness, last.
+
+        Each program once: those that are the same as an earlier one are left out, and what
+        was evaluated several times is ranked by its mean.
+        """
+        query = "SELECT id, fitness AS mean FROM outcomes"
+        if self._has("repeats"):
+            query = f"{schema.MEANS} SELECT id, mean FROM means"
+        order = "ORDER BY mean IS NULL, mean DESC, id LIMIT ?"
+        rows = self.select(f"{query} {order}", (-1 if count is None else count,))
+        return [number for number, _ in rows]
+
+    def means(self) -> dict[int, tuple[float, int]]:
+        """Mean fitness, and of how many evaluations, of those evaluated more than once."""
+        if not self._has("repeats"):
+            return {}
+        rows = self.select(f"{schema.MEANS} SELECT id, mean, count FROM means WHERE count > 1")
+        return {number: (mean, count) for number, mean, count in rows}
+
+    def known(self, digest: str) -> int | None:
+        """The individual that was evaluated with this digest; None if there is none."""
+        query = "SELECT id FROM digests WHERE digest = ?"
+        return next(
+            (number for (number,) in self.select(query, (bytes.fromhex(digest),))), None
+        )
+
+    def injection(self, after: int) -> Injection | None:
+        """The first program given to the run after that one."""
+        query = "SELECT seq, name, program FROM injections WHERE seq > ? ORDER BY seq LIMIT 1"
+        for seq, name, program in self.select(query, (after,)):
+            return Injection(seq, name, self._text(program))
+        return None
 
     def statuses(self) -> dict[str, int]:
         """How many outcomes there are of each status."""
-        return dict(self._rows("SELECT status, COUNT(*) FROM outcomes GROUP BY status"))
+        return dict(self.select("SELECT status, COUNT(*) FROM outcomes GROUP BY status"))
 
     def events(self) -> list[Event]:
         columns = "kind, data, asked, told, time, elapsed"
-        rows = self._rows(f"SELECT {columns} FROM events ORDER BY seq")
+        rows = self.select(f"SELECT {columns} FROM events ORDER BY seq")
         return [Event(kind, json.loads(data), *rest) for kind, data, *rest in rows]
+
+    def injected_name(self, number: int) -> str:
+        """What an injected individual was called."""
+        query = (
+            "SELECT json_extract(data, '$.name') FROM events "
+            "WHERE kind = 'injected' AND json_extract(data, '$.id') = ?"
+        )
+        return next((str(name) for (name,) in self.select(query, (number,))), "")
+
+    def confirmations(self) -> Iterator[Confirmation]:
+        """All of them, in the order they were made; none in a store older than the table."""
+        if not self._has("confirmations"):
+            return
+        columns = "fingerprint, seed, name, program, weight_seed, data_seed, outcome"
+        rows = self.select(f"SELECT {columns} FROM confirmations ORDER BY seq")
+        for fingerprint, seed, name, program, weights, data, outcome in rows:
+            text = self._text(program)
+            result = Outcome.from_dict(json.loads(outcome))
+            yield Confirmation(fingerprint.hex(), seed, name, text, weights, data, result)
+
+    def find(self, fingerprint: str) -> int | None:
+        """The first individual with a fingerprint; None if there is none."""
+        query = "SELECT MIN(id) FROM individuals WHERE fingerprint = ?"
+        (number,) = next(self.select(query, (bytes.fromhex(fingerprint),)))
+        return None if number is None else int(number)
 
     def check(self) -> None:
         """Raise RunError if the file is damaged; reads all of it."""
@@ -151,49 +250,33 @@ class Store:
     def close(self) -> None:
         self._connection.close()
 
-    def _rows(self, query: str, arguments: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    def select(self, query: str, arguments: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """Rows of a query. Raises RunError if the file is damaged."""
         try:
             yield from self._connection.execute(query, arguments)
         except sqlite3.DatabaseError as error:
             raise schema.damaged(self.path, error) from None
 
-    def _one(self, query: str) -> Any:
-        return next(self._rows(query))[0]
-
-    def _individual(self, row: tuple[Any, ...]) -> Individual:
-        (
-            number,
-            parent,
-            edit,
-            program,
-            fingerprint,
-            seed,
-            thresholds,
-            told,
-            parameters,
-            tries,
-        ) = row
-        return Individual(
-            number,
-            parent,
-            None if edit is None else Edit(**json.loads(edit)),
-            self._decompress(program),
-            fingerprint.hex(),
-            seed,
-            tuple(json.loads(thresholds)),
-            told,
-            parameters,
-            json.loads(tries),
+    def _has(self, table: str) -> bool:
+        """Whether there is such a table, with something in it; older stores lack some."""
+        known = self.select("SELECT 1 FROM sqlite_master WHERE name = ?", (table,))
+        return next(known, None) is not None and bool(
+            self._one(f"SELECT EXISTS (SELECT 1 FROM {table})")
         )
 
-    def _compress(self, text: str) -> bytes:
-        packer = zlib.compressobj(zdict=self._dictionary)
-        return packer.compress(text.encode()) + packer.flush()
+    def _one(self, query: str) -> Any:
+        return next(self.select(query))[0]
 
-    def _decompress(self, data: bytes) -> str:
+    def _individual(self, row: tuple[Any, ...]) -> Individual:
         try:
-            return zlib.decompressobj(zdict=self._dictionary).decompress(data).decode()
-        except (zlib.error, UnicodeDecodeError) as error:
+            return self._packer.individual(row)
+        except DamageError as error:
+            raise schema.damaged(self.path, error) from None
+
+    def _text(self, program: bytes) -> str:
+        try:
+            return self._packer.decompress(program)
+        except DamageError as error:
             raise schema.damaged(self.path, error) from None
 
 
@@ -211,12 +294,3 @@ def create_store(path: Path, seeds: dict[str, str], **meta: str) -> Store:
 def open_store(path: Path, write: bool = False) -> Store:
     """The store at a path. Raises RunError if it is not one, damaged, or of a newer version."""
     return Store(schema.connect(path, write), path)
-
-
-def _edit_fields(edit: Edit) -> dict[str, Any]:
-    return {
-        "kind": edit.kind,
-        "subprogram": edit.subprogram,
-        "place": edit.place,
-        "summary": edit.summary,
-    }

@@ -35,7 +35,11 @@ def ray_session() -> Iterator[None]:
     from primeval.evaluators import ray_pool  # sets Ray's environment first
 
     ray_pool.ray.init(
-        num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR"
+        address="local",  # not a cluster that runs here
+        num_cpus=4,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
     )
     yield
     ray_pool.ray.shutdown()

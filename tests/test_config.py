@@ -83,7 +83,6 @@ WRONG = {
     "model: {width: 4, tied: maybe}": "model.tied is true or false. Received: 'maybe'.",
     "data: {source: austin}": "austen",
     "data: {source: austen, tfds: lm1b}": "exclude each other",
-    "data: {files: [/nowhere/a.txt]}": "there is no file '/nowhere/a.txt'",
     "training: {learning_rate: .inf}": "training.learning_rate is a number",
     "training: {learning_rate: inf}": "training.learning_rate is a finite number",
     "training: {optimizer: adm}": "Did you mean 'adam'?",

@@ -44,7 +44,10 @@ def test_commands_print_what_the_docs_show(path: Path, tmp_path: Path) -> None:
         "NO_COLOR": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
-    for session in sessions(path.read_text(encoding="utf-8")):
+    text = path.read_text(encoding="utf-8")
+    for code, name in re.findall(r"^```python\n(# (\w+\.py)\n.*?)^```", text, re.M | re.S):
+        (tmp_path / name).write_text(code, encoding="utf-8")
+    for session in sessions(text):
         for command, shown in session:
             done = subprocess.run(
                 ["bash", "-c", command],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -14,9 +15,12 @@ from strategies import SEEDS, meaning, mutated
 
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
+from primeval.dna.program import Program
 from primeval.dna.text import parse
 from primeval.scripts.cli import main
-from primeval.scripts.drawing import Box, draw_program
+from primeval.scripts.drawing import Box, Change, draw_program
+from primeval.scripts.drawing_difference import draw_difference
+from primeval.scripts.drawing_looks import GREEN
 from primeval.scripts.layout import Placed, place, spread, walk
 
 Capture = pytest.CaptureFixture[str]
@@ -156,3 +160,136 @@ def test_a_walk_visits_all_boxes_outer_ones_first() -> None:
     labels = [box.box.label for _, _, box in walk(placed)]
     assert labels.count("S5 layer_norm") == 2
     assert labels[0] == "S0 main"
+
+
+# -- differences --------------------------------------------------------------------------
+
+
+def joint(old: str | Program, new: str | Program) -> Box:
+    """The joint drawing of two programs."""
+    both = []
+    for program in (old, new):
+        program = SEEDS[program] if isinstance(program, str) else program
+        both.append((program, draw_program(build_graph(program))))
+    return draw_difference(*both)
+
+
+def changed(box: Box) -> dict[Change, list[str]]:
+    """The labels of the operations that were kept, added and removed."""
+    found: dict[Change, list[str]] = {change: [] for change in Change}
+    for inner in operations(box):
+        found[inner.change].append(inner.label)
+    return found
+
+
+def wires(box: Box) -> list[Change]:
+    """What became of each wire, however deep."""
+    inner = [change for child in box.boxes for change in wires(child)]
+    return [wire.change for wire in box.wires] + inner
+
+
+@pytest.mark.parametrize("name", list(SEEDS))
+def test_a_program_does_not_differ_from_itself(name: str) -> None:
+    box = joint(name, name)
+    alone = draw_program(build_graph(SEEDS[name]))
+    assert [one.label for one in operations(box)] == [one.label for one in operations(alone)]
+    assert set(wires(box)) == {Change.KEPT}
+    assert not changed(box)[Change.ADDED]
+    assert not changed(box)[Change.REMOVED]
+
+
+def test_an_added_operation_is_the_only_thing_added() -> None:
+    found = changed(joint("transformer", "squared_relu"))
+    assert found[Change.ADDED] == ["SQUARE"]
+    assert found[Change.REMOVED] == []
+    found = changed(joint("squared_relu", "transformer"))
+    assert found[Change.ADDED] == []
+    assert found[Change.REMOVED] == ["SQUARE"]
+
+
+def test_both_programs_are_in_the_joint_drawing() -> None:
+    for old, new in (("transformer", "primer_evolved"), ("primer_ez", "evolved_transformer")):
+        found = changed(joint(old, new))
+        for name, gone in ((old, Change.ADDED), (new, Change.REMOVED)):
+            labels = [box.label for box in operations(draw_program(build_graph(SEEDS[name])))]
+            mine = [label for change in Change if change != gone for label in found[change]]
+            assert sorted(mine) == sorted(labels)
+
+
+def test_another_constant_or_width_is_a_removed_and_an_added_operation() -> None:
+    text = "width 4\nconstants {}\ndims {}\nS0 main(a, b):\n c = C_MUL a const0\n"
+    text += " d = CONV_1X1 c dim0\n e = CONV_1X1 d dim1\n"
+    old = parse(text.format("2", "4 4"))
+    found = changed(joint(old, parse(text.format("3", "4 4"))))
+    assert (found[Change.REMOVED], found[Change.ADDED]) == (["C_MUL 2"], ["C_MUL 3"])
+    found = changed(joint(old, parse(text.format("2", "8 4"))))
+    assert (found[Change.REMOVED], found[Change.ADDED]) == (["CONV_1X1"], ["CONV_1X1"])
+
+
+def test_a_call_that_is_made_more_often_stays_and_says_so() -> None:
+    text = "width 4\ndims 4\nS0 main(a, b):\n c = S1 a a branch={}\n d = CONV_1X1 c dim0\n"
+    text += "S1 f(a, b):\n c = CONV_1X1 a dim0\n"
+    box = joint(parse(text.format(4)), parse(text.format(8)))
+    assert box.boxes[0].title == "S1 f ×8 (was ×4)"
+    assert set(wires(box)) == {Change.KEPT}
+
+
+def test_an_input_that_was_not_read_before_is_a_new_wire() -> None:
+    text = "width 4\nS0 main(a, b):\n c = ABS a\n d = S1 a c\nS1 f(a, b):\n c = ADD a {}\n"
+    box = joint(parse(text.format("a")), parse(text.format("b")))
+    assert box.boxes[1].inputs == (0, 1)
+    assert [wire.change for wire in box.wires if wire.target == 1] == [
+        Change.KEPT,
+        Change.ADDED,
+    ]
+
+
+def test_random_differences_are_drawn_tidily() -> None:
+    drawn = 0
+    for number in range(80):
+        rng = random.Random(number)
+        graphs = [meaning(mutated(rng, rng.randrange(1, 20))) for _ in range(2)]
+        if all(graph is not None for graph in graphs):
+            box = joint(*[graph.program for graph in graphs if graph is not None])
+            assert_tidy(place(box))
+            assert_in_order(box)
+            drawn += 1
+    assert drawn > 15
+
+
+def assert_in_order(box: Box) -> None:
+    """Every box stands after those it reads: what was merged has no cycles."""
+    assert all(wire.source < wire.target for wire in box.wires)
+    for inner in box.boxes:
+        assert_in_order(inner)
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_a_difference_is_drawn_into_a_file(
+    tmp_path: Path, capsys: Capture, suffix: str
+) -> None:
+    path = tmp_path / f"difference.{suffix}"
+    arguments = ["show", "primer_ez", "--diff", "transformer", "--config", "paper_lm1b"]
+    assert main([*arguments, "--graph", str(path)]) == 0
+    assert f"{path}: difference to transformer" in capsys.readouterr().out
+    if suffix == "png":
+        assert path.stat().st_size > 50_000
+        return
+    text = path.read_text(encoding="utf-8")
+    root = ElementTree.fromstring(text)
+    texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert "4 operations added, 0 removed" in texts
+    assert "primer_ez against transformer" in texts
+    assert text.count(GREEN) > 10
+    assert not re.search(
+        r"<rect[^>]*stroke-dasharray", text
+    )  # wires have moved, nothing is gone
+
+
+def test_names_in_a_drawing_are_text(tmp_path: Path) -> None:
+    text = "width 4\nS0 main(a, b):\n c = S1 a b\nS1 f(a, b):\n c = ABS a\n"
+    program = tmp_path / "a<b>&'c'.dna"
+    program.write_text(text)
+    path = tmp_path / "drawing.svg"
+    assert main(["show", str(program), "--graph", str(path)]) == 0
+    ElementTree.parse(path)

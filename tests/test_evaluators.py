@@ -14,6 +14,7 @@ from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.settings import WorkerSettings
 
+RELU = "  c = MAX a const0\n"
 REJECTED = SEED.replace("g = T_MAT_MUL f d", "g = MAT_MUL f d")
 KINDS = [
     "toy",
@@ -64,6 +65,21 @@ def test_what_has_no_meaning_is_an_outcome(evaluator: Evaluator) -> None:
     (outcome,) = outcomes(evaluator, Candidate(8, REJECTED, 1)).values()
     assert outcome.status is Status.REJECTED
     assert "MAT_MUL" in outcome.message
+
+
+def test_who_is_probed_is_trained_only_when_asked_again(evaluator: Evaluator) -> None:
+    if not evaluator.probes:
+        pytest.skip("this one trains nothing, so there is nothing to save")
+    squared = SEED.replace(RELU, f"{RELU}  d = SQUARE c\n")
+    multiplied = SEED.replace(RELU, f"{RELU}  d = MULTIPLY c c\n")
+    texts = (SEED, squared, multiplied)
+    candidates = [Candidate(at, text, at, probe=True) for at, text in enumerate(texts)]
+    done = outcomes(evaluator, *candidates)
+    assert {outcome.status for outcome in done.values()} == {Status.PROBED}
+    assert all(outcome.steps == 0 and outcome.seconds["probe"] > 0 for outcome in done.values())
+    assert done[0].digest != done[1].digest == done[2].digest is not None
+    (trained,) = outcomes(evaluator, replace(candidates[1], probe=False)).values()
+    assert trained.status is Status.COMPLETED
 
 
 def test_waiting_for_nothing_returns(evaluator: Evaluator) -> None:

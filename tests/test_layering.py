@@ -58,12 +58,17 @@ def test_programs_and_searches_know_nothing_of_training(layer: str) -> None:
         ["show", "RUN:1", "--diff"],
         ["show", "RUN:1", "--resolved", "--json"],
         ["lineage", "RUN:5"],
+        ["inject", "RUN", "primer_ez"],
+        ["top", "RUN", "--ledger"],
         ["show", "RUN:1", "--code"],
+        ["show", "RUN:1", "--diff", "--code"],
         ["show", "RUN:1", "--graph", "RUN/block.svg"],
+        ["show", "RUN:1", "--diff", "--graph", "RUN/difference.svg"],
+        ["report", "RUN", "--top", "2"],
         ["seeds"],
         ["seeds", "--config", "paper_t5"],
         ["primitives"],
-        ["check", "quickstart"],
+        ["check", "quickstart", "--no-train"],
     ],
 )
 def test_reading_imports_nothing_heavy(

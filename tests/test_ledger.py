@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import random
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from toys import Scripted, begin, outcome, toy_script
 
-from primeval.dna.mutate import MUTATIONS
+from primeval.dna.mutate import MUTATIONS, mutate
+from primeval.dna.text import parse
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.scripts.cli import main
@@ -51,7 +55,11 @@ def test_every_failure_is_in_it_with_its_message(run: Run) -> None:
     rows = ledger(run)["failures"]
     assert sum(row["count"] for row in rows) == 12
     assert {row["status"] for row in rows} == {"crashed", "diverged"}
-    assert {row["message"] for row in rows} == {"not finite"}
+    for row in rows:
+        assert (row["message"], list(row["messages"])) == ("not finite", ["not finite"])
+        assert len(row["messages"]["not finite"]) == row["count"]
+    lost = [number for row in rows for number in row["messages"]["not finite"]]
+    assert sorted(lost) == list(range(4, 60, 5))
 
 
 def test_top_prints_it(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,3 +69,30 @@ def test_top_prints_it(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Lost to failures" in printed
     assert main(["top", str(run.folder), "--ledger", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == ledger(run)
+
+
+def test_a_failure_has_its_share_of_the_budget(toy_config: Callable[..., RunConfig]) -> None:
+    made, search = begin(toy_config("budget.max_candidates=4"))
+
+    def script(candidate: Candidate) -> Outcome:
+        if candidate.id == 2:
+            return Outcome(Status.TIMED_OUT, seconds={"lost": 60.0}, message="too long")
+        return replace(outcome(2.0), seconds={"compile": 5.0, "train": 15.0})
+
+    drive(made, search, Scripted(script))
+    account = ledger(made)
+    assert (account["unit"], account["spent"]) == ("seconds", 120.0)
+    (row,) = account["failures"]
+    assert (row["status"], row["budget"]) == ("timed_out", 0.5)
+
+
+def test_draws_of_a_mutation_that_was_given_up_count_as_its_own() -> None:
+    """Swapping is impossible where no subprogram has two lines."""
+    program = parse("width 4\n\nS0 main(a, b):\n  c = SIN a\n")
+    weights = {"swap": 1.0, "insert": 0.5}
+    children = [mutate(program, random.Random(seed), weights) for seed in range(12)]
+    given_up = Counter(reason for child in children for reason in child.attempts)
+    assert given_up["swap inapplicable"] > 0
+    for child in children:
+        assert child.attempts.get("swap inapplicable", 0) % 200 == 0
+        assert child.attempts.get("inapplicable", 0) == 0

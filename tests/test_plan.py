@@ -1,4 +1,4 @@
-"""The rewrites of a graph before it is computed: what they skip, and that they change nothing."""
+"""The rewrites of a graph before it is computed: what they skip and what they leave."""
 
 from __future__ import annotations
 

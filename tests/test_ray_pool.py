@@ -27,7 +27,7 @@ def pool(ray_session: None) -> Iterator[Any]:
     settings = replace(
         settings,
         workers=WorkerSettings(count=2),
-        candidate=replace(settings.candidate, timeout=4.0),
+        candidate=replace(settings.candidate, timeout=15.0),
     )
     made = RayEvaluator(settings)
     made.warm_up()
@@ -41,7 +41,7 @@ def test_a_candidate_out_of_time_is_killed_and_the_pool_goes_on(pool: Any) -> No
     assert done[0].status is Status.TIMED_OUT
     assert "candidate.timeout" in done[0].message
     assert done[1].status is Status.DIVERGED
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 100
     assert outcomes(pool, Candidate(2, DIVERGING, 1))[2].status is Status.DIVERGED
 
 

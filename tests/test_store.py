@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,64 @@ def test_nothing_is_recorded_twice(store: Store) -> None:
     assert store.outcome(0) == outcome(2.0)
 
 
+def test_what_computes_the_same_is_found_by_its_digest(store: Store) -> None:
+    first, second = "ab" * 16, "cd" * 16
+    for number, digest in enumerate((first, second, first, None)):
+        store.append_individual(child(number), 0.0)
+        store.append_outcome(number, replace(outcome(2.0), digest=digest), 0.0)
+    assert [store.known(one) for one in (first, second, "ef" * 16)] == [0, 1, None]
+    known = Outcome(Status.KNOWN, digest=second, same_as=1)
+    store.append_individual(child(4), 0.0)
+    store.append_outcome(4, known, 0.0)
+    assert store.outcome(4) == known
+    assert store.known(second) == 1
+
+
+def test_each_program_is_ranked_once_by_its_mean(store: Store) -> None:
+    results = [outcome(2.0), outcome(1.0), outcome(None), outcome(1.5)]
+    repeats = [replace(outcome(3.0), same_as=1), Outcome(Status.KNOWN, same_as=0)]
+    repeats += [replace(outcome(None), same_as=1), Outcome(Status.KNOWN, same_as=2)]
+    for number, result in enumerate([*results, *repeats]):
+        store.append_individual(child(number), 0.0)
+        store.append_outcome(number, result, 0.0)
+    assert store.means() == {1: (-2.0, 2)}
+    assert store.ranked() == [3, 0, 1, 2]
+    assert store.ranked(2) == [3, 0]
+
+
+def test_an_event_of_several_rows_is_in_the_store_whole_or_not_at_all(store: Store) -> None:
+    store.append_individual(child(0), 0.0)
+    store.append_outcome(0, replace(outcome(2.0), same_as=9), 0.0)
+    store._connection.execute("INSERT INTO repeats VALUES (1, 9)")
+    store.append_individual(child(1), 0.0)
+    with pytest.raises(StoreError, match="UNIQUE"):
+        store.append_outcome(1, replace(outcome(2.0), same_as=9), 0.0)
+    assert store.outcome(1) is None
+    store.append_outcome(1, outcome(3.0), 0.0)
+    assert store.told() == 2
+
+
+def test_a_store_from_before_digests_is_read_and_brought_up_to_date(store: Store) -> None:
+    store.append_individual(child(0), 0.0)
+    store.append_outcome(0, outcome(2.0), 0.0)
+    store.close()
+    connection = sqlite3.connect(store.path)
+    for table in ("digests", "repeats", "injections"):
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    old = open_store(store.path)
+    assert (old.ranked(), old.means()) == ([0], {})
+    old.close()
+    new = open_store(store.path, write=True)
+    new.append_outcome(1, replace(outcome(2.0), digest="ab" * 16), 0.0)
+    new.append_injection("my.dna", TEXT)
+    assert new.known("ab" * 16) == 1
+    injection = open_store(store.path).injection(0)
+    assert injection is not None
+    assert (injection.seq, injection.name, injection.text) == (1, "my.dna", TEXT)
+
+
 def test_events_say_when_they_happened(store: Store) -> None:
     store.append_event("started", {"config": "seed: 1"}, 0.0)
     store.append_individual(child(0), 1.0)
@@ -108,7 +167,7 @@ def test_readers_cannot_write(store: Store) -> None:
 
 def test_a_program_takes_little_room(store: Store) -> None:
     changed = TEXT.replace("c = MAX a const0", "c = MAX a const0\n  d = SQUARE c")
-    assert len(store._compress(changed)) < 100
+    assert len(store._packer.compress(changed)) < 100
 
 
 def test_a_run_in_a_folder_that_cannot_be_written_can_be_read(tmp_path: Path) -> None:

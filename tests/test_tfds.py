@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ STAND_INS: list[tuple[str, str, str | None, dict[str, int]]] = [
     ("lm1b", "1.1.0", None, {"train": 200, "test": 40}),
     ("c4", "3.1.0", "en", {"train": 100, "validation": 40}),
     ("pg19", "0.1.1", None, {"train": 30, "validation": 6, "test": 7}),
+    ("wiki40b", "1.3.0", "en", {"train": 50, "validation": 8, "test": 9}),
     ("notes", "1.0.0", None, {"train": 100}),
     ("letters", "1.0.0", None, {"train": 100}),
 ]
@@ -105,6 +106,7 @@ def origins(tokens: np.ndarray) -> set[bytes]:
         ("c4/en", b"validation", (100, 20, 20)),
         ("c4/en:3.1.0", b"validation", (100, 20, 20)),
         ("pg19", b"validation", (30, 6, 7)),
+        ("wiki40b/en", b"validation", (50, 8, 9)),
         ("notes", b"train", (90, 5, 5)),
     ],
 )
@@ -167,7 +169,7 @@ def test_tokens_of_a_data_set_are_made_once(prepared: str) -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("wiki40b/en", {}, r"'wiki40b/en' is not prepared.*tfds build wiki40b/en --data_dir"),
+        ("wiki40b/de", {}, r"'wiki40b/de' is not prepared.*tfds build wiki40b/de --data_dir"),
         ("lm1c", {}, r"knows no 'lm1c'.* Did you mean lm1b"),
         ("note", {}, r"knows no 'note'.* Did you mean notes"),
         ("c4/eng", {}, r"c4/eng.*Its configurations are .*en, "),
@@ -206,12 +208,26 @@ def test_what_cannot_be_loaded_says_so_at_once(
     assert time.monotonic() - start < 5
 
 
-def test_damaged_files_are_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("notes-train*", lambda data: data[:3000] + b"x" * 3000),
+        ("notes-train*", lambda data: data[:3000]),
+        ("notes-train*", lambda data: b""),
+        ("dataset_info.json", lambda data: data[:100]),
+        ("dataset_info.json", lambda data: b"\xff\xfe\0"),
+        ("dataset_info.json", lambda data: b""),
+    ],
+)
+def test_damaged_files_are_said(
+    name: str, damage: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
     store(tmp_path, "notes", "1.0.0", None, {"train": 100})
-    (record,) = tmp_path.rglob("notes-train*")
-    record.write_bytes(record.read_bytes()[:3000] + b"x" * 3000)
-    with pytest.raises(DataError, match=r"cannot be read: .* prepare it again"):
+    (file,) = tmp_path.rglob(name)
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(DataError, match=r"cannot be read: .* prepare it again") as caught:
         load("notes", str(tmp_path))
+    assert "{{" not in str(caught.value), "nothing of TensorFlow's insides"
 
 
 @pytest.mark.parametrize("name", ["lm1b", "pg19", "c4/en"])

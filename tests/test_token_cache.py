@@ -76,6 +76,10 @@ def flip_a_byte(entry: Path) -> None:
         file.write(b"\xff")
 
 
+def edit(path: Path, before: bytes, after: bytes) -> None:
+    path.write_bytes(path.read_bytes().replace(before, after, 1))
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -84,6 +88,10 @@ def flip_a_byte(entry: Path) -> None:
         lambda entry: (entry / "test.npy").unlink(),
         lambda entry: (entry / "manifest.json").unlink(),
         lambda entry: (entry / "manifest.json").write_text('{"key"'),
+        lambda entry: edit(entry / "manifest.json", b'"text_bytes": ', b'"text_bytes": 1'),
+        lambda entry: edit(entry / "test.npy", b"|u1", b"|i1"),
+        lambda entry: edit(entry / "train.npy", b"(", b"["),
+        lambda entry: (entry / "train.npy").write_bytes(b""),
     ],
 )
 def test_a_damaged_entry_is_made_again(

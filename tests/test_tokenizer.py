@@ -79,6 +79,14 @@ def test_sentencepiece_ends_every_document(model: bytes) -> None:
     assert (together == 1).sum() == len(AUSTEN)
 
 
+def test_a_document_in_parts_has_one_end(model: bytes) -> None:
+    tokenizer = sentencepiece_tokenizer(model, 600, "m")
+    first, second = tokenizer.encode(AUSTEN[:1], ends=False), tokenizer.encode(AUSTEN[1:2])
+    assert 1 not in first
+    assert list(second).index(1) == len(second) - 1
+    assert bytes_tokenizer().encode([b"ab"], ends=False).tobytes() == b"ab"
+
+
 def test_training_sentencepiece_repeats_bit_for_bit(model: bytes) -> None:
     assert train_sentencepiece(AUSTEN, 600) == model
 

@@ -9,12 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from primeval.dna.library import load_seed
+from primeval.evaluators import make_evaluator
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.evaluators.toy import ToyEvaluator
 from primeval.search.evolution import Search
+from primeval.search.loop import drive
 from primeval.search.population import Individual
-from primeval.search.runs import Run, create_run, make_search
+from primeval.search.replay import replay
+from primeval.search.runs import Run, create_run, make_search, reopen_run
 from primeval.search.settings import RunConfig
 
 TOY = """\
@@ -42,12 +45,20 @@ def outcome(loss: float | None, marks: int = 5, status: Status | None = None) ->
 
 
 class Scripted(Evaluator):
-    """Gives each candidate the outcome that a function has for it, in random order."""
+    """Gives each candidate the outcome that a function has for it, in random order.
+
+    With a function for their digests, candidates are probed first.
+    """
 
     def __init__(
-        self, script: Callable[[Candidate], Outcome], capacity: int = 1, seed: int = 0
+        self,
+        script: Callable[[Candidate], Outcome],
+        capacity: int = 1,
+        seed: int = 0,
+        digests: Callable[[Candidate], str | None] | None = None,
     ) -> None:
         self.capacity, self._script, self._random = capacity, script, random.Random(seed)
+        self._digests, self.probes = digests, digests is not None
         self.submitted: list[Candidate] = []
         self.closed = False
         self._flying: list[Candidate] = []
@@ -58,6 +69,9 @@ class Scripted(Evaluator):
 
     def wait(self, timeout: float) -> list[tuple[int, Outcome]]:
         candidate = self._flying.pop(self._random.randrange(len(self._flying)))
+        if candidate.probe and self._digests is not None:
+            digest = self._digests(candidate)
+            return [(candidate.id, Outcome(Status.PROBED, digest=digest))]
         return [(candidate.id, self._script(candidate))]
 
     def close(self) -> None:
@@ -91,3 +105,27 @@ def primeval(*arguments: object, cwd: Path | None = None) -> subprocess.Complete
         timeout=60,
         check=False,
     )
+
+
+class PowerCutError(Exception):
+    """Ends a drive in the midst of it."""
+
+
+def dying(config: RunConfig, after: int, capacity: int = 1, seed: int = 0) -> Scripted:
+    """An evaluator that takes the driver with it after so many candidates."""
+    script, left = toy_script(config), [after]
+
+    def mortal(candidate: Candidate) -> Outcome:
+        left[0] -= 1
+        if left[0] < 0:
+            raise PowerCutError
+        return script(candidate)
+
+    return Scripted(mortal, capacity, seed)
+
+
+def finish(folder: Path, *sets: str) -> Run:
+    run = reopen_run(folder, sets)
+    stop = drive(run, replay(run), make_evaluator(run.config.task(run.reference)))
+    assert stop.reason == "candidates"
+    return run

@@ -1,0 +1,180 @@
+"""`kill -9` at random moments, then go on: is everything that was recorded still there?
+
+    python benchmarks/kills.py [--kills 200] [--candidates 600] [--seed 0]
+
+Toy runs are driven by the command, in a process of its own with four candidates in flight, and
+killed at moments drawn uniformly from the time an undisturbed run takes, start-up included.
+After each kill every row that a reader had seen before it must be there, unchanged. A run that
+was killed often enough to reach its end must be sound (`PRAGMA integrity_check`), be what the
+undisturbed run is, and follow from its journal (`primeval replay`). The first thing that does
+not hold ends the program with an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from primeval.search.runs import open_run
+
+COMMAND = [sys.executable, "-m", "primeval.scripts.cli"]
+Rows = dict[str, set[tuple[object, ...]]]  # by table
+
+
+class LossError(AssertionError):
+    """Something that was recorded is gone, or a run is not what it should be."""
+
+
+@dataclass
+class Tally:
+    """What was done: kills, runs that were driven to their end, rows seen before a kill."""
+
+    kills: int = 0
+    early: int = 0  # before there was a store
+    finished: int = 0
+    rows: int = 0
+
+
+def rows_of(run: Path) -> Rows:
+    """Every row of every table, as a reader sees them now; nothing where there is no store."""
+    file = run / "run.sqlite"
+    if not file.exists():
+        return {}
+    connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        names = [name for (name,) in tables if not name.startswith("sqlite_")]
+        return {name: set(connection.execute(f"SELECT * FROM {name}")) for name in names}
+    finally:
+        connection.close()
+
+
+def require_kept(before: Rows, after: Rows) -> None:
+    """Raise LossError unless all rows of `before` are there, unchanged, in `after`."""
+    for table, rows in before.items():
+        if lost := rows - after.get(table, set()):
+            raise LossError(f"{table}: {len(lost)} of {len(rows)} rows are gone or changed.")
+
+
+def history_of(run: Path) -> tuple[list[object], list[object]]:
+    """Individuals and outcomes, times apart."""
+    opened = open_run(run)
+    found = list(opened.store.individuals()), list(opened.store.outcomes())
+    opened.close()
+    return found  # type: ignore[return-value]
+
+
+def start(run: Path, candidates: int) -> subprocess.Popen[str]:
+    """`primeval resume`, or `primeval search` as long as there is no run."""
+    if (run / "run.sqlite").exists():
+        arguments = ["resume", str(run)]
+    else:
+        arguments = ["search", "toy", "--run-dir", str(run), "--set", "workers.count=4"]
+        arguments += ["--set", f"budget.max_candidates={candidates}"]
+    silent = subprocess.DEVNULL
+    return subprocess.Popen(
+        [*COMMAND, *arguments], stdout=silent, stderr=subprocess.PIPE, text=True
+    )
+
+
+def undisturbed(
+    folder: Path, candidates: int
+) -> tuple[tuple[list[object], list[object]], float]:
+    """The history of a run that nobody kills, and the seconds it took."""
+    run, began = folder / "whole", time.monotonic()
+    _expect_success(start(run, candidates))
+    return history_of(run), time.monotonic() - began
+
+
+def kill_and_resume(folder: Path, kills: int, candidates: int, seed: int = 0) -> Tally:
+    """Kill drivers until `kills` are dead, and see every run to its end. Raises LossError."""
+    rng, tally = random.Random(seed), Tally()
+    whole, seconds = undisturbed(folder, candidates)
+    while tally.kills < kills:
+        run = folder / f"run{tally.finished}"
+        while tally.kills < kills and _killed(run, candidates, seconds * rng.random(), tally):
+            tally.kills += 1
+        _see_to_its_end(run, candidates, whole)
+        tally.finished += 1
+    return tally
+
+
+def _killed(run: Path, candidates: int, moment: float, tally: Tally) -> bool:
+    """Start a driver and kill it at a moment; False if it was done before."""
+    process = start(run, candidates)
+    try:
+        process.wait(moment)
+    except subprocess.TimeoutExpired:
+        before = rows_of(run)
+    else:
+        _expect_success(process)
+        return False
+    process.kill()
+    process.communicate()
+    require_kept(before, rows_of(run))
+    tally.early += not before
+    tally.rows += sum(map(len, before.values()))
+    return True
+
+
+def _see_to_its_end(
+    run: Path, candidates: int, whole: tuple[list[object], list[object]]
+) -> None:
+    before = rows_of(run)
+    _expect_success(start(run, candidates))
+    require_kept(before, rows_of(run))
+    if history_of(run) != whole:
+        raise LossError(f"{run} is not what a run is that nobody kills.")
+    require_sound(run)
+    replay = subprocess.Popen(
+        [*COMMAND, "replay", str(run)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _expect_success(replay)
+
+
+def require_sound(run: Path) -> None:
+    """Raise LossError unless SQLite finds the file in order."""
+    connection = sqlite3.connect(run / "run.sqlite")
+    verdict = connection.execute("PRAGMA integrity_check").fetchall()
+    connection.close()
+    if verdict != [("ok",)]:
+        raise LossError(f"{run}: {verdict}")
+
+
+def _expect_success(process: subprocess.Popen[str]) -> None:
+    _, errors = process.communicate()
+    if process.returncode:
+        raise LossError(f"{process.args} failed with {process.returncode}: {errors}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--candidates", type=int, default=600)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        tally = kill_and_resume(Path(name), args.kills, args.candidates, args.seed)
+    print(
+        f"{tally.kills} kills ({tally.early} of them before there was a store) of "
+        f"{tally.finished} runs of {args.candidates} candidates, in "
+        f"{time.monotonic() - began:.0f} s.\n"
+        f"{tally.rows:,} rows had been seen before a kill; all were there afterwards. Every "
+        "run reached its end,\npassed integrity_check and replay, and is what a run is that "
+        "nobody kills."
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""How far one driver goes: the real search, store and Ray pool, with workers that only sleep.
+
+    python benchmarks/scale.py [--concurrent 2 16 64 256 1000] [--seconds 2] [--run RUN]
+    python benchmarks/scale.py --toy 50000
+
+The first form keeps so many candidates in flight, each asleep for `--seconds`, or for as long
+as the candidates of a recorded run took. The sleepers share a few asynchronous Ray actors, so
+that hundreds fit into a small machine; every call of the pool is a real one. It reports the
+driver's CPU (all of its threads, Ray's too) per individual and per event (asked, probed and
+told are three), the share of workers' time that was idle while there was work, and the size of
+the store. The second form drives the toy evaluator and reports how the driver's memory grows.
+docs/cluster.md has figures and what follows from them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import itertools
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from primeval.dna.library import load_seed
+from primeval.evaluators import make_evaluator
+from primeval.evaluators.evaluator import Candidate
+from primeval.evaluators.keeper import Report
+from primeval.evaluators.outcome import Outcome, Point, Status
+from primeval.search.config import parse_config
+from primeval.search.loop import Silent, drive
+from primeval.search.population import Individual
+from primeval.search.runs import create_run, make_search, open_run
+from primeval.search.settings import RunConfig
+
+EVENTS = 3  # of each individual
+PER_ACTOR = 128  # sleepers
+CONFIG = """\
+keep_weights: 0
+search: {population_size: 100, tournament_size: 10}
+candidate: {budget: {steps: 31}, timeout: 1h}
+model: {parameters: [100_000, 140_000]}
+workers: {evaluator: toy}
+failure: {max_consecutive: 1000}
+"""
+
+
+class Sleeper:
+    """Many workers in one process: each call sleeps, and makes up a loss."""
+
+    def __init__(self, naps: list[float]) -> None:
+        self._naps = naps
+
+    async def prepare(self) -> int:
+        return os.getpid()
+
+    async def evaluate(self, candidate: Candidate) -> Report:
+        digest = hashlib.blake2b(candidate.text.encode(), digest_size=16).hexdigest()
+        if candidate.probe:
+            return Report(Outcome(Status.PROBED, digest=digest))
+        nap = self._naps[candidate.id % len(self._naps)]
+        await asyncio.sleep(nap)
+        loss = 2.0 + int(digest[:4], 16) / 0x10000
+        curve = tuple(Point(2**step, loss + 0.1 * (4 - step)) for step in range(5))
+        outcome = Outcome(Status.COMPLETED, loss=loss, curve=curve, seconds={"train": nap})
+        return Report(outcome)
+
+
+class Clock(Silent):
+    """Notes when candidates were asked and told."""
+
+    def __init__(self) -> None:
+        self.asked_at: list[float] = []
+        self.told_at: list[tuple[float, float]] = []  # and how long they slept
+
+    def asked(self, individual: Individual) -> None:
+        self.asked_at.append(time.monotonic())
+
+    def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
+        self.told_at.append((time.monotonic(), sum(outcome.seconds.values())))
+
+    def busy(self, workers: int) -> float:
+        """The share of workers' time asleep, from when all had something to the last ask."""
+        begin, end = self.asked_at[workers - 1], self.asked_at[-1]
+        slept = sum(max(0.0, min(end, at) - max(begin, at - nap)) for at, nap in self.told_at)
+        return slept / (workers * (end - begin))
+
+
+def _config(folder: str, candidates: int, workers: int) -> RunConfig:
+    sets = [f"run_dir={folder}/run", f"budget.max_candidates={candidates}"]
+    return parse_config(CONFIG, [*sets, f"workers.count={workers}"])
+
+
+def concurrent(workers: int, rounds: int, naps: list[float]) -> dict[str, Any]:
+    """Drive `rounds` times as many candidates as there are workers."""
+    from primeval.evaluators.ray_cluster import ray
+    from primeval.evaluators.ray_pool import RayEvaluator
+
+    sleeper = ray.remote(Sleeper).options(num_cpus=0, max_concurrency=1000)
+    actors = [sleeper.remote(naps) for _ in range(-(-workers // PER_ACTOR))]
+    turns = itertools.cycle(actors)
+    with tempfile.TemporaryDirectory() as folder:
+        config = _config(folder, rounds * workers, workers)
+        run = create_run(config, {"transformer": load_seed("transformer")})
+        search = make_search(config, list(run.store.seeds.values()))
+        pool = RayEvaluator(config.task(run.reference), lambda: next(turns))
+        pool.warm_up()
+        clock, cpu, began = Clock(), time.process_time(), time.monotonic()
+        stop = drive(run, search, pool, clock)
+        cpu, wall = time.process_time() - cpu, time.monotonic() - began
+        if stop.reason != "candidates":
+            sys.exit(f"the search stopped: {stop.message}")
+        size = sum(file.stat().st_size for file in run.folder.glob("run.sqlite*"))
+        run.close()
+    done = rounds * workers
+    return {
+        "concurrent": workers,
+        "candidates": done,
+        "mean_seconds": round(sum(naps) / len(naps), 3),
+        "wall_seconds": round(wall, 1),
+        "busy_share": round(clock.busy(workers), 4),
+        "driver_cpu_ms_per_individual": round(1e3 * cpu / done, 3),
+        "driver_cpu_ms_per_event": round(1e3 * cpu / done / EVENTS, 3),
+        "driver_cpu_share": round(cpu / wall, 3),
+        "store_bytes_per_individual": round(size / done),
+    }
+
+
+class Scale(Silent):
+    """Weighs the driver now and then."""
+
+    def __init__(self, every: int) -> None:
+        self.every, self.count = every, 0
+        self.megabytes: dict[int, float] = {}
+
+    def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
+        self.count += 1
+        if self.count % self.every == 0:
+            resident = psutil.Process().memory_info().rss
+            self.megabytes[self.count] = round(resident / 1e6, 1)
+
+
+def toy(candidates: int) -> dict[str, Any]:
+    """Memory of the driver over a long search that trains nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = _config(folder, candidates, 1)
+        run = create_run(config, {"transformer": load_seed("transformer")})
+        scale, cpu = Scale(max(1, candidates // 10)), time.process_time()
+        search = make_search(config, list(run.store.seeds.values()))
+        drive(run, search, make_evaluator(config.task(run.reference)), scale)
+        cpu = time.process_time() - cpu
+        size = sum(file.stat().st_size for file in run.folder.glob("run.sqlite*"))
+        run.close()
+    first, *_, last = scale.megabytes.items()
+    return {
+        "candidates": candidates,
+        "driver_cpu_ms_per_individual": round(1e3 * cpu / candidates, 3),
+        "store_bytes_per_individual": round(size / candidates),
+        "driver_megabytes": scale.megabytes,
+        "driver_bytes_per_individual": round(1e6 * (last[1] - first[1]) / (last[0] - first[0])),
+    }
+
+
+def recorded(path: str) -> list[float]:
+    """How long the candidates of a run took, in an order of its own."""
+    run = open_run(path)
+    naps = [sum(outcome.seconds.values()) for _, outcome in run.store.outcomes()]
+    run.close()
+    random.Random(0).shuffle(naps)
+    return [nap for nap in naps if nap > 0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--concurrent", type=int, nargs="+", default=[2, 16, 64, 256, 1000])
+    parser.add_argument("--rounds", type=int, default=6, help="candidates of each worker")
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--run", help="take the times of this run's candidates instead")
+    parser.add_argument("--toy", type=int, metavar="CANDIDATES")
+    args = parser.parse_args()
+    if args.toy:
+        print(json.dumps(toy(args.toy)))
+        return
+    from primeval.evaluators.ray_cluster import ray
+
+    naps = recorded(args.run) if args.run else [args.seconds]
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    here = str(Path(__file__).parent)
+    ray.init(
+        address="local",
+        num_cpus=2,
+        include_dashboard=False,
+        runtime_env={"env_vars": {"PYTHONPATH": here}},
+        **quiet,
+    )
+    try:
+        for workers in args.concurrent:
+            print(json.dumps(concurrent(workers, args.rounds, naps)), flush=True)
+    finally:
+        ray.shutdown()
+
+
+if __name__ == "__main__":
+    main()
