@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from primeval.evaluators import token_cache
-from primeval.evaluators.settings import DataSettings
+from primeval.evaluators.settings import DataSettings, ModelSettings, TrainingSettings
 from primeval.evaluators.texts import (
     SPLITS,
     TEST,
     TRAIN,
+    VALIDATION,
     DataError,
     Document,
     Source,
@@ -27,22 +29,29 @@ from primeval.evaluators.texts import (
 )
 from primeval.evaluators.tokenizer import (
     BYTES,
+    CHUNK,
     SENTENCEPIECE,
     Tokenizer,
     Tokens,
     bytes_tokenizer,
+    chunks,
     read_model,
     sentencepiece_tokenizer,
     tokenizer_identity,
     train_sentencepiece,
 )
 
-__all__ = ["Corpus", "DataError", "Progress", "load_corpus", "require_windows"]
+__all__ = [
+    "Corpus",
+    "DataError",
+    "Progress",
+    "load_corpus",
+    "require_batches",
+    "require_windows",
+]
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share that is done, 0 to 1."""
-
-BATCH = 1 << 20  # bytes of text tokenised at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,26 +107,47 @@ def load_corpus(settings: DataSettings, progress: Progress | None = None) -> Cor
     )
 
 
-def require_windows(tokens: Tokens, length: int, batch: int, what: str) -> None:
+def require_batches(
+    corpus: Corpus,
+    model: ModelSettings,
+    training: TrainingSettings,
+    split: str = VALIDATION,
+) -> None:
+    """Checks that a corpus holds a batch to train on, and all those of a held-out split.
+
+    Raises:
+        DataError: It does not.
+    """
+    batch = training.batch_size
+    require_windows(corpus.train, model.length, batch, TRAIN)
+    held_out = batch * training.validation_batches
+    require_windows(getattr(corpus, split), model.length, held_out, split)
+
+
+def require_windows(tokens: Tokens, length: int, count: int, split: str) -> None:
     """Checks that a split holds enough text.
 
     Args:
         tokens: The split.
         length: Tokens of a window; each needs one more, the last one's target, which is
             also the first of the next window.
-        batch: Windows needed, none used twice.
-        what: Name of the split, for the message.
+        count: Windows needed, none used twice.
+        split: Its name.
 
     Raises:
         DataError: There are fewer.
     """
     windows = max(0, tokens.size - 1) // length
-    if windows < batch:
-        raise DataError(
-            f"The {what} split is too small: it holds {tokens.size} tokens, {windows} windows "
-            f"of {length}, and {batch} were asked for. Give more text, or lower "
-            "training.batch_size, training.validation_batches or model.length."
-        )
+    if windows >= count:
+        return
+    needed = "training.batch_size"
+    if split != TRAIN:
+        needed += " x training.validation_batches"
+    raise DataError(
+        f"The {split} split is too small: its {tokens.size:,} tokens are {windows:,} windows "
+        f"of model.length {length:,}, and {needed} asks for {count:,}. Give more text, or "
+        f"lower {needed.replace(' x ', ', ')} or model.length."
+    )
 
 
 def cache_dir(settings: DataSettings) -> Path:
@@ -133,7 +163,10 @@ def _silent(what: str, done: float) -> None:
 def _source(settings: DataSettings) -> Source:
     """The source of text that was asked for, with the test split that was asked for."""
     if settings.tfds is not None:
-        from primeval.evaluators.tfds_source import tfds_source  # brings TensorFlow
+        from primeval.evaluators.quiet import import_tensorflow
+
+        import_tensorflow()
+        from primeval.evaluators.tfds_source import tfds_source
 
         source = tfds_source(settings)
     elif settings.files:
@@ -170,12 +203,13 @@ def _write_tokens(
     progress(what, 0.0)
     shown = 0.0
     with token_cache.split_writers(folder, tokenizer.dtype) as writers:
-        for split, texts, done in _batches(source.documents()):
+        for batch in _batches(source.documents()):
             # The end of a document counts as one byte: see `Corpus.bytes_per_token`.
-            writers[split].append(tokenizer.encode(texts), sum(map(len, texts)) + len(texts))
-            if shown + 0.01 <= done < 1.0:
-                progress(what, done)
-                shown = done
+            size = sum(map(len, batch.texts)) + len(batch.texts) * batch.ends
+            writers[batch.split].append(tokenizer.encode(batch.texts, batch.ends), size)
+            if shown + 0.01 <= batch.done < 1.0:
+                progress(what, batch.done)
+                shown = batch.done
     for split, writer in writers.items():
         if writer.tokens == 0:
             raise DataError(
@@ -185,17 +219,38 @@ def _write_tokens(
     return {split: writer.summary() for split, writer in writers.items()}
 
 
-def _batches(documents: Iterator[Document]) -> Iterator[tuple[str, list[bytes], float]]:
-    """Documents in batches of about a megabyte, each of one split."""
+class _Batch(NamedTuple):
+    """Text of a split: whole documents, or a part of one, which may be its end."""
+
+    split: str
+    texts: list[bytes]
+    ends: bool
+    done: float
+
+
+def _batches(documents: Iterator[Document]) -> Iterator[_Batch]:
+    """Documents in batches of about a megabyte, long ones in parts."""
     waiting: dict[str, list[bytes]] = {split: [] for split in SPLITS}
     sizes = dict.fromkeys(SPLITS, 0)
+    before = 0.0
     for split, text, done in documents:
-        waiting[split].append(text)
-        sizes[split] += len(text)
-        if sizes[split] >= BATCH:
-            yield split, waiting[split], done
+        long = len(text) > CHUNK
+        if not long:
+            waiting[split].append(text)
+            sizes[split] += len(text)
+        if waiting[split] and (long or sizes[split] >= CHUNK):
+            yield _Batch(split, waiting[split], True, done)
             waiting[split], sizes[split] = [], 0
-    yield from ((split, texts, 1.0) for split, texts in waiting.items() if texts)
+        if long:
+            given = 0
+            for part in chunks(text, CHUNK):
+                given += len(part)
+                share = before + (done - before) * given / len(text)
+                yield _Batch(split, [part], given == len(text), share)
+        before = done
+    for split, texts in waiting.items():
+        if texts:
+            yield _Batch(split, texts, True, 1.0)
 
 
 def _tokenizer(

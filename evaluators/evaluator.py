@@ -7,6 +7,7 @@ every one of them passes the same tests (tests/test_evaluators.py). `toy` scores
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -20,9 +21,11 @@ class Candidate:
     Attributes:
         id: The individual's number in the run.
         text: The program (`dna/text.py`).
-        seed: Seed of its weights; the order of the data is the run's, equal for all.
+        seed: Seed of its weights.
         thresholds: The loss it must stay below at each hurdle; None lets everything pass.
         weights: File to keep its weights in if it completes its budget; None for nowhere.
+        data_seed: Seed of the order of the data instead of the run's; None for the run's.
+        probe: Whether only the program's digest is wanted, before it is paid for.
     """
 
     id: int
@@ -30,6 +33,8 @@ class Candidate:
     seed: int
     thresholds: tuple[float | None, ...] = ()
     weights: str | None = None
+    data_seed: int | None = None
+    probe: bool = False
 
 
 class Evaluator(ABC):
@@ -38,9 +43,15 @@ class Evaluator(ABC):
     `submit` may be called while fewer than `capacity` candidates are in flight. `wait` gives
     back what has finished, in any order, each candidate exactly once; it never raises for a
     candidate that failed.
+
+    Attributes:
+        capacity: How many candidates may be in flight.
+        probes: Whether candidates may be submitted to be probed: their outcome then has the
+            status PROBED and a digest, and leaves room to submit them again, to be trained.
     """
 
     capacity: int = 1
+    probes: bool = False
 
     @abstractmethod
     def submit(self, candidate: Candidate) -> None:
@@ -49,6 +60,13 @@ class Evaluator(ABC):
     @abstractmethod
     def wait(self, timeout: float) -> list[tuple[int, Outcome]]:
         """Finished candidates by id; waits up to `timeout` seconds for the first."""
+
+    def processes(self) -> list[int]:
+        """Ids of the processes that train, those on this machine; waits until they can.
+
+        Raises ValueError if one cannot start.
+        """
+        return [os.getpid()]
 
     @abstractmethod
     def close(self) -> None:

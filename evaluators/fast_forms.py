@@ -1,10 +1,10 @@
 """Forms of the costly kernels whose gradients are cheap on a CPU; the values are the same.
 
-The gradient of a matrix product by its second factor, x^T dz, has its first operand transposed,
-which the compiler's library reads slowly: (2048 x 256)^T (2048 x 64) takes 1.8 ms and its mirror
-image 1.1. So the narrower factor comes first. The compiler knows that both are the same and would
-turn them back, hence the barrier. Rows of 2 or 4 KB collide in the cache: with 1024 columns it is
-27 ms, with 16 more columns of zeros 14 (LOG.md).
+The gradient of a matrix product by its second factor, x^T dz, has its first operand
+transposed, which the compiler's library reads slowly: (2048 x 256)^T (2048 x 64) takes 1.8 ms,
+its mirror image 1.1. So the narrower factor comes first. The compiler knows that both are
+the same and would turn them back, hence the barrier. Rows of 2 or 4 KB collide in the cache:
+with 1024 columns it is 27 ms, with 16 more columns of zeros 14 (LOG.md).
 
 The gradient of a depthwise convolution by its weights adds up over sequences first: whole rows,
 then what is left over positions.

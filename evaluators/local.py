@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome
+from primeval.evaluators.probe import probe
 from primeval.evaluators.settings import Task
 from primeval.evaluators.trial import Workbench
 
@@ -18,11 +19,11 @@ from primeval.evaluators.trial import Workbench
 class LocalEvaluator(Evaluator):
     """Trains when asked for results, in the order of submission."""
 
-    capacity = 1
+    capacity, probes = 1, True
 
     def __init__(self, task: Task) -> None:
         limit_threads(task.workers.threads)
-        self._bench = Workbench(task)
+        self._bench = Workbench(task, task.split)
         self._waiting: deque[Candidate] = deque()
 
     def submit(self, candidate: Candidate) -> None:
@@ -32,10 +33,15 @@ class LocalEvaluator(Evaluator):
         if not self._waiting:
             return []
         candidate = self._waiting.popleft()
-        return [(candidate.id, self._bench.evaluate(candidate))]
+        return [(candidate.id, evaluate(self._bench, candidate))]
 
     def close(self) -> None:
         self._waiting.clear()
+
+
+def evaluate(bench: Workbench, candidate: Candidate) -> Outcome:
+    """One candidate, probed or trained."""
+    return probe(candidate, bench.scale) if candidate.probe else bench.evaluate(candidate)
 
 
 def limit_threads(threads: int) -> None:

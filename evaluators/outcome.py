@@ -21,6 +21,9 @@ class Status(str, Enum):
     TIMED_OUT = "timed_out"
     OUT_OF_MEMORY = "out_of_memory"
     CRASHED = "crashed"
+    LOST = "lost"  # its worker was lost, more often than it is asked again; not its fault
+    KNOWN = "known"  # the same program as an earlier individual: not trained
+    PROBED = "probed"  # only its digest was asked for; the search goes on with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,13 @@ class Outcome:
         step_ms: Milliseconds per step, compilation apart; the minimum over repeats.
         step_ratio: Its step time over the reference program's, measured interleaved; None
             where the budget does not ask for it.
-        seconds: Wall time by cause: build, compile, calibrate, train, evaluate.
+        seconds: Wall time by cause: probe, build, compile, calibrate, train, evaluate; lost
+            where the worker could not tell.
         parameters: Trainable numbers of the whole model.
         flops: Arithmetic operations of a forward pass, per token.
         message: Why it failed, for people.
+        digest: Of what the program computes (`probe.py`); None if it has none.
+        same_as: The earlier individual that is the same program; None for a new one.
     """
 
     status: Status
@@ -63,6 +69,8 @@ class Outcome:
     parameters: int | None = None
     flops: int | None = None
     message: str = ""
+    digest: str | None = None
+    same_as: int | None = None
 
     @property
     def fitness(self) -> float:

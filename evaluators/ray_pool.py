@@ -1,199 +1,257 @@
-"""Evaluates candidates in Ray worker processes: the only file that imports Ray.
+"""Evaluates candidates in Ray workers: who has which, who is free, who was lost.
 
-Workers are actors that hold TensorFlow, the tokens and the compiled reference program. A
-candidate goes in as text and numbers, an `Outcome` comes back. A worker that dies, hangs or
-runs out of memory costs the candidate it held, and is replaced.
+Workers come when Ray has room for them and may go at any time: `workers.count` is the most.
+What a candidate does to its process is the keeper's business (`keeper.py`), and comes back as
+an outcome. A worker that is lost itself, with its node or by somebody's hand, is replaced,
+and its candidate is asked again; the search does not notice.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import time
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
-
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no calls home
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # as Ray asks, silently
 
 import ray
 
 from primeval.evaluators.data import load_corpus
 from primeval.evaluators.evaluator import Candidate, Evaluator
+from primeval.evaluators.keeper import STARTUP_SECONDS, Report
 from primeval.evaluators.outcome import Outcome, Status
+from primeval.evaluators.ray_cluster import connect, hiring, short
 from primeval.evaluators.settings import Task
 
 log = logging.getLogger(__name__)
 
-STARTUP_SECONDS = 300.0  # for importing TensorFlow, reading tokens, compiling the reference
-OBJECT_STORE_BYTES = 100_000_000  # only texts and numbers travel
-POLL_SECONDS = 0.5  # how often time limits are looked at
+PATIENCE = 30.0  # seconds beyond all limits in which a keeper has to answer
+LOOK_SECONDS = 1.0  # how often that is looked at
+REHIRE_SECONDS = 1.0  # between the loss of a worker that never was ready, and the next
 
 
-class _Worker:
-    """Lives in a worker process (made a Ray actor below)."""
+@dataclass(eq=False)
+class _Job:
+    """A candidate, and what happened to it so far."""
 
-    def __init__(self, task: Task) -> None:
-        from primeval.evaluators.local import limit_threads
-        from primeval.evaluators.trial import Workbench
-
-        limit_threads(task.workers.threads)
-        self._bench = Workbench(task)
-
-    def prepare(self) -> int:
-        """Compile what candidates are measured against; the process's id."""
-        if self._bench.task.candidate.budget.unit == "reference_steps":
-            self._bench.reference()
-        return os.getpid()
-
-    def evaluate(self, candidate: Candidate) -> Outcome:
-        return self._bench.evaluate(candidate)
+    candidate: Candidate
+    losses: int = 0
+    lost: float = 0.0  # seconds of workers that were lost with it
 
 
-@dataclass
+@dataclass(eq=False)
 class _Slot:
     """A worker and what it is doing."""
 
     actor: Any
-    ready: Any  # the call of `prepare`
-    evaluated: int = 0
-    candidate: Candidate | None = None
-    deadline: float = 0.0
+    process: int = 0  # that trains; 0 until it can
+    job: _Job | None = None
+    began: float = 0.0
+    calls: list[Any] = field(default_factory=list)  # Ray forgets a call nobody holds
 
 
 class RayEvaluator(Evaluator):
-    """A pool of worker processes, one candidate each."""
+    """A pool of workers, one candidate each.
 
-    def __init__(self, task: Task) -> None:
+    Args:
+        task: The settings all candidates share.
+        hire: Asks for one more worker: an actor with `prepare` and `evaluate`.
+    """
+
+    probes = True
+
+    def __init__(self, task: Task, hire: Callable[[], Any] | None = None) -> None:
         self._task = task
-        self.capacity = task.workers.count
         load_corpus(task.data)  # tokens are made once, before workers ask for them
-        self._own_cluster = _connect(task)
-        self._idle = [self._start() for _ in range(self.capacity)]
-        self._busy: dict[Any, _Slot] = {}
+        self._own_cluster = connect(task.workers)
+        self._hire = hire or hiring(task)
+        self._slots: set[_Slot] = set()
+        self._idle: deque[_Slot] = deque()
+        self._jobs: deque[_Job] = deque()  # submitted, and without a worker
+        self._flying = 0
+        # Ray's threads put what has come in here: a list of calls to wait for would be gone
+        # through at every event
+        self._arrived: SimpleQueue[tuple[_Slot, Any]] = SimpleQueue()
+        self._looked = 0.0
+        self.capacity = 1
+        for _ in range(task.workers.count):
+            self._start()
 
     def submit(self, candidate: Candidate) -> None:
-        slot = self._idle.pop()
-        starting = not ray.wait([slot.ready], timeout=0)[0]
-        slot.candidate = candidate
-        slot.deadline = time.monotonic() + self._task.candidate.timeout
-        slot.deadline += STARTUP_SECONDS if starting else 0.0
-        self._busy[slot.actor.evaluate.remote(candidate)] = slot
+        self._flying += 1
+        self._jobs.append(_Job(candidate))
+        self._dispatch()
 
     def wait(self, timeout: float) -> list[tuple[int, Outcome]]:
         end = time.monotonic() + timeout
-        while self._busy:
-            left = max(0.0, min(POLL_SECONDS, end - time.monotonic()))
-            ready, _ = ray.wait(list(self._busy), timeout=left)
-            finished = [self._collect(call) for call in ready] + self._expired()
-            if finished or time.monotonic() >= end:
-                return finished
-        return []
+        finished: list[tuple[int, Outcome]] = []
+        while self._flying and not finished:
+            left = end - time.monotonic()
+            finished = self._arrivals(max(0.0, min(LOOK_SECONDS, left))) + self._silent()
+            self._flying -= len(finished)
+            if left <= 0:
+                break
+        return finished
 
     def warm_up(self) -> None:
         """Wait until every worker is ready."""
-        ray.get([slot.ready for slot in (*self._idle, *self._busy.values())])
+        while any(not slot.process for slot in self._slots):
+            self._arrivals(LOOK_SECONDS)
+
+    def processes(self) -> list[int]:
+        """As in `Evaluator`; on a cluster, waits for the first worker only, and knows none."""
+        slots, elsewhere = list(self._slots), self._task.workers.address is not None
+        calls = [slot.calls[0] for slot in slots]
+        try:
+            if elsewhere:
+                ray.get(ray.wait(calls, num_returns=1)[0])
+                return []
+            return [int(process) for process in ray.get(calls)]
+        except ray.exceptions.RayError as error:
+            raise ValueError(f"A worker cannot start: {_cause(error)}") from error
 
     def busy_processes(self) -> list[int]:
         """Process ids of the workers that hold a candidate."""
-        return [ray.get(slot.ready) for slot in self._busy.values()]
+        return [slot.process for slot in self._slots if slot.job is not None]
 
     def close(self) -> None:
-        for slot in (*self._idle, *self._busy.values()):
+        for slot in self._slots:
             ray.kill(slot.actor)
-        self._idle, self._busy = [], {}
+        self._slots.clear()
+        self._idle.clear()
+        self._jobs.clear()
+        self._flying = 0
         if self._own_cluster:
             ray.shutdown()
 
-    def _start(self) -> _Slot:
-        actor = _remote_worker(self._task).remote(self._task)
-        return _Slot(actor, actor.prepare.remote())
+    def _start(self) -> None:
+        slot = _Slot(self._hire())
+        self._slots.add(slot)
+        self._call(slot, slot.actor.prepare.remote())
 
-    def _collect(self, call: Any) -> tuple[int, Outcome]:
-        """The outcome of a finished call, whatever became of its worker."""
-        slot = self._busy.pop(call)
-        candidate = _held(slot)
-        slot.evaluated += 1
+    def _call(self, slot: _Slot, call: Any) -> None:
+        slot.calls = [call]
+        call.future().add_done_callback(lambda done: self._arrived.put((slot, done)))
+
+    def _dispatch(self) -> None:
+        """Give candidates that wait to workers that do."""
+        while self._jobs and self._idle:
+            slot, job = self._idle.popleft(), self._jobs.popleft()
+            slot.job, slot.began = job, time.monotonic()
+            what = "probe" if job.candidate.probe else "train"
+            method = slot.actor.evaluate.options(name=f"{what} #{job.candidate.id}")
+            self._call(slot, method.remote(job.candidate))
+
+    def _arrivals(self, timeout: float) -> list[tuple[int, Outcome]]:
+        """Take in all that has come; wait for the first so long."""
+        finished: list[tuple[int, Outcome]] = []
         try:
-            outcome = ray.get(call)
-        except ray.exceptions.OutOfMemoryError as error:
-            outcome = Outcome(Status.OUT_OF_MEMORY, message=_short(error))
-            slot.evaluated = self._task.workers.recycle_after
-        except ray.exceptions.RayError as error:
-            outcome = Outcome(Status.CRASHED, message=_short(error))
-            slot.evaluated = self._task.workers.recycle_after
-        self._release(slot)
-        return candidate.id, outcome
+            slot, done = self._arrived.get(timeout=timeout)
+            while True:
+                if slot in self._slots:  # else it was given up
+                    finished += self._take(slot, done)
+                slot, done = self._arrived.get_nowait()
+        except Empty:
+            self._dispatch()
+            return finished
 
-    def _expired(self) -> list[tuple[int, Outcome]]:
-        """Kill the workers of candidates that are out of time."""
-        now, finished = time.monotonic(), []
-        for call, slot in list(self._busy.items()):
-            if now > slot.deadline:
-                del self._busy[call]
-                limit = self._task.candidate.timeout
-                message = f"not finished within candidate.timeout ({limit:g} s)"
-                finished.append((_held(slot).id, Outcome(Status.TIMED_OUT, message=message)))
-                slot.evaluated = self._task.workers.recycle_after
-                self._release(slot)
+    def _take(self, slot: _Slot, done: Any) -> list[tuple[int, Outcome]]:
+        """Take in that a worker is ready, has an outcome, or is lost."""
+        job, error = slot.job, done.exception()
+        if error is not None:
+            return self._lost(slot, error)
+        if job is None:
+            slot.process = int(done.result())
+            self.capacity = max(1, sum(bool(one.process) for one in self._slots))
+            self._idle.append(slot)
+            return []
+        slot.job = None
+        self._idle.append(slot)
+        report: Report = done.result()
+        slot.process = report.process or slot.process
+        if report.replaced:
+            log.info("replacing a worker: %s", report.replaced)
+        if report.outcome.status is Status.LOST:
+            return self._again(job, report.outcome)
+        if report.weights is not None and job.candidate.weights is not None:
+            _write(Path(job.candidate.weights), report.weights)
+        return [(job.candidate.id, _with_losses(report.outcome, job))]
+
+    def _lost(self, slot: _Slot, error: BaseException) -> list[tuple[int, Outcome]]:
+        """Replace a worker that is gone, and go on with its candidate."""
+        job, was_ready = slot.job, bool(slot.process)
+        log.warning("a worker was lost: %s", _cause(error))
+        self._give_up(slot)
+        if not was_ready and job is None:
+            time.sleep(REHIRE_SECONDS)  # whatever is wrong with it may be wrong with the next
+            job = self._jobs.popleft() if self._jobs else None
+        self._start()
+        if job is None:
+            return []
+        spent = {"lost": time.monotonic() - slot.began} if slot.began else {}
+        if isinstance(error, ray.exceptions.OutOfMemoryError):
+            outcome = Outcome(Status.OUT_OF_MEMORY, seconds=spent, message=short(error))
+            return [(job.candidate.id, _with_losses(outcome, job))]
+        return self._again(job, Outcome(Status.LOST, seconds=spent, message=_cause(error)))
+
+    def _again(self, job: _Job, outcome: Outcome) -> list[tuple[int, Outcome]]:
+        """Ask a candidate again that was lost with its worker, unless it was too often."""
+        if job.losses >= self._task.workers.retries:
+            message = f"lost {job.losses + 1} times, the last time: {outcome.message}"
+            return [(job.candidate.id, _with_losses(replace(outcome, message=message), job))]
+        log.warning("#%d is asked again: %s", job.candidate.id, outcome.message)
+        job.losses += 1
+        job.lost += sum(outcome.seconds.values())
+        self._jobs.appendleft(job)
+        return []
+
+    def _silent(self) -> list[tuple[int, Outcome]]:
+        """Give up workers whose keepers do not answer: limits are theirs to enforce."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return []
+        self._looked, finished = now, []
+        limit = self._task.candidate.timeout
+        for slot in list(self._slots):
+            job = slot.job
+            if job is None or now - slot.began <= limit + STARTUP_SECONDS + PATIENCE:
+                continue
+            message = f"not finished within candidate.timeout ({limit:g} s); no answer since"
+            outcome = Outcome(Status.TIMED_OUT, seconds={"lost": now - slot.began})
+            finished.append(
+                (job.candidate.id, _with_losses(replace(outcome, message=message), job))
+            )
+            self._give_up(slot)
+            self._start()
         return finished
 
-    def _release(self, slot: _Slot) -> None:
-        """Make the worker idle, or replace it when it is used up."""
-        slot.candidate = None
-        if slot.evaluated >= self._task.workers.recycle_after:
-            log.info("replacing a worker after %d candidates", slot.evaluated)
-            ray.kill(slot.actor)
-            slot = self._start()
-        self._idle.append(slot)
+    def _give_up(self, slot: _Slot) -> None:
+        self._slots.discard(slot)
+        if slot in self._idle:
+            self._idle.remove(slot)
+        self.capacity = max(1, sum(bool(one.process) for one in self._slots))
+        ray.kill(slot.actor)
 
 
-def _connect(task: Task) -> bool:
-    """Start Ray on this machine, or join a cluster; whether it is ours to shut down."""
-    if ray.is_initialized():
-        return False
-    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
-    address = task.workers.address
-    try:
-        if address is not None:
-            ray.init(address=address, **quiet)
-        else:
-            ray.init(
-                num_cpus=task.workers.count * task.workers.threads,
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                **quiet,
-            )
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        where = "on this machine" if address is None else f"at workers.address {address}"
-        raise ValueError(
-            f"Ray does not start {where}: {_short(error)} "
-            "For a search without Ray: --set workers.evaluator=local."
-        ) from error
-    return True
+def _with_losses(outcome: Outcome, job: _Job) -> Outcome:
+    """An outcome with the time of the workers that were lost before."""
+    if not job.losses:
+        return outcome
+    lost = outcome.seconds.get("lost", 0.0) + job.lost
+    return replace(outcome, seconds={**outcome.seconds, "lost": lost})
 
 
-def _remote_worker(task: Task) -> Any:
-    threads = str(task.workers.threads)
-    environment = {
-        "OMP_NUM_THREADS": threads,
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_NUM_INTEROP_THREADS": threads,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }
-    if task.workers.threads == 1:  # splitting a module is overhead without threads
-        flags = os.environ.get("XLA_FLAGS", "")
-        environment["XLA_FLAGS"] = f"{flags} --xla_cpu_parallel_codegen_split_count=1".strip()
-    return ray.remote(_Worker).options(
-        num_cpus=task.workers.threads, max_restarts=0, runtime_env={"env_vars": environment}
-    )
+def _write(path: Path, weights: bytes) -> None:
+    """Weights that came from another machine, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".part")
+    draft.write_bytes(weights)
+    draft.replace(path)
 
 
-def _held(slot: _Slot) -> Candidate:
-    if slot.candidate is None:
-        raise RuntimeError("a busy worker holds a candidate")
-    return slot.candidate
-
-
-def _short(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:2000]
+def _cause(error: BaseException) -> str:
+    """What Ray's wrapping of an error is about."""
+    return short(getattr(error, "cause", None) or error)

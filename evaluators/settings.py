@@ -6,6 +6,7 @@ Nothing here imports TensorFlow.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -134,6 +135,10 @@ class TrainingSettings:
         schedule: `rsqrt` (reciprocal square root after warm-up), `cosine` or `constant`.
         gradient_clip: Largest global norm of the gradients; 0 for no limit.
         validation_batches: Held-out batches, the same for every candidate.
+        accumulation: Parts into which a batch is cut, whose gradients are added up: for
+            batches that do not fit into memory at once.
+        precision: `float32`, or `mixed_bfloat16` (weights stay in float32), which is faster
+            where the hardware multiplies bfloat16, and slower elsewhere.
         jit: Whether steps are compiled by XLA.
     """
 
@@ -144,6 +149,8 @@ class TrainingSettings:
     schedule: str = "rsqrt"
     gradient_clip: float = 1.0
     validation_batches: int = 8
+    accumulation: int = 1
+    precision: str = "float32"
     jit: bool = True
 
 
@@ -162,22 +169,56 @@ class CandidateSettings:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """Who evaluates.
+    """Who evaluates, and what a worker may use. docs/cluster.md has examples.
 
     Attributes:
         evaluator: `ray`, `local` or `toy`.
-        count: Worker processes of `ray`.
+        count: Worker processes of `ray`; on a cluster the most, as many as there is room for.
         threads: Cores of each worker.
+        memory: Bytes that a worker process may hold; a candidate that holds more ends as
+            `out_of_memory`. None for an equal share of this machine's.
+        gpus: Cards of each worker, or the part of one: 0.25 lets four share a card.
+        gpu_memory: Bytes of a card that a worker may take; None lets it grow as it needs.
+        resources: Custom resources of the cluster that each worker takes, by name.
         recycle_after: Candidates after which a worker process is replaced, so that what
             compiled programs leave behind in memory does not add up.
-        address: A Ray cluster to use (`auto` finds one); None starts Ray on this machine.
+        recycle_growth: It is also replaced when it holds so many bytes more than at first.
+        retries: A candidate whose worker is lost through no fault of its own (its node died,
+            somebody killed it) is asked again so often; then it is `lost`.
+        grace: Seconds that candidates in flight are given to finish at the first Ctrl-C; 0
+            gives them up, and `resume` asks them again.
+        address: A Ray cluster to use, `host:port` (`auto` finds one); None starts Ray on this
+            machine.
+        ship_code: Whether a cluster's workers get this primeval as a wheel; otherwise their
+            machines have it.
     """
 
     evaluator: str = "ray"
     count: int = 2
     threads: int = 1
+    memory: int | None = None
+    gpus: float = 0.0
+    gpu_memory: int | None = None
+    resources: Mapping[str, float] = field(default_factory=dict)
     recycle_after: int = 50
+    recycle_growth: int = 2 << 30
+    retries: int = 3
+    grace: float = 0.0
     address: str | None = None
+    ship_code: bool = True
+
+
+@dataclass(frozen=True)
+class TokenFiles:
+    """Where a machine has the tokens of a corpus that were made on another one.
+
+    Attributes:
+        folder: It holds an .npy file per split.
+        bytes_per_token: As in `Corpus`.
+    """
+
+    folder: str
+    bytes_per_token: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -188,6 +229,8 @@ class Task:
         reference: Text of the program that `reference_steps` are measured against.
         seed: Seed of the order of the data, equal for all candidates of a run.
         modules: Modules with users' primitives, which workers import first.
+        split: The held-out text that losses are of: `validation`, or `test` to confirm.
+        tokens: What to read instead of `data`; None where this machine makes its own.
     """
 
     model: ModelSettings
@@ -198,3 +241,5 @@ class Task:
     reference: str
     seed: int = 0
     modules: tuple[str, ...] = ()
+    split: str = "validation"
+    tokens: TokenFiles | None = None

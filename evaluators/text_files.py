@@ -30,10 +30,21 @@ from primeval.evaluators.texts import (
 ENOUGH = 20
 BOUNDARIES = (b"\f", b"\n\n", b"\n", b" ")  # where a span may end, the best first
 
-_OPENERS: dict[str, Callable[[Path], bytes]] = {
-    ".gz": lambda path: gzip.decompress(path.read_bytes()),
-    ".xz": lambda path: lzma.decompress(path.read_bytes()),
-    ".bz2": lambda path: bz2.decompress(path.read_bytes()),
+_UNPACKERS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.decompress,
+    ".xz": lzma.decompress,
+    ".bz2": bz2.decompress,
+}
+# How files begin that are often taken for text, and what to do with them.
+_BEGINNINGS: dict[bytes, str] = {
+    b"\x1f\x8b": "packed by gzip. Give its name the ending .gz",
+    b"\xfd7zXZ\0": "packed by xz. Give its name the ending .xz",
+    b"BZh": "packed by bzip2. Give its name the ending .bz2",
+    b"\x28\xb5\x2f\xfd": "packed by zstd. Unpack it: zstd -d",
+    b"PK\x03\x04": "a zip archive or an office document. Give the text that it holds",
+    b"%PDF": "a PDF. Save it as plain text: pdftotext",
+    b"\xff\xfe": "UTF-16. Convert it: iconv -f utf-16 -t utf-8",
+    b"\xfe\xff": "UTF-16. Convert it: iconv -f utf-16 -t utf-8",
 }
 
 
@@ -53,13 +64,22 @@ def file_source(patterns: tuple[str, ...]) -> Source:
         for path, stat in zip(paths, stats, strict=True)
     ]
     name = paths[0].name + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
-    size = sum(stat.st_size for stat in stats)
-    return Source(name, {"files": seen}, lambda: _documents(paths, size), size)
+    sizes = [stat.st_size for stat in stats]
+    return Source(name, {"files": seen}, lambda: _documents(paths, sizes), sum(sizes))
 
 
 def find_files(pattern: str) -> list[Path]:
     """The files that a path or a pattern stands for."""
-    path = Path(pattern).expanduser()
+    try:
+        return _find_files(pattern, Path(pattern).expanduser())
+    except (OSError, RuntimeError) as error:  # no such home, a name too long, no permission
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(
+            f"data.files: {pattern[:200]!r} cannot be looked up: {reason}. Correct the path."
+        ) from error
+
+
+def _find_files(pattern: str, path: Path) -> list[Path]:
     if glob.has_magic(pattern) and not path.exists():
         found = [Path(one) for one in sorted(glob.glob(str(path), recursive=True))]
         if files := [one.resolve() for one in found if one.is_file()]:
@@ -97,9 +117,14 @@ def read_text(path: Path) -> bytes:
     files.
     """
     try:
-        text = _OPENERS.get(path.suffix.lower(), Path.read_bytes)(path)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
-        raise DataError(f"data.files: {path} cannot be read: {error}.") from error
+        text = _unpacked(path.read_bytes(), path)
+    except OSError as error:
+        raise DataError(f"data.files: {path} cannot be read: {error.strerror}.") from error
+    except MemoryError as error:
+        raise DataError(
+            f"data.files: {path} does not fit in memory. Cut it into several files, for "
+            "example: split --line-bytes 500M"
+        ) from error
     text = text.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
     if not text.strip():
         raise DataError(f"data.files: {path} is empty. Leave it out, or give a file with text.")
@@ -107,34 +132,51 @@ def read_text(path: Path) -> bytes:
     return text
 
 
+def _unpacked(data: bytes, path: Path) -> bytes:
+    ending = path.suffix.lower()
+    if ending not in _UNPACKERS or not data:
+        return data
+    try:
+        return _UNPACKERS[ending](data)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
+        reason = str(error).rstrip(".")
+        raise DataError(
+            f"data.files: {path} is no whole {ending} file: {reason}. Fetch it again if it was "
+            f"cut short; take the ending {ending} off its name if it was never packed."
+        ) from error
+
+
 def _check_utf8(text: bytes, path: Path) -> None:
-    zero = text.find(b"\0")
+    """Refuses what is not text. CHOICE: as bytes too, since models are there to write text."""
+    zero, problem = text.find(b"\0"), ""
     try:
         text.decode()
     except UnicodeDecodeError as error:
-        place, rule = error.start, error.reason
-    else:
-        place, rule = zero, "a zero byte"
-    if zero >= 0:
-        raise DataError(
-            f"data.files: {path} is not text: byte {zero} of it is zero. Give text in UTF-8 "
-            "(plain, .gz, .xz or .bz2)."
-        )
-    if place >= 0:
-        raise DataError(
-            f"data.files: {path} is not UTF-8: byte 0x{text[place]:02x} at {place} ({rule}). "
+        problem = (
+            f"is not UTF-8: byte 0x{text[error.start]:02x} at {error.start} ({error.reason}). "
             f"Convert it, for example: iconv -f latin1 -t utf-8 {path.name}"
         )
+    if zero >= 0:
+        problem = (
+            f"is not text: byte {zero} of it is zero. Give text in UTF-8 (plain, .gz, .xz or "
+            ".bz2)."
+        )
+    if problem:
+        known = (advice for start, advice in _BEGINNINGS.items() if text.startswith(start))
+        problem = next((f"is not text: it is {advice}." for advice in known), problem)
+        raise DataError(f"data.files: {path} {problem}")
 
 
-def _documents(paths: list[Path], size: int) -> Iterator[Document]:
-    done = 0
-    for place, path in enumerate(paths):
+def _documents(paths: list[Path], sizes: list[int]) -> Iterator[Document]:
+    done, total = 0, max(1, sum(sizes))
+    for place, (path, size) in enumerate(zip(paths, sizes, strict=True)):
         text = read_text(path)
         whole = _split_of(place) if len(paths) >= ENOUGH else None
-        done += path.stat().st_size
+        given = 0
         for split, document in split_file(text, whole, path):
-            yield Document(split, document, done / size)
+            given += len(document)
+            yield Document(split, document, (done + size * given / len(text)) / total)
+        done += size
 
 
 def _split_of(place: int) -> str:

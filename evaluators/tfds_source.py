@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import itertools
+import logging
 import os
+import re
 import socket
 import threading
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,20 +25,19 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from primeval.evaluators.settings import DataSettings
-from primeval.evaluators.texts import (
-    HELD_OUT,
-    SPLITS,
-    TEST,
-    TRAIN,
-    VALIDATION,
-    DataError,
-    Document,
-    Source,
+from primeval.evaluators.texts import SPLITS, DataError, Document, Source
+from primeval.evaluators.tfds_splits import (
+    check_disjoint,
+    choose_splits,
+    count_examples,
+    find_feature,
 )
 
-USUAL_FEATURES = ("text", "book_text")  # lm1b, c4, wiki40b and most others; pg19
 ANSWER_WITHIN = 5.0  # seconds
 READ = 64  # examples at a time: a book of pg19 can have megabytes
+
+# tfds warns of every folder in which it looks in vain; what is missing is said here, once
+logging.getLogger("absl").setLevel(logging.ERROR)
 
 
 def tfds_source(settings: DataSettings) -> Source:
@@ -53,8 +53,8 @@ def tfds_source(settings: DataSettings) -> Source:
     info = _prepared(name, settings).info
     feature = find_feature(info.features, settings.text_feature, name)
     specs = choose_splits(list(info.splits), settings)
-    counts = {split: _count(info, specs[split], split, settings) for split in SPLITS}
-    _check_disjoint(info, specs)
+    counts = {split: count_examples(info, specs[split], split, settings) for split in SPLITS}
+    check_disjoint(info, specs)
     identity = {
         "tfds": info.full_name,
         "info": hashlib.sha256(info.as_json.encode()).hexdigest(),
@@ -144,11 +144,19 @@ def _builder(name: str, data_dir: str | None) -> Any:
         raise DataError(
             f"data.tfds: {name!r} needs a Python package that is missing: {error}. Install it."
         ) from error
-    except (ValueError, AssertionError) as error:
+    except Exception as error:  # tfds passes on errors of any kind from its many parts
+        named = isinstance(error, ValueError | AssertionError)
+        if named and not isinstance(error, UnicodeError):
+            advice = (
+                f"{_configurations(name)}Write it as name/configuration:version, such as "
+                "c4/en:3.1.0; both may be left out."
+            )
+            raise DataError(
+                f"data.tfds: {name!r} cannot be opened: {_first_line(error)}. {advice}"
+            ) from error
         raise DataError(
-            f"data.tfds: {name!r} cannot be opened: {_first_line(error)}. "
-            f"{_configurations(name)}Write it as name/configuration:version, such as "
-            "c4/en:3.1.0; both may be left out."
+            f"data.tfds: what lies ready of {name!r} cannot be read: {_first_line(error)}. "
+            "Its files are damaged: remove them and prepare it again."
         ) from error
 
 
@@ -177,6 +185,7 @@ def _configurations(name: str) -> str:
 def _first_line(error: Exception) -> str:
     """An error of tfds without how it came to it, and without the lists that follow."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    line = re.sub(r"\{\{.*?\}\} | \[Op:.*", "", line)  # where in TensorFlow it was
     return line.rpartition('}": ')[2].partition(" Here are")[0].strip().removesuffix(".")
 
 
@@ -208,88 +217,3 @@ def _unreachable(urls: list[str]) -> str | None:
 
 
 _PORTS = {"http": 80, "https": 443, "ftp": 21}
-
-
-def find_feature(features: Mapping[str, Any], asked: str | None, name: str) -> str:
-    """The feature that holds the text: the one asked for, a usual one, or the only one."""
-    texts = sorted(  # tfds gives features in an order that changes from run to run
-        key for key, one in features.items() if one.shape == () and one.tf_dtype == tf.string
-    )
-    if asked is not None and asked in texts:
-        return asked
-    usual = [key for key in (*USUAL_FEATURES, *texts) if key in texts]
-    if asked is None and (len(texts) == 1 or (usual[:1] and usual[0] in USUAL_FEATURES)):
-        return usual[0]
-    wrong = f"{asked!r} is not a text feature" if asked else "it is not clear which is the text"
-    near = difflib.get_close_matches(asked or "", texts, n=1)
-    raise DataError(
-        f"data.text_feature: {wrong} of {name!r}; its text features are "
-        f"{', '.join(texts) or 'none: it is not a text data set'}."
-        + (f" Did you mean {near[0]}?" if near else " Set data.text_feature to one of them.")
-    )
-
-
-def choose_splits(available: list[str], settings: DataSettings) -> dict[str, str]:
-    """Which part of the data set is which split, in tfds's notation.
-
-    CHOICE: a data set with one held-out split, as lm1b and c4 have it, gives its first half
-    for validation and its second for the test; one with none, slices of its training split.
-    """
-    own = [one for one in (VALIDATION, TEST) if one in available]
-    chosen = {TRAIN: TRAIN, VALIDATION: VALIDATION, TEST: TEST}
-    if len(own) == 1:
-        chosen = {TRAIN: TRAIN, VALIDATION: f"{own[0]}[:50%]", TEST: f"{own[0]}[50%:]"}
-    elif not own:
-        first, second = round(100 * (1 - 2 * HELD_OUT)), round(100 * (1 - HELD_OUT))
-        chosen = {
-            TRAIN: f"train[:{first}%]",
-            VALIDATION: f"train[{first}%:{second}%]",
-            TEST: f"train[{second}%:]",
-        }
-    asked = {split: getattr(settings, f"{split}_split") for split in SPLITS}
-    return {split: asked[split] or chosen[split] for split in SPLITS}
-
-
-def _count(info: Any, spec: str, split: str, settings: DataSettings) -> int:
-    """Examples of a split that are used; see `DataSettings.examples`."""
-    try:
-        count = int(info.splits[spec].num_examples)
-    except (ValueError, KeyError) as error:
-        raise DataError(
-            f"data.{split}_split: {spec!r} is no part of {info.full_name}, which has "
-            f"{', '.join(info.splits)}. Name one of them, sliced if you like: train[:90%]."
-        ) from error
-    if count == 0:
-        raise DataError(
-            f"data.{split}_split: {spec!r} of {info.full_name} holds no example. "
-            "Name a larger part."
-        )
-    if settings.examples is None:
-        return count
-    share = 1.0 if split == TRAIN else HELD_OUT
-    return min(count, max(1, round(settings.examples * share)))
-
-
-def _check_disjoint(info: Any, specs: Mapping[str, str]) -> None:
-    """No example may be in two splits: raises DataError."""
-    for one, other in itertools.combinations(SPLITS, 2):
-        pairs = itertools.product(_spans(info, specs[one]), _spans(info, specs[other]))
-        for first, second in pairs:
-            if first[0] == second[0] and first[1] < second[2] and second[1] < first[2]:
-                raise DataError(
-                    f"data.{one}_split and data.{other}_split share examples of "
-                    f"{info.full_name}: {specs[one]!r} and {specs[other]!r}. Set both, "
-                    "to parts that do not overlap."
-                )
-
-
-def _spans(info: Any, spec: str) -> list[tuple[str, int, int]]:
-    """The examples of a split: file, first and one past the last."""
-    return [
-        (
-            one.filename,
-            one.skip,
-            one.skip + (one.take if one.take >= 0 else one.examples_in_shard),
-        )
-        for one in info.splits[spec].file_instructions
-    ]

@@ -26,7 +26,7 @@ import numpy as np
 from primeval.evaluators.texts import SPLITS, DataError
 from primeval.evaluators.tokenizer import Tokens
 
-FORMAT = 1  # goes up when tokens are made or kept in another way
+FORMAT = 2  # goes up when tokens are made or kept in another way
 MANIFEST = "manifest.json"
 # CHOICE: sizes are checked whenever an entry is opened, checksums where that is instant.
 CHECKED = 64 << 20  # bytes
@@ -70,6 +70,7 @@ class SplitWriter:
         return {
             "tokens": self.tokens,
             "text_bytes": self.text_bytes,
+            "type": self.dtype.str,
             "sha256": self.sha256.hexdigest(),
         }
 
@@ -92,8 +93,7 @@ def open_or_make(
         DataError: The disk is full, or the cache cannot be written.
     """
     key = {**key, "format": FORMAT}
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
-    folder = root / f"{name}-{digest}"
+    folder = root / f"{name}-{_digest(key)[:16]}"
     with _explained(root):
         if entry := _read(folder, key):
             return entry
@@ -106,6 +106,10 @@ def open_or_make(
     if made is None:
         raise DataError(f"The tokens just written to {folder} read back wrong: check the disk.")
     return made
+
+
+def _digest(values: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def require_space(folder: Path, size: int) -> None:
@@ -148,10 +152,16 @@ def _explained(root: Path) -> Iterator[None]:
                 "Nothing was left there. Free some space, or set data.cache_dir to a folder "
                 "on another disk."
             ) from error
-        raise DataError(
-            f"Tokens cannot be kept in {root}: {error}. Set data.cache_dir, or the variable "
-            "PRIMEVAL_CACHE, to a folder that can be written."
-        ) from error
+        raise _no_cache(root, error.strerror or str(error)) from error
+    except NotImplementedError as error:  # of filelock: some network disks
+        raise _no_cache(root, "its disk has no file locks") from error
+
+
+def _no_cache(root: Path, reason: str) -> DataError:
+    return DataError(
+        f"Tokens cannot be kept in {root}: {reason}. Set data.cache_dir, or the variable "
+        "PRIMEVAL_CACHE, to a folder that can be written."
+    )
 
 
 @contextlib.contextmanager
@@ -178,7 +188,8 @@ def _make(folder: Path, key: Mapping[str, object], make: Make) -> None:
         temporary.mkdir()
         splits = make(temporary)
         with (temporary / MANIFEST).open("w", encoding="utf-8") as file:
-            json.dump({"key": key, "splits": splits}, file, indent=1)
+            manifest = {"key": key, "splits": splits, "sha256": _digest(splits)}
+            json.dump(manifest, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
         if folder.exists():  # damaged: `_read` has said so
@@ -196,6 +207,8 @@ def _read(folder: Path, key: Mapping[str, object]) -> Entry | None:
         splits = manifest["splits"]
         if manifest["key"] != json.loads(json.dumps(key)):
             raise ValueError("its key is another one")
+        if manifest["sha256"] != _digest(splits):
+            raise ValueError("its manifest is not what was written")
         tokens = {split: _map(folder / f"{split}.npy", splits[split]) for split in SPLITS}
         return Entry(tokens, {split: splits[split]["text_bytes"] for split in SPLITS})
     except FileNotFoundError:
@@ -208,7 +221,14 @@ def _read(folder: Path, key: Mapping[str, object]) -> Entry | None:
 
 def _map(path: Path, summary: Mapping[str, Any]) -> Tokens:
     """A split's tokens, mapped. Raises ValueError where they are not what was written."""
-    tokens: Tokens = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        tokens: Tokens = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:  # its header is read as Python, and fails in as many ways
+        raise ValueError(f"{path.name} has a wrong header") from error
+    if tokens.dtype.str != summary["type"]:
+        raise ValueError(f"{path.name} holds {tokens.dtype}, not {summary['type']}")
     if tokens.shape != (summary["tokens"],):
         raise ValueError(f"{path.name} holds {tokens.shape} tokens, not {summary['tokens']}")
     if (

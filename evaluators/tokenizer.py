@@ -11,11 +11,12 @@ import io
 import itertools
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ Tokens = npt.NDArray[np.unsignedinteger[Any]]
 
 BYTES, SENTENCEPIECE = "bytes", "sentencepiece"
 TRAINED_ON = 16 << 20  # bytes of text at most that a vocabulary is made from
-CHUNK = 1 << 20  # bytes of text encoded as one
+CHUNK = 1 << 20  # bytes of text tokenised at once; a longer document is cut
 LONGEST_SENTENCE = 1 << 14  # bytes of a sentence in training a vocabulary
 
 # CHOICE: nothing is normalised and unseen characters fall back to bytes, so that text can be
@@ -52,17 +53,28 @@ SENTENCEPIECE_OPTIONS: dict[str, Any] = {
 }
 
 
+class Encode(Protocol):
+    """The tokens of texts, in a row.
+
+    Args:
+        texts: Documents, or a part of one, of at most `CHUNK` bytes each.
+        ends: Whether each is followed by the end of a document.
+    """
+
+    def __call__(self, texts: Sequence[bytes], ends: bool = True) -> Tokens: ...
+
+
 @dataclass(frozen=True)
 class Tokenizer:
     """A vocabulary, and how text is written in it.
 
     Attributes:
         vocabulary: Tokens it knows.
-        encode: The tokens of documents, in a row, each followed by the end of document.
+        encode: Gives the tokens of texts.
     """
 
     vocabulary: int
-    encode: Callable[[Sequence[bytes]], Tokens]
+    encode: Encode
 
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
@@ -78,8 +90,9 @@ def smallest_dtype(vocabulary: int) -> np.dtype[np.unsignedinteger[Any]]:
 def bytes_tokenizer() -> Tokenizer:
     """A token for each byte. The end of a document is a form feed, as in the corpora."""
 
-    def encode(texts: Sequence[bytes]) -> Tokens:
-        return np.frombuffer(b"".join(text + b"\f" for text in texts), np.uint8)
+    def encode(texts: Sequence[bytes], ends: bool = True) -> Tokens:
+        end = b"\f" if ends else b""
+        return np.frombuffer(b"".join(text + end for text in texts), np.uint8)
 
     return Tokenizer(256, encode)
 
@@ -144,14 +157,13 @@ def sentencepiece_tokenizer(model: bytes, vocabulary: int, name: str) -> Tokeniz
     return Tokenizer(vocabulary, _encoder(processor))
 
 
-def _encoder(processor: Any) -> Callable[[Sequence[bytes]], Tokens]:
-    ends = [mark for mark in (processor.eos_id(), processor.bos_id()) if mark >= 0][:1]
+def _encoder(processor: Any) -> Encode:
+    marks = [mark for mark in (processor.eos_id(), processor.bos_id()) if mark >= 0][:1]
     dtype = smallest_dtype(processor.vocab_size())
 
-    def encode(texts: Sequence[bytes]) -> Tokens:
-        pieces = [chunk for text in texts for chunk in [*chunks(text, CHUNK), None]]
-        encoded = iter(processor.encode([piece for piece in pieces if piece is not None]))
-        rows = (ends if piece is None else next(encoded) for piece in pieces)
+    def encode(texts: Sequence[bytes], ends: bool = True) -> Tokens:
+        end = marks if ends else []
+        rows = ([*row, *end] for row in processor.encode(list(texts)))
         return np.fromiter(itertools.chain.from_iterable(rows), dtype)
 
     return encode
@@ -165,17 +177,28 @@ def train_sentencepiece(texts: Iterable[bytes], vocabulary: int) -> bytes:
     """
     import sentencepiece
 
-    model = io.BytesIO()
-    try:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=_sentences(texts),
-            model_writer=model,
-            vocab_size=vocabulary,
-            minloglevel=2,
-            **SENTENCEPIECE_OPTIONS,
-        )
-    except RuntimeError as error:
-        raise DataError(_explain(str(error), vocabulary)) from error
+    model, failed = io.BytesIO(), list[Exception]()
+
+    def train() -> None:
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=_sentences(texts),
+                model_writer=model,
+                vocab_size=vocabulary,
+                minloglevel=2,
+                **SENTENCEPIECE_OPTIONS,
+            )
+        except Exception as error:
+            failed.append(error)
+
+    # in a thread, since it takes minutes in which the main one would not hear Ctrl-C
+    thread = threading.Thread(target=train, daemon=True)
+    thread.start()
+    thread.join()
+    if failed and isinstance(failed[0], RuntimeError):
+        raise DataError(_explain(str(failed[0]), vocabulary)) from failed[0]
+    if failed:
+        raise failed[0]
     return model.getvalue()
 
 
