@@ -24,6 +24,7 @@ setup(
         "primeval.configs": ["*.yaml"],
         "primeval.dna": ["seeds/*.dna"],
         "primeval.evaluators": ["corpora/*"],
+        "primeval.scripts": ["report_page/*"],
     },
     install_requires=[
         "tensorflow>=2.18",  # training: primitives/kernels.py, evaluators/; brings Keras 3
@@ -32,18 +33,28 @@ setup(
         "sentencepiece>=0.2",  # subword tokens: evaluators/tokenizer.py
         "ray>=2.40",  # worker processes: evaluators/ray_pool.py
         "tensorflow-datasets>=4.9.7",  # `tfds:` data sets: evaluators/tfds_source.py
+        # `tensorboard: true`: search/tensorboard.py; TensorBoard's file format without TensorFlow,
+        # which the driver never imports; brings protobuf and packaging, which Ray has too
+        "tensorboardX>=2.6",
+        "psutil>=5.9",  # free memory, workers' memory: evaluators/memory.py
         "importlib_resources",  # tensorflow-datasets imports it without listing it
         "pyyaml>=6",  # run configurations: search/config.py
         "rich>=13",  # tables, diffs and live progress in terminals: scripts/
+        "jinja2>=3.1",  # the page of `report`, with everything escaped: scripts/report_html.py
         "matplotlib>=3.7",  # `show --graph FILE.png`: scripts/drawing_png.py; brings fonts
     ],
     extras_require={
+        "benchmarks": [
+            "torch>=2.4",  # the model to beat in PyTorch: benchmarks/handwritten_torch.py
+        ],
         "dev": [
             "hypothesis>=6.100",  # generated programs and runs in tests
             "mypy>=1.11",  # `make lint`: types
+            "playwright>=1.40",  # drives an installed Chromium: tests/test_report_browser.py
             "pytest>=8",  # `make test`
             "ruff>=0.6",  # `make lint`: lint and format
             "types-PyYAML",  # types of pyyaml for mypy
+            "types-psutil",  # types of psutil for mypy
         ]
     },
     entry_points={"console_scripts": ["primeval = primeval.scripts.cli:main"]},

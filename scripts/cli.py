@@ -2,7 +2,7 @@
 
 Each module of COMMANDS adds its subcommands to the parser: `add(commands)` gives each parser
 a default `run`, a function from the arguments to an exit status. Modules import what is heavy
-inside `run`, as all of them are imported at every start.
+inside `run`, as all of them are imported for `primeval --help`.
 
 Exit status: 0, 1 (the work failed), 2 (the user's input was wrong).
 """
@@ -17,37 +17,41 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from primeval.dna.check import ProgramError
-from primeval.evaluators.texts import DataError
-from primeval.primitives.primitive import UnknownNameError
-from primeval.search.locking import RunError
-from primeval.search.replay import ReplayError
-from primeval.search.store import StoreError
-from primeval.search.yaml_tree import ConfigError
+# Modules, and the commands each of them adds.
+COMMANDS = {
+    "search_command": ("search",),
+    "resume": ("resume", "replay"),
+    "inject_command": ("inject",),
+    "check": ("check",),
+    "top": ("top",),
+    "confirm_command": ("confirm",),
+    "show": ("show",),
+    "lineage": ("lineage",),
+    "report": ("report",),
+    "export_command": ("export",),
+    "catalog": ("seeds", "primitives"),
+}
+# Errors and where they are defined: looked up when one is raised, as modules take a while.
+USER_ERRORS = {
+    "ConfigError": "search.yaml_tree",
+    "DataError": "evaluators.texts",
+    "ProgramError": "dna.check",
+    "RunError": "search.locking",
+    "UnknownNameError": "primitives.primitive",
+}
+WORK_ERRORS = {"ReplayError": "search.replay", "StoreError": "search.store"}
 
-COMMANDS = (
-    "search_command",
-    "resume",
-    "check",
-    "top",
-    "show",
-    "lineage",
-    "export_command",
-    "catalog",
-)
 
-USER_ERRORS = (ConfigError, DataError, ProgramError, RunError, UnknownNameError)
-WORK_ERRORS = (ReplayError, StoreError)
-
-
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(command: str = "") -> argparse.ArgumentParser:
+    """The parser of all commands, or of one, which is made faster."""
     parser = argparse.ArgumentParser(
         prog="primeval",
         description="Evolve the TensorFlow program of a Transformer's decoder block.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in COMMANDS:
+    modules = [name for name, added in COMMANDS.items() if command in added] or COMMANDS
+    for name in modules:
         importlib.import_module(f"primeval.scripts.{name}").add(commands)
     return parser
 
@@ -65,24 +69,29 @@ class _Version(argparse.Action):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = build_parser()
+    parser = build_parser(arguments[0] if arguments else "")
     _suggest(parser, arguments)
     args = parser.parse_args(arguments)
     try:
         status = int(args.run(args))
         sys.stdout.flush()
         return status
-    except USER_ERRORS as error:
-        print(f"primeval: {error}", file=sys.stderr)
-        return 2
-    except WORK_ERRORS as error:
-        print(f"primeval: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        for status, known in ((2, USER_ERRORS), (1, WORK_ERRORS)):
+            if isinstance(error, _classes(known)):
+                print(f"primeval: {error}", file=sys.stderr)
+                return status
+        raise
+
+
+def _classes(errors: dict[str, str]) -> tuple[type[Exception], ...]:
+    modules = {name: importlib.import_module(f"primeval.{at}") for name, at in errors.items()}
+    return tuple(getattr(module, name) for name, module in modules.items())
 
 
 def _suggest(parser: argparse.ArgumentParser, arguments: list[str]) -> None:

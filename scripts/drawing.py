@@ -1,13 +1,15 @@
 """A program as nested boxes: operations, in the calls they are made by, joined by wires.
 
 A call is a box of its own with its operations inside, so that the drawing shows the program
-as it was written; dead lines are left out. Where things go is decided in `layout.py`, and
-how they look in `drawing_files.py`.
+as it was written; dead lines are left out. Two programs become one drawing in
+`drawing_difference.py`. Where things go is decided in `layout.py`, and how they look in
+`drawing_shapes.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from primeval.dna.calls import Calls, Path
 from primeval.dna.cost import Cost
@@ -15,8 +17,16 @@ from primeval.dna.graph import Graph
 from primeval.dna.infer import Node
 from primeval.dna.program import INPUTS, Instruction
 from primeval.dna.text import format_number
-from primeval.primitives.primitive import CONSTANT
+from primeval.primitives.primitive import CONSTANT, DIM
 from primeval.primitives.vocabulary import PRIMITIVES
+
+
+class Change(str, Enum):
+    """What became of a box or a wire from one program to another."""
+
+    KEPT = ""
+    ADDED = "added"
+    REMOVED = "removed"
 
 
 @dataclass(frozen=True)
@@ -27,11 +37,13 @@ class Wire:
         source: Place of a box; ~n for input n of the call.
         target: Place of a box; the number of boxes for the call's output.
         port: Which input of the target.
+        change: Whether it is new, or gone.
     """
 
     source: int
     target: int
     port: int = 0
+    change: Change = Change.KEPT
 
 
 @dataclass
@@ -41,21 +53,40 @@ class Box:
     Attributes:
         label: What is written on it.
         width: The width of its value, as text.
-        ports: How many inputs it has.
+        inputs: The inputs it reads, 0 and 1; one that is both counts as 0.
         branches: How many copies of it run in parallel.
         subprogram: The subprogram called; None for operations.
         weights: Whether it owns trainable weights.
         boxes, wires: What is inside a call.
+        place: Where it stands in its subprogram.
+        essence: What it does, as far as its own line says it; equal in equal lines.
+        change: Whether it is new, or gone.
+        note: What else changed, in words.
     """
 
     label: str
     width: str
-    ports: int
+    inputs: tuple[int, ...]
     branches: int = 1
     subprogram: int | None = None
     weights: bool = False
     boxes: list[Box] = field(default_factory=list)
     wires: list[Wire] = field(default_factory=list)
+    place: int = 0
+    essence: tuple[object, ...] = ()
+    change: Change = Change.KEPT
+    note: str = ""
+
+    @property
+    def ports(self) -> int:
+        """How many inputs it has."""
+        return len(self.inputs)
+
+    @property
+    def title(self) -> str:
+        """All that is written on it."""
+        badge = f" ×{self.branches}" if self.branches > 1 else ""
+        return self.label + badge + (f" ({self.note})" if self.note else "")
 
 
 def draw_program(graph: Graph, cost: Cost | None = None) -> Box:
@@ -71,7 +102,8 @@ class _Drawer:
     def call(self, index: int, path: Path, branches: int, same: bool) -> Box:
         """A call's box; `same` says that both its inputs are one value."""
         body = self.calls.body(index)
-        box = Box(f"S{index} {self.subprograms[index].name}", "", 0, branches, index)
+        label = f"S{index} {self.subprograms[index].name}"
+        box = Box(label, "", (), branches, index, essence=(index,))
         place_of: dict[int, int] = {}  # state to box
         used: list[int] = []  # the inputs that are read, in order of their ports
         for place, instruction in enumerate(body):
@@ -85,12 +117,11 @@ class _Drawer:
             used += [read * (not same) for read in reads if read < INPUTS]
             box.boxes.append(child)
         box.wires.append(Wire(place_of[len(body) + INPUTS - 1], len(box.boxes)))
-        ports = sorted(set(used))
-        box.ports = len(ports)
+        box.inputs = tuple(sorted(set(used)))
         box.wires = [
             wire
             if wire.source >= 0
-            else Wire(~ports.index(~wire.source), wire.target, wire.port)
+            else Wire(~box.inputs.index(~wire.source), wire.target, wire.port)
             for wire in box.wires
         ]
         box.width = self._width(index, len(body) + INPUTS - 1, path)
@@ -107,14 +138,25 @@ class _Drawer:
             child = self.call(instruction.op, at, instruction.branching, same)
             read = [inputs[0]] if same else self._read(instruction.op, at, inputs)
         else:
-            row = PRIMITIVES[instruction.op]
-            read = inputs[: row.arity]
-            constant = self.calls.graph.program.bank.constants[instruction.constant]
-            number = f" {format_number(float(f'{constant:.4g}'))}"
-            label = row.name + (number if CONSTANT in row.reads else "")
-            child = Box(label, "", row.arity, instruction.branching, weights=row.owns_weights)
+            child = self._operation(instruction.op, instruction)
+            read = [inputs[number] for number in child.inputs]
+        child.place = place
         child.width = self._width(index, place + INPUTS, path)
         return child, read
+
+    def _operation(self, op: str, instruction: Instruction) -> Box:
+        row, bank = PRIMITIVES[op], self.calls.graph.program.bank
+        constant = bank.constants[instruction.constant] if CONSTANT in row.reads else None
+        dim = bank.dims[instruction.dim] if DIM in row.reads else None
+        number = "" if constant is None else f" {format_number(float(f'{constant:.4g}'))}"
+        return Box(
+            row.name + number,
+            "",
+            tuple(range(row.arity)),
+            instruction.branching,
+            weights=row.owns_weights,
+            essence=(op, constant, dim, instruction.branching),
+        )
 
     def _read(self, index: int, path: Path, inputs: list[int]) -> list[int]:
         """Which of two different inputs a call reads."""

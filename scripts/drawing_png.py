@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch, PathPatch, Polygon
 from matplotlib.path import Path as Outline
 
-from primeval.scripts.drawing_files import (
-    LINE,
+from primeval.scripts.drawing_looks import Look, look_of
+from primeval.scripts.drawing_shapes import (
     Curve,
     Drawing,
     Rectangle,
@@ -40,31 +40,32 @@ def paint(drawing: Drawing, path: Path, scale: float) -> None:
 
 
 def _paint(axes: Any, shape: Shape, order: int) -> None:
+    look = look_of(shape.look)
     if isinstance(shape, Text):
-        face = {"family": "DejaVu Sans Mono", "weight": "bold" if shape.bold else "normal"}
+        face = {"family": "DejaVu Sans Mono", "weight": "bold" if look.bold else "normal"}
         side = "center" if shape.middle else "left"
         size = shape.size * POINT
         at = (shape.x, shape.y)
-        axes.text(*at, shape.text, size=size, color=shape.color, ha=side, zorder=order, **face)
+        axes.text(*at, shape.text, size=size, color=look.fill, ha=side, zorder=order, **face)
         return
-    axes.add_patch(_patch(shape, order))
+    axes.add_patch(_patch(shape, look, order))
     if isinstance(shape, Curve) and shape.arrow:
-        axes.add_patch(Polygon(arrow_head(shape), color=LINE, lw=0, zorder=order))
+        axes.add_patch(Polygon(arrow_head(shape), color=look.stroke, lw=0, zorder=order))
 
 
-def _patch(shape: Rectangle | Curve, order: int) -> Patch:
+def _patch(shape: Rectangle | Curve, look: Look, order: int) -> Patch:
+    style: dict[str, Any] = {
+        "facecolor": look.fill,
+        "edgecolor": look.stroke,
+        "linewidth": look.thick * POINT,
+        "linestyle": (0, (4, 3)) if look.dashed else "solid",
+        "zorder": order,
+    }
     if isinstance(shape, Rectangle):
+        box = f"round,pad=0,rounding_size={shape.radius}"
         return FancyBboxPatch(
-            (shape.x, shape.y),
-            shape.width,
-            shape.height,
-            boxstyle=f"round,pad=0,rounding_size={shape.radius}",
-            facecolor=shape.fill,
-            edgecolor=shape.stroke,
-            linewidth=POINT,
-            zorder=order,
+            (shape.x, shape.y), shape.width, shape.height, boxstyle=box, **style
         )
     points = [point for _, piece in pieces(shape) for point in piece]
     codes = [CODES[kind] for kind, piece in pieces(shape) for _ in piece]
-    outline = Outline(points, codes)
-    return PathPatch(outline, facecolor="none", edgecolor=LINE, lw=POINT, zorder=order)
+    return PathPatch(Outline(points, codes), **style)

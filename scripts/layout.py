@@ -75,8 +75,7 @@ def place(box: Box) -> Placed:
     """Lay out a box and all that is in it."""
     if box.boxes:
         return _Layout(box).placed()
-    text = len(box.label) + (len(f" ×{box.branches}") if box.branches > 1 else 0)
-    width = CHARACTER * text + 16
+    width = CHARACTER * len(box.title) + 16
     ports = tuple(width * (port + 1) / (box.ports + 1) for port in range(box.ports))
     return Placed(box, width, OP_HEIGHT, ports, width / 2)
 
@@ -118,7 +117,7 @@ class _Layout:
                 self.items[at].y = top
         left = min(item.x for item in self.items) - PADDING
         right = max(item.x + item.width for item in self.items) + PADDING
-        title = CHARACTER * (len(self.box.label) + 6) + 2 * PADDING
+        title = CHARACTER * (len(self.box.title) + 4) + 2 * PADDING
         spare = max(0.0, title - (right - left)) / 2
         for item in self.items:
             item.x += spare - left

@@ -65,12 +65,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def start_evaluator(task: Task) -> Evaluator:
-    """The evaluator of a task. Raises ConfigError if its settings cannot work."""
+    """The evaluator of a task, its data ready. Raises ConfigError or DataError."""
     from primeval.evaluators import make_evaluator
+    from primeval.scripts.preparing import prepare_data
 
     try_primitives(task.modules)
 
     if task.workers.evaluator != "toy":
+        prepare_data(task)
         print(f"Starting {task.workers.evaluator} workers …", file=sys.stderr, flush=True)
     try:
         return make_evaluator(task)
@@ -95,12 +97,16 @@ def try_primitives(modules: Sequence[str]) -> None:
 def drive_and_report(run: Run, search: Search, evaluator: Evaluator) -> int:
     """Drive a run to its end; the exit status."""
     from primeval.scripts.progress import Lines, Picture
-    from primeval.search.loop import drive
+    from primeval.search.loop import Progress, drive
+    from primeval.search.tensorboard import TensorBoard
 
     log_to(run.folder)
     picture = Picture() if sys.stdout.isatty() else None
+    watch: Progress = picture or Lines()
+    if run.config.tensorboard:
+        watch = TensorBoard(watch)
     try:
-        stop = drive(run, search, evaluator, picture or Lines())
+        stop = drive(run, search, evaluator, watch)
     finally:
         if picture is not None:
             picture.close()
@@ -122,12 +128,16 @@ def log_to(folder: Path) -> None:
 
 def report(run: Run, stop: Stop) -> None:
     """The ranking, the winner's difference to the seed, and what to type next."""
+    from primeval.scripts.ledger_text import receipt
     from primeval.scripts.top import print_ranking, print_summary
     from primeval.search.ranking import ranking
+    from primeval.search.savings import savings
 
     print()
     print(stop.message)
     print_summary(run)
+    if saved := receipt(savings(run)):
+        print(saved)
     rows = ranking(run, 10)
     print_ranking(rows)
     best = rows[0]["id"] if rows and rows[0]["fitness"] is not None else None
@@ -135,15 +145,16 @@ def report(run: Run, stop: Stop) -> None:
         _print_winner(run, best)
     print("\nNext:")
     if stop.reason != "stuck":
-        print(f"  primeval resume {run.folder}{_extension(run, stop)}")
+        print(f"  primeval resume {run.folder}{extension(run, stop)}")
     print(f"  primeval top {run.folder} -n 20")
+    print(f"  primeval report {run.folder}")
     if best is not None:
         print(f"  primeval show {run.folder}:{best} --diff")
         print(f"  primeval lineage {run.folder}:{best}")
         print(f"  primeval export {run.folder}:{best} winner.keras")
 
 
-def _extension(run: Run, stop: Stop) -> str:
+def extension(run: Run, stop: Stop) -> str:
     """What to set so that resuming has something to do."""
     from primeval.search.durations import format_duration
 
@@ -152,6 +163,8 @@ def _extension(run: Run, stop: Stop) -> str:
         return f" --set budget.max_candidates={2 * budget.max_candidates}"
     if stop.reason == "time" and budget.max_time is not None:
         return f" --set budget.max_time={format_duration(2 * budget.max_time)}"
+    if stop.reason == "compute" and budget.max_compute is not None:
+        return f" --set budget.max_compute={format_duration(2 * budget.max_compute)}"
     return ""
 
 

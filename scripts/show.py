@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from primeval.dna.diff import diff
+from primeval.dna.diff import DiffLine, diff
 from primeval.dna.program import Program
 from primeval.dna.text import format_program
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.scripts import terminal
+from primeval.scripts.differences import code_difference, difference_drawing
 from primeval.scripts.program_facts import Facts
 from primeval.search.config import load_config
 from primeval.search.locking import RunError
@@ -34,7 +35,8 @@ def add(commands: Any) -> None:
         nargs="?",
         const=SEED,
         metavar="REF",
-        help="its difference to the run's seed (default), to its `parent`, or to a program",
+        help="its difference to the run's seed (default), to its `parent`, or to a program; "
+        "as text, with --code as TensorFlow, with --graph drawn",
     )
     parser.add_argument(
         "--graph", metavar="FILE", type=Path, help="draw it, as FILE.svg or FILE.png"
@@ -50,10 +52,15 @@ def add(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.config is not None:  # first: the program may be of primitives that it brings
+        load_config(args.config)
     shown = find_program(args.reference)
-    other = None if args.diff is None else _other(shown, args.diff)
     facts = Facts(shown.program, _scale(shown, args))
-    drawn = _draw(args.graph, shown, facts) if args.graph else None
+    other = None
+    if args.diff is not None:
+        name, program = _other(shown, args.diff)
+        other = Other(name, Facts(program, facts.scale))
+    drawn = _draw(args.graph, shown, facts, other) if args.graph else None
     if args.json:
         terminal.print_json(_as_data(args, shown, other, facts))
         return 0
@@ -64,18 +71,31 @@ def run(args: argparse.Namespace) -> int:
     for line in _heading(shown, facts):
         print(terminal.paint(f"# {line}", "dim", color))
     if other is not None:
-        lines = diff(other[1], shown.program)
-        print(terminal.paint(f"# difference to {other[0]}", "dim", color))
+        lines = _difference(args, other, facts)
+        print(terminal.paint(f"# difference to {other.name}", "dim", color))
         terminal.print_diff(lines, color)
         if not lines:
             print("# none")
     elif args.code:
-        print(_code(facts), end="")
+        terminal.print_program(_code(facts), color)
     elif args.resolved:
         _print_resolved(facts, color)
     else:
-        print(format_program(shown.program), end="")
+        terminal.print_program(format_program(shown.program), color)
     return 0
+
+
+class Other(NamedTuple):
+    """What a program is compared with, and what to call it."""
+
+    name: str
+    facts: Facts
+
+
+def _difference(args: argparse.Namespace, other: Other, facts: Facts) -> list[DiffLine]:
+    if args.code:
+        return code_difference(other.facts, facts)
+    return diff(other.facts.program, facts.program)
 
 
 def _other(shown: Reference, wanted: str) -> tuple[str, Program]:
@@ -148,13 +168,19 @@ def _code(facts: Facts) -> str:
     return format_code(facts.graph, facts.scale)
 
 
-def _draw(path: Path, shown: Reference, facts: Facts) -> str:
+def _draw(path: Path, shown: Reference, facts: Facts, other: Other | None) -> str:
     """Draw into a file; says what was written. Raises RunError."""
     from primeval.scripts.drawing_files import write_drawing
+    from primeval.scripts.drawing_shapes import make_drawing
 
     if facts.graph is None:
         raise RunError(f"Nothing can be drawn: this program {facts.problem}.")
-    write_drawing(path, shown.name, facts.cost.graph if facts.cost else facts.graph, facts.cost)
+    if other is not None:
+        drawing = difference_drawing(f"{shown.name} against {other.name}", other.facts, facts)
+        write_drawing(path, drawing)
+        return f"{path}: difference to {other.name}"
+    graph = facts.cost.graph if facts.cost else facts.graph
+    write_drawing(path, make_drawing(shown.name, graph, facts.cost))
     return f"{path}: {len(facts.graph.nodes)} operations"
 
 
@@ -184,22 +210,22 @@ def _cell(value: object) -> str:
 def _as_data(
     args: argparse.Namespace,
     shown: Reference,
-    other: tuple[str, Program] | None,
+    other: Other | None,
     facts: Facts,
 ) -> dict[str, Any]:
     data: dict[str, Any] = {"reference": shown.name, **facts.as_data()}
     if args.resolved:
         data["instructions"] = facts.listing()
-    if args.code:
+    if args.code and other is None:
         data["code"] = _code(facts)
     if args.graph:
         data["graph"] = str(args.graph)
     if shown.run is not None and shown.individual is not None:
         data["individual"] = individual_row(shown.run, shown.individual)
     if other is not None:
-        lines = diff(other[1], shown.program)
+        lines = _difference(args, other, facts)
         data["diff"] = {
-            "against": other[0],
+            "against": other.name,
             "lines": [{"sign": line.sign, "text": line.text} for line in lines],
         }
     return data

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import sys
 from typing import Any
 
 from primeval.scripts import terminal
-from primeval.search.ledger import ledger
+from primeval.scripts.confirm_text import half_width, loss_text, print_confirmed
+from primeval.scripts.watching import add_watch, redraw, watch
+from primeval.search.confirm_table import confirmed_rows
+from primeval.search.locking import RunError
 from primeval.search.ranking import ranking
 from primeval.search.runs import Run, open_run
 
 HEADERS = ("rank", "id", "loss", "vs seed", "status", "steps", "params", "parent", "edit")
+# Once something is confirmed; parameters and parents are in the JSON.
+CONFIRMED_HEADERS = (
+    *("rank", "id", "loss", "vs seed", "status"),
+    *("confirmed", "vs seed", "± 95 %", "seeds", "edit"),
+)
 LEFT = {"status", "edit"}
+# Which columns a narrow terminal does without.
+SPARE = ("params", "steps", "parent")
+CONFIRMED_SPARE = ("status", "seeds")
+WATCH_SECONDS = 2.0
+AROUND = 4  # lines of the terminal that are not rows, when watching
 
 
 def add(commands: Any) -> None:
@@ -23,49 +38,75 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--ledger",
         action="store_true",
-        help="instead: what each kind of mutation yielded, and what was lost to failures",
+        help="instead: what mutations yielded, and what was lost to failures and saved",
     )
+    parser.add_argument(
+        "--confirmed",
+        action="store_true",
+        help="instead: what `primeval confirm` found, with the programs it was compared to",
+    )
+    add_watch(parser, WATCH_SECONDS, "show it again")
     terminal.add_json(parser)
+    terminal.add_color(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    opened = open_run(args.run_folder)
+    if args.watch is not None:
+        if args.json:
+            raise RunError("--watch shows tables. Leave out --json, or --watch.")
+        return _watch(args)
+    return _show(open_run(args.run_folder), args, terminal.wants_color(args.color))
+
+
+def _watch(args: argparse.Namespace) -> int:
+    color, times = terminal.wants_color(args.color), 0
+    if args.n is None and sys.stdout.isatty():
+        args.n = max(1, min(40, shutil.get_terminal_size().lines - AROUND))
+
+    def show(opened: Run, running: bool) -> None:
+        nonlocal times
+        redraw(lambda: _show_watched(opened, args, color, running), times == 0)
+        times += 1
+
+    watch(args.run_folder, args.watch, show)
+    return 0
+
+
+def _show_watched(opened: Run, args: argparse.Namespace, color: bool, running: bool) -> None:
+    _show(opened, args, color)
+    if running:
+        print(terminal.paint("Ctrl-C ends this; the search goes on.", "dim", color))
+
+
+def _show(opened: Run, args: argparse.Namespace, color: bool) -> int:
     if args.ledger:
-        return _print_ledger(opened, args.json)
+        from primeval.scripts.ledger_text import print_ledger
+
+        print_ledger(opened, args.json)
+        return 0
+    if args.confirmed:
+        return _print_confirmed(opened, args.json)
     count = (0 if args.json else 10) if args.n is None else args.n
     rows = ranking(opened, count or None)
     if args.json:
         terminal.print_json(rows)
         return 0
     print_summary(opened)
-    print_ranking(rows)
+    print_ranking(rows, color)
+    if rows and "confirmed" in rows[0]:
+        print(f"With baselines and test figures: primeval top {opened.folder} --confirmed")
+    elif not opened.store.asked() and (confirmed := confirmed_rows(opened)):
+        print_confirmed(opened, confirmed)  # a folder that only confirms
     return 0
 
 
-def _print_ledger(run: Run, as_json: bool) -> int:
-    account = ledger(run)
+def _print_confirmed(run: Run, as_json: bool) -> int:
+    rows = confirmed_rows(run)
     if as_json:
-        terminal.print_json(account)
-        return 0
-    print_summary(run)
-    headers = ("mutation", "tried", "valid", "new", "better", "lost", "budget")
-    cells = [
-        [row["kind"], *(f"{row[key]:,}" for key in headers[1:-1]), f"{row['budget']:.1%}"]
-        for row in account["mutations"]
-    ]
-    terminal.print_table(headers, cells, {"mutation"})
-    if not account["failures"]:
-        print("No candidate failed.")
-        return 0
-    print(f"\nLost to failures, of {account['spent']:,.0f} {account['unit']}:")
-    causes = ("failure", "mutation", "count", "budget", "first message")
-    cells = [
-        [row["status"], row["kind"], f"{row['count']:,}", f"{row['budget']:.1%}",
-         row["message"].split("\n", 1)[0]]
-        for row in account["failures"]
-    ]  # fmt: skip
-    terminal.print_table(causes, cells, {"failure", "mutation", "first message"})
+        terminal.print_json(rows)
+    else:
+        print_confirmed(run, rows)
     return 0
 
 
@@ -80,10 +121,41 @@ def print_summary(run: Run) -> None:
     print(f"{run.folder}: {told} evaluated ({counts or 'nothing yet'}){flying}")
 
 
-def print_ranking(rows: list[dict[str, Any]]) -> None:
+def print_ranking(rows: list[dict[str, Any]], color: bool = False) -> None:
     """A table that is readable at 80 columns."""
-    if rows:
-        terminal.print_table(HEADERS, [_cells(at, row) for at, row in enumerate(rows)], LEFT)
+    style = cell_style if color else None
+    if rows and "confirmed" in rows[0]:
+        cells = [_confirmed_cells(at, row) for at, row in enumerate(rows)]
+        terminal.print_table(CONFIRMED_HEADERS, cells, LEFT, CONFIRMED_SPARE, style)
+    elif rows:
+        cells = [_cells(at, row) for at, row in enumerate(rows)]
+        terminal.print_table(HEADERS, cells, LEFT, SPARE, style)
+
+
+def cell_style(header: str, cell: str) -> str:
+    """Green for better than what it is held against, red for worse or failed."""
+    if header in ("vs seed", "vs parent", "gain") and cell[0] in "+-" and cell != "-":
+        zero = not cell.strip("+-0.")
+        better = (cell[0] == "+") == (header == "gain")
+        return "dim" if zero else "+" if better else "-"
+    if header == "status" and cell != "completed":
+        quiet = cell.startswith("stopped") or cell in ("known", "in_flight")
+        return "dim" if quiet else "-"
+    return "dim" if header in ("steps", "params", "parent") else ""
+
+
+def _confirmed_cells(at: int, row: dict[str, Any]) -> list[str]:
+    rank, number, loss, gap, status, *_, edit = _cells(at, row)
+    figures = row["confirmed"]
+    if figures is None:
+        return [rank, number, loss, gap, status, "-", "-", "-", "-", edit]
+    confirmed = [
+        loss_text(figures),
+        terminal.signed(figures["loss_vs_seed"]),
+        terminal.fixed(half_width(figures)),
+        str(figures["seeds"]),
+    ]
+    return [rank, number, loss, gap, status, *confirmed, edit]
 
 
 def _cells(at: int, row: dict[str, Any]) -> list[str]:
@@ -101,10 +173,12 @@ def _cells(at: int, row: dict[str, Any]) -> list[str]:
 
 
 def status_text(row: dict[str, Any]) -> str:
-    """`stopped@2` for an individual that missed hurdle 2, counted from 1."""
+    """`stopped@2` for an individual that missed hurdle 2, counted from 1; `×3` for the mean of
+    three evaluations."""
+    times = f" ×{row['evaluations']}" if row.get("evaluations", 1) > 1 else ""
     if row["hurdle"] is not None:
-        return f"stopped@{row['hurdle'] + 1}"
-    return {"out_of_memory": "memory"}.get(row["status"], str(row["status"]))
+        return f"stopped@{row['hurdle'] + 1}{times}"
+    return {"out_of_memory": "memory"}.get(row["status"], str(row["status"])) + times
 
 
 def _count(text: str) -> int:
