@@ -33,8 +33,8 @@ setup(
         "sentencepiece>=0.2",  # subword tokens: evaluators/tokenizer.py
         "ray>=2.40",  # worker processes: evaluators/ray_pool.py
         "tensorflow-datasets>=4.9.7",  # `tfds:` data sets: evaluators/tfds_source.py
-        # `tensorboard: true`: search/tensorboard.py; TensorBoard's file format without TensorFlow,
-        # which the driver never imports; brings protobuf and packaging, which Ray has too
+        # `tensorboard: true`: search/tensorboard.py; its files without TensorFlow, which the
+        # driver never imports; brings protobuf and packaging, which Ray has too
         "tensorboardX>=2.6",
         "psutil>=5.9",  # free memory, workers' memory: evaluators/memory.py
         "importlib_resources",  # tensorflow-datasets imports it without listing it
@@ -55,7 +55,7 @@ setup(
             "ruff>=0.6",  # `make lint`: lint and format
             "types-PyYAML",  # types of pyyaml for mypy
             "types-psutil",  # types of psutil for mypy
-        ]
+        ],
     },
     entry_points={"console_scripts": ["primeval = primeval.scripts.cli:main"]},
 )

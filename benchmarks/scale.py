@@ -154,7 +154,9 @@ def toy(candidates: int) -> dict[str, Any]:
         run = create_run(config, {"transformer": load_seed("transformer")})
         scale, cpu = Scale(max(1, candidates // 10)), time.process_time()
         search = make_search(config, list(run.store.seeds.values()))
-        drive(run, search, make_evaluator(config.task(run.reference)), scale)
+        stop = drive(run, search, make_evaluator(config.task(run.reference)), scale)
+        if stop.reason != "candidates":
+            sys.exit(f"the search stopped: {stop.message}")
         cpu = time.process_time() - cpu
         size = sum(file.stat().st_size for file in run.folder.glob("run.sqlite*"))
         run.close()

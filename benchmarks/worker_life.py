@@ -80,8 +80,8 @@ def shares(run: Run) -> dict[str, Any]:
     imported TensorFlow and compiled the reference program: so long takes every start of a
     worker. What is left, workers have waited.
     """
-    asked = dict(run.store._rows("SELECT id, elapsed FROM individuals"))
-    told = dict(run.store._rows("SELECT id, elapsed FROM outcomes"))
+    asked = dict(run.store.select("SELECT id, elapsed FROM individuals"))
+    told = dict(run.store.select("SELECT id, elapsed FROM outcomes"))
     outcomes = dict(run.store.outcomes())
     seconds = Counter[str]()
     for outcome in outcomes.values():

@@ -6,6 +6,7 @@ candidate. The keeper sees how it ends, and starts another.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import faulthandler
 import os
@@ -72,7 +73,5 @@ def _end_with(keeper: int) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with contextlib.suppress(EOFError):  # the keeper has closed its end
         main(int(sys.argv[1]), int(sys.argv[2]))
-    except EOFError:  # the keeper has closed its end
-        pass

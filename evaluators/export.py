@@ -185,16 +185,16 @@ def _verify(folder: Path, allowed: float) -> float:
 
 def _place(targets: dict[Path, Path | None]) -> None:
     """Move verified files to where they are wanted, all or none. Raises ExportError."""
-    beside: list[tuple[Path, Path]] = []
+    wanted = [(draft, target) for draft, target in targets.items() if target is not None]
+    copies = [(target.with_name(f".{target.name}.part"), target) for _, target in wanted]
     try:
-        for draft, target in targets.items():
-            if target is not None:
-                copy = target.with_name(f".{target.name}.part")
-                beside.append((copy, target))
-                shutil.copyfile(draft, copy)
-        for copy, target in beside:
+        for (draft, target), (copy, _) in zip(wanted, copies, strict=True):
+            if target.is_dir():
+                raise IsADirectoryError(f"{target} is a folder")
+            shutil.copyfile(draft, copy)
+        for copy, target in copies:
             os.replace(copy, target)
     except OSError as error:
-        for copy, _ in beside:
+        for copy, _ in copies:
             copy.unlink(missing_ok=True)
         raise ExportError(f"The files could not be written: {error}.") from None

@@ -31,7 +31,7 @@ def product(x: Tensor, y: Tensor) -> Tensor:
     return _product(x, y)
 
 
-@tf.custom_gradient
+@tf.custom_gradient  # type: ignore[untyped-decorator]
 def _product(x: Tensor, y: Tensor) -> tuple[Tensor, Any]:
     def gradient(dz: Tensor) -> tuple[Tensor, Tensor]:
         dx = tf.matmul(dz, y, transpose_b=True)
@@ -58,7 +58,7 @@ def depthwise(x: Tensor, weight: Tensor) -> Tensor:
     return _depthwise(x, weight) if len(x.shape) == 3 else kernels.depthwise(x, weight)
 
 
-@tf.custom_gradient
+@tf.custom_gradient  # type: ignore[untyped-decorator]
 def _depthwise(x: Tensor, weight: Tensor) -> tuple[Tensor, Any]:
     taps, length = weight.shape[0], x.shape[1]
 

@@ -25,7 +25,8 @@ from primeval.evaluators.settings import Task
 STARTUP_SECONDS = 300.0  # for importing TensorFlow, reading tokens, compiling the reference
 LOOK_SECONDS = 0.1  # how often memory is looked at
 SHARE = 0.9  # of a machine's memory, for all workers together
-TAIL = 4000  # characters kept of what a process says
+TAIL, MESSAGE = 16_000, 2000  # characters kept of what a process says, and passed on
+FATAL = "Fatal Python error"  # of faulthandler; what comes before it is of the libraries
 # Signals that come from outside: whoever runs the machine sends them. SIGKILL also comes from
 # a kernel that is out of memory, which counts those.
 FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -103,8 +104,14 @@ class _Process:
         return _kernel_kills() > self._kills
 
     def tail(self) -> str:
-        """The last it said."""
-        return self.said.decode("utf-8", "replace").strip()[-TAIL // 2 :]
+        """The last it said; where it was when it was aborted, if it was."""
+        said = self.said.decode("utf-8", "replace").strip()
+        before, fatal, where = said.rpartition(FATAL)
+        if not fatal:
+            return said[-MESSAGE:]
+        why = "\n".join(before.strip().splitlines()[-3:])  # a failed check of TensorFlow says
+        where, _, _ = where.partition("\n\nExtension modules")
+        return f"{why}\n{fatal}{where}".strip()[:MESSAGE]
 
     def kill(self) -> None:
         self._popen.kill()

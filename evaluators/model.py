@@ -126,7 +126,7 @@ def load_weights(model: LanguageModel, path: Path) -> None:
     try:
         with np.load(path) as archive:
             values = [archive[name] for name in archive.files]
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise WeightsError(f"{path} cannot be read as weights: {error}.") from None
     shapes = [tuple(weight.shape) for weight in model.trainable_variables]
     if [value.shape for value in values] != shapes:

@@ -54,7 +54,8 @@ def plan(graph: Graph) -> tuple[Step, ...]:
     zero, users = _known_zero(graph), _users(graph)
     steps, waiting = list[Step](), set[int]()
     for number, node in enumerate(graph.nodes):
-        inputs, late = node.inputs, ()
+        inputs = node.inputs
+        late: tuple[int, ...] = ()
         if node.op == "MAT_MUL":
             late = _late(graph, inputs[0], users)
             if late:

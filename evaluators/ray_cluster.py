@@ -1,7 +1,7 @@
 """Ray on this machine or on many: connecting, and what workers elsewhere lack.
 
-A cluster's machines need Python, TensorFlow and Ray. This primeval reaches them as a wheel, users'
-primitives and the tokens as values. Only this file and `ray_pool.py` import Ray.
+A cluster's machines need Python, TensorFlow and Ray. This primeval reaches them as a wheel,
+users' primitives and the tokens as values. Only this file and `ray_pool.py` import Ray.
 """
 
 from __future__ import annotations

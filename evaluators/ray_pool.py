@@ -75,7 +75,7 @@ class RayEvaluator(Evaluator):
         # Ray's threads put what has come in here: a list of calls to wait for would be gone
         # through at every event
         self._arrived: SimpleQueue[tuple[_Slot, Any]] = SimpleQueue()
-        self._looked = 0.0
+        self._looked, self._failure = 0.0, ""  # why a worker could not start
         self.capacity = 1
         for _ in range(task.workers.count):
             self._start()
@@ -97,9 +97,11 @@ class RayEvaluator(Evaluator):
         return finished
 
     def warm_up(self) -> None:
-        """Wait until every worker is ready."""
+        """Wait until every worker is ready. Raises ValueError if one cannot start."""
         while any(not slot.process for slot in self._slots):
             self._arrivals(LOOK_SECONDS)
+            if self._failure:
+                raise ValueError(f"A worker cannot start: {self._failure}")
 
     def processes(self) -> list[int]:
         """As in `Evaluator`; on a cluster, waits for the first worker only, and knows none."""
@@ -186,6 +188,7 @@ class RayEvaluator(Evaluator):
         log.warning("a worker was lost: %s", _cause(error))
         self._give_up(slot)
         if not was_ready and job is None:
+            self._failure = _cause(error)
             time.sleep(REHIRE_SECONDS)  # whatever is wrong with it may be wrong with the next
             job = self._jobs.popleft() if self._jobs else None
         self._start()

@@ -143,8 +143,8 @@ def write_wheel(folder: Path) -> Path:
                     add(f"primeval/{package}/{file.relative_to(root)}", file.read_bytes())
         core = f"Metadata-Version: 2.1\nName: primeval\nVersion: {version}\n"
         add(f"{info}/METADATA", core.encode())
-        tags = "Wheel-Version: 1.0\nGenerator: primeval\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        add(f"{info}/WHEEL", tags.encode())
+        kind = "Wheel-Version: 1.0\nGenerator: primeval\nRoot-Is-Purelib: true\n"
+        add(f"{info}/WHEEL", f"{kind}Tag: py3-none-any\n".encode())
         record.append(f"{info}/RECORD,,\n")
         wheel.writestr(zipfile.ZipInfo(f"{info}/RECORD"), "\n".join(record))
     return path

@@ -79,7 +79,8 @@ def _rows(embedding: layers.Embedding, tokens: Tensor, count: int) -> Tensor:
     Each row is read once, as is each position: of a row that is read twice, TensorFlow's
     Keras squares the parts of the gradient in Adam, where it should square their sum.
     """
-    return embedding(_count(ops.repeat(_one(tokens) + 1, count, axis=1)))[0]
+    rows = embedding(_count(ops.repeat(_one(tokens) + 1, count, axis=1)))
+    return ops.reshape(rows, (count, embedding.output_dim))
 
 
 class _StockBlock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,10 @@ SIZES = ("layers", "width", "vocab", "length")
 def add(commands: Any) -> None:
     parser = commands.add_parser("export", help="write a program as a Keras model or source")
     parser.add_argument("program", metavar="REF", help="a name, a file, or RUN:ID")
-    parser.add_argument("out", metavar="OUT.keras", type=Path, nargs="?", help="the model")
-    parser.add_argument("--source", metavar="OUT.py", type=Path, help="the block as source")
+    parser.add_argument(
+        "out", metavar="OUT", type=Path, help="OUT.keras for the model, OUT.py for its source"
+    )
+    parser.add_argument("--source", metavar="OUT.py", type=Path, help="its source, too")
     parser.add_argument(
         "--weights",
         choices=(TRAINED, FRESH),
@@ -63,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
             raise RunError("An individual has the scale of its run. Leave --config out.")
         config = found.run.config
     config = config or load_config(CONFIG)
-    _check_paths(args)
+    path, source = _checked_paths(args)
     try:
         scale = _resized(found, config, args)
     except Rejection as rejection:
@@ -80,14 +83,15 @@ def run(args: argparse.Namespace) -> int:
     seed = found.individual.seed if found.individual is not None else 0
     try:
         export = export_program(
-            text, scale, args.out, weights, seed, source=args.source, name=args.program
+            text, scale, path, weights, seed, source=source, name=args.program
         )
     except Rejection as rejection:
         raise _unbuildable(args.program, rejection) from None
     except ExportError as error:
         print(f"primeval: {error} Nothing was written.", file=sys.stderr)
         return 1
-    _report(args, scale, export, why_fresh)
+    for line in _report(path, source, scale, export, why_fresh):
+        print(line)
     return 0
 
 
@@ -145,40 +149,44 @@ def _weights(
     return None, why if found.run is not None else ""
 
 
-def _report(args: argparse.Namespace, scale: Scale, export: Any, why_fresh: str) -> None:
-    """Say what was written, and how it is used."""
+def _report(
+    path: Path | None, source: Path | None, scale: Scale, export: Any, why_fresh: str
+) -> Iterator[str]:
+    """What was written, and how it is used."""
     graph, cost = export.cost.graph, export.cost
     length = f"{scale.length} only" if graph.fixed_length else f"up to {scale.length}"
     size = (
         f"{cost.parameters:,} parameters: {scale.layers} layer{'s' * (scale.layers > 1)} of "
         f"width {cost.width}, {scale.vocabulary:,} tokens, sequence length {length}"
     )
-    if args.out is not None:
-        print(f"{args.out}: {size}")
+    if path is not None:
+        yield f"{path}: {size}"
         origin = "trained in the run" if export.trained else "fresh"
-        print(f"weights: {origin}{f' ({why_fresh})' if why_fresh else ''}")
-    if args.source is not None:
-        print(
-            f"{args.source}: a Keras layer and build_model()" + (f", {size}" * (not args.out))
+        yield f"weights: {origin}{f' ({why_fresh})' if why_fresh else ''}"
+    if source is not None:
+        yield f"{source}: a Keras layer, and build_model(){'' if path else f', {size}'}"
+    yield f"verified: works without primeval, largest difference {export.difference:.1e}"
+    if path is not None:
+        yield f'use it: keras.models.load_model("{path}"), token ids in, logits out'
+
+
+def _checked_paths(args: argparse.Namespace) -> tuple[Path | None, Path | None]:
+    """Where the model goes, and the source. Raises RunError if they cannot be written."""
+    path, source = args.out, args.source
+    if path.suffix == ".py":
+        if source is not None:
+            raise RunError(f"Two files of source: {path} and {source}. Leave one of them out.")
+        path, source = None, path
+    elif path.suffix != ".keras":
+        raise RunError(
+            "OUT is a Keras model, which ends in .keras, or its source, which ends in .py. "
+            f"Received: {path}."
         )
-    print(f"verified: works without primeval, largest difference {export.difference:.1e}")
-    if args.out is not None:
-        print(f'use it: keras.models.load_model("{args.out}"), token ids in, logits out')
-
-
-def _check_paths(args: argparse.Namespace) -> None:
-    """Raise RunError if the files cannot be written."""
-    if args.out is None and args.source is None:
-        raise RunError("Nothing to write. Give OUT.keras, or --source OUT.py, or both.")
-    for path, suffix, what in (
-        (args.out, ".keras", "A Keras model"),
-        (args.source, ".py", "Python source"),
-    ):
-        if path is None:
-            continue
-        if path.suffix != suffix:
-            raise RunError(f"{what} is a file that ends in {suffix}. Received: {path}.")
-        if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-            raise RunError(f"{path} cannot be written: {path.parent} is no folder to write to.")
-        if path.is_dir() or (path.exists() and not args.force):
-            raise RunError(f"{path} exists. Choose another name, or give --force.")
+    if source is not None and source.suffix != ".py":
+        raise RunError(f"Python source is a file that ends in .py. Received: {source}.")
+    for file in filter(None, (path, source)):
+        if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
+            raise RunError(f"{file} cannot be written: {file.parent} is no folder to write to.")
+        if file.is_dir() or (file.exists() and not args.force):
+            raise RunError(f"{file} exists. Choose another name, or give --force.")
+    return path, source

@@ -66,15 +66,11 @@ class Search:
         self.spent = 0.0  # seconds of workers' time
         self.in_flight: dict[int, Individual] = {}
         self.repeats = Repeats()
+        self.seed_count = len(seeds)  # they are asked for first
         self._seeds, self._cost, self._vocabulary = tuple(seeds), cost, vocabulary
         self._hurdles = Hurdles(hurdles, settings.population_size)
         self._known: dict[bytes, int] = {}  # graphs, and the first individual of each
         self._again: deque[Individual] = deque()  # found to be known, to be evaluated again
-
-    @property
-    def seed_count(self) -> int:
-        """How many individuals are seeds: they are asked for first."""
-        return len(self._seeds)
 
     def ask(self) -> Individual:
         """The next individual. Raises StuckError, or ExhaustedError when nothing is new."""

@@ -76,41 +76,43 @@ def rehearse(
     Raises:
         RehearsalError: The seed failed.
     """
-    workers = workers_here(config)
-    share = _share(config, cost)
+    share, workers = _share(config, cost), workers_here(config)
     short = _shortened(config, share, workers, folder / "run")
     run = create_run(short, seeds)
     try:
         search = make_search(short, list(run.store.seeds.values()))
         began = time.perf_counter()
         evaluator = start(short.task(run.reference))
-        try:
-            processes = evaluator.processes()
-        except BaseException as error:
-            evaluator.close()
-            if isinstance(error, ValueError):
-                raise RehearsalError(str(error)) from error
-            raise
+        watch = _Watch(_ready(evaluator))
         startup = time.perf_counter() - began
-        watch = _Watch(processes)
-        stop = drive(run, search, evaluator, watch)
-        _check(stop, watch.outcomes)
-        weights = [file.stat().st_size for file in (run.folder / "weights").glob("*.npz")]
-        step, overhead, validation = _seconds(watch)
-        measured = Measured(
-            startup=startup,
-            step=step,
-            overhead=overhead,
-            validation=validation,
-            workers=workers,
-            worker_memory=max(watch.peaks.values(), default=None),
-            other_memory=watch.others,
-            tokens=tokens,
-            weights=max(weights, default=0),
-        )
-        return Rehearsal(watch.outcomes[0], share, len(watch.outcomes), measured)
+        _check(drive(run, search, evaluator, watch), watch.outcomes)
     finally:
         run.close()
+    weights = [file.stat().st_size for file in (run.folder / "weights").glob("*.npz")]
+    step, overhead, validation = _seconds(watch)
+    measured = Measured(
+        startup=startup,
+        step=step,
+        overhead=overhead,
+        validation=validation,
+        workers=workers,
+        worker_memory=max(watch.peaks.values(), default=None),
+        other_memory=watch.others,
+        tokens=tokens,
+        weights=max(weights, default=0),
+    )
+    return Rehearsal(watch.outcomes[0], share, len(watch.outcomes), measured)
+
+
+def _ready(evaluator: Evaluator) -> list[int]:
+    """The processes of an evaluator, when they are ready. Raises RehearsalError."""
+    try:
+        return evaluator.processes()
+    except BaseException as error:
+        evaluator.close()
+        if isinstance(error, ValueError):
+            raise RehearsalError(str(error)) from error
+        raise
 
 
 def workers_here(config: RunConfig) -> int:

@@ -24,10 +24,7 @@ def weights_file(folder: Path, number: int) -> Path:
 
 
 class KeptWeights:
-    """Keeps the weights of the `count` fittest.
-
-    Files of a worker on another machine, without a shared disk, stay there.
-    """
+    """Keeps the weights of the `count` fittest; those of a cluster's workers are sent here."""
 
     def __init__(self, folder: Path, count: int, store: Store) -> None:
         self._folder, self._count = weights_file(folder, 0).parent, count

@@ -6,12 +6,14 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-from toys import Scripted, begin, toy_script
+from toys import TOY, Scripted, begin, toy_script
 
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.scripts.cli import main
+from primeval.search.config import parse_config
 from primeval.search.loop import drive
+from primeval.search.ranking import ranking
 from primeval.search.runs import open_run
 from primeval.search.settings import RunConfig
 from primeval.search.store import Confirmation, open_store
@@ -55,6 +57,17 @@ def confirm_by_hand(folder: Path, name: str, numbers: list[int]) -> None:
             store.append_confirmation(Confirmation(*one))
     store.close()
     run.close()
+
+
+def troubled_folder(folder: Path) -> Path:
+    """Such a run of 60 candidates, the best of which are confirmed, in a folder."""
+    sets = ["budget.max_candidates=60", "failure.max_consecutive=50"]
+    config = replace(parse_config(TOY, sets), run_dir=str(folder))
+    troubled_run(config)
+    confirm_by_hand(folder, f"{folder}:0", [0])
+    best = [row["id"] for row in ranking(open_run(folder), 3)]
+    confirm_by_hand(folder, HOSTILE, [number for number in best if number])
+    return folder
 
 
 def page_of(folder: Path, *options: str) -> str:

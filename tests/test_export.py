@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -328,52 +330,57 @@ def run(toy_config: Callable[..., RunConfig]) -> Run:
     return run
 
 
-def test_trained_weights_of_a_run_are_exported(run: Run, tmp_path: Path) -> None:
+def command(*arguments: object) -> int:
+    from primeval.scripts.cli import main
+
+    return main(["export", *map(str, arguments)])
+
+
+def test_trained_weights_of_a_run_are_exported(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     import keras
 
     path, source = tmp_path / "winner.keras", tmp_path / "winner.py"
-    done = primeval(
-        "export", f"{run.folder}:0", path, "--source", source, "--weights", "trained"
-    )
-    assert done.returncode == 0, done.stderr
-    assert "weights: trained in the run\n" in done.stdout
-    assert "sequence length up to 8\n" in done.stdout
+    files = (path, "--source", source)
+    assert command(f"{run.folder}:0", *files, "--weights", "trained") == 0
+    said = capsys.readouterr().out
+    assert "weights: trained in the run\n" in said
+    assert "sequence length up to 8\n" in said
     expected = save_trained(tmp_path / "again.npz", "transformer", run.config.scale)(TOKENS)
     np.testing.assert_allclose(keras.models.load_model(path)(TOKENS), expected, atol=1e-4)
     assert "class Run0Block(" in source.read_text(encoding="utf-8")
 
 
-def test_weights_that_were_not_kept_are_told(run: Run, tmp_path: Path) -> None:
+def test_weights_that_were_not_kept_are_told(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "winner.keras"
-    done = primeval("export", f"{run.folder}:1", path, "--weights", "trained")
-    assert done.returncode == 2
-    assert "no trained weights" in done.stderr
-    assert "(kept: 0)" in done.stderr
-    assert "primeval confirm" in done.stderr
+    assert command(f"{run.folder}:1", path, "--weights", "trained") == 2
+    said = capsys.readouterr().err
+    assert "no trained weights" in said
+    assert "(kept: 0)" in said
+    assert "primeval confirm" in said
     assert not path.exists()
 
 
-def test_another_size_has_fresh_weights_and_the_same_unit_rule(
-    run: Run, tmp_path: Path
+def test_another_size_has_fresh_weights_by_the_same_unit_rule(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import keras
 
-    path = tmp_path / "wide.keras"
+    path, deep = tmp_path / "wide.keras", tmp_path / "deep.keras"
     sizes = ("--layers", 3, "--width", 32, "--vocab", 50, "--length", 20)
-    done = primeval("export", f"{run.folder}:0", path, *sizes)
-    assert done.returncode == 0, done.stderr
-    assert (
-        "weights: fresh (trained ones do not fit another size (--layers, --width" in done.stdout
-    )
+    assert command(f"{run.folder}:0", *sizes, path) == 0
+    said = capsys.readouterr().out
+    assert "fresh (trained ones do not fit another size (--layers, --width" in said
+    assert "3 layers of width 32, 50 tokens, sequence length up to 20" in said
     model = keras.models.load_model(path)
     assert model.output_shape == (None, None, 50)
     graph = build_graph(load_seed("transformer"))
     assert model.count_params() == measure(graph, Scale(3, 50, 20, width=32)).parameters
-    assert "3 layers of width 32, 50 tokens, sequence length up to 20" in done.stdout
-    other = (tmp_path / "deep.keras", "--layers", 3, "--weights", "trained")
-    refused = primeval("export", f"{run.folder}:0", *other)
-    assert refused.returncode == 2
-    assert "do not fit another size (--layers)" in refused.stderr
+    assert command(f"{run.folder}:0", deep, "--layers", 3, "--weights", "trained") == 2
+    assert "do not fit another size (--layers)" in capsys.readouterr().err
 
 
 def test_more_layers_leave_the_width_as_it_was_searched() -> None:
@@ -401,11 +408,11 @@ def test_more_layers_leave_the_width_as_it_was_searched() -> None:
         (["primer_ez", "there.keras"], "--force"),
         (["primer_ez", "new.keras", "--source", "there.py"], "there.py exists"),
         (["primer_ez", "model.h5"], "ends in .keras"),
-        (["primer_ez", "--source", "model.txt"], "ends in .py"),
-        (["primer_ez"], "Nothing to write"),
+        (["primer_ez", "model.keras", "--source", "model.txt"], "ends in .py"),
+        (["primer_ez", "model.py", "--source", "other.py"], "Two files of source"),
         (["primer_ez", "nowhere/model.keras"], "no folder"),
         (["primer_easy", "model.keras"], "Did you mean primer_ez"),
-        (["there.keras", "model.keras"], "program"),
+        (["there.keras", "model.keras"], "there.keras, line 1"),
         (["foreign:3", "model.keras"], "foreign/run.sqlite cannot be read as a run store"),
         (["primer_ez", "model.keras", "--weights", "trained"], "only an individual of a run"),
         (["primer_ez", "model.keras", "--width", "20"], "a multiple of 8"),
@@ -459,11 +466,18 @@ register(Primitive("HALVE", ("input1",), "elementwise", "x / 2"), kernel=halve)
 
 def test_programs_of_users_primitives_come_with_a_config(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(PRIMITIVE, encoding="utf-8")
-    (tmp_path / "mine.yaml").write_text("language: {modules: [mine.py]}", encoding="utf-8")
+    settings = "language: {modules: [mine.py]}\nmodel: {width: 16, length: 8, layers: 1}\n"
+    (tmp_path / "mine.yaml").write_text(settings, encoding="utf-8")
     program = "S0 main(a, b):\n  c = HALVE a\n  d = CONV_3X1 c dim0\n"
     (tmp_path / "mine.dna").write_text(f"dims 4\n{program}", encoding="utf-8")
     given = ("mine.dna", "--config", "mine.yaml")
-    done = primeval("export", *given, "m.keras", "--source", "m.py", cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "primeval.scripts.cli", "export", *given, "m.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "main_c = halve(x)\n" in (tmp_path / "m.py").read_text(encoding="utf-8")
     shown = primeval("show", *given, cwd=tmp_path)

@@ -29,6 +29,12 @@ from primeval.search.population import Individual
 
 COUNT = 24
 
+# Written on a machine too busy to start Ray in time, and not seen to pass there: on request.
+unproven = pytest.mark.skipif(
+    not os.environ.get("PRIMEVAL_UNPROVEN_TESTS"),
+    reason="not seen to pass yet; run with PRIMEVAL_UNPROVEN_TESTS=1",
+)
+
 
 class Napper:
     """Stands in for a worker: naps instead of training. `dying` takes its machine with it."""
@@ -75,6 +81,7 @@ def pool_on(cluster: Any, dying: tuple[int, ...] = (), **settings: Any) -> Any:
 
     workers = WorkerSettings(count=3, address=cluster.address, ship_code=False, **settings)
     connect(workers)
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # nodes have no tests
     napper = ray.remote(Napper).options(num_cpus=1, max_restarts=0)
     return RayEvaluator(replace(task(), workers=workers), lambda: napper.remote(dying))
 
@@ -98,6 +105,7 @@ class Mover(Silent):
 
 @pytest.mark.ray
 @pytest.mark.slow
+@unproven
 def test_a_node_goes_and_another_comes_and_nothing_is_missing(
     cluster: Any, tmp_path: Path
 ) -> None:
@@ -121,6 +129,7 @@ def test_a_node_goes_and_another_comes_and_nothing_is_missing(
 
 @pytest.mark.ray
 @pytest.mark.slow
+@unproven
 def test_who_loses_every_worker_is_lost_and_the_others_are_not(
     cluster: Any, tmp_path: Path
 ) -> None:
@@ -142,6 +151,7 @@ def test_who_loses_every_worker_is_lost_and_the_others_are_not(
 @pytest.mark.tf
 @pytest.mark.ray
 @pytest.mark.slow
+@unproven
 def test_a_cluster_gets_our_code_as_a_wheel_and_sends_the_weights(
     cluster: Any, tmp_path: Path
 ) -> None:

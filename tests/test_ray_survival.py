@@ -26,6 +26,12 @@ from primeval.search.population import Individual
 from primeval.search.reference import load_seeds
 from primeval.search.runs import create_run, make_search, open_run
 
+# Written on a machine too busy to start Ray in time, and not seen to pass there: on request.
+unproven = pytest.mark.skipif(
+    not os.environ.get("PRIMEVAL_UNPROVEN_TESTS"),
+    reason="not seen to pass yet; run with PRIMEVAL_UNPROVEN_TESTS=1",
+)
+
 pytestmark = [pytest.mark.tf, pytest.mark.ray, pytest.mark.slow]
 
 RELU = "  c = MAX a const0\n"
@@ -154,6 +160,7 @@ def training(driver: int) -> list[psutil.Process]:
     ]
 
 
+@unproven
 def test_no_process_outlives_a_driver_that_is_killed(tmp_path: Path) -> None:
     driver = start(tmp_path, LONG)
     wait_for(lambda: told(tmp_path / "run") >= 1)
@@ -176,6 +183,7 @@ def test_no_process_outlives_a_driver_that_is_killed(tmp_path: Path) -> None:
     assert told(tmp_path / "run") == before + 1
 
 
+@unproven
 @pytest.mark.parametrize("grace", ["0s", "5s"])
 def test_ctrl_c_in_a_terminal_stops_within_ten_seconds(tmp_path: Path, grace: str) -> None:
     driver = start(tmp_path, LONG, ENDLESS, f"workers.grace={grace}")
@@ -192,6 +200,7 @@ def test_ctrl_c_in_a_terminal_stops_within_ten_seconds(tmp_path: Path, grace: st
     assert not psutil.wait_procs(family, timeout=10)[1]
 
 
+@unproven
 def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     driver = start(tmp_path, LONG, ENDLESS, "workers.grace=10m")
     wait_for(lambda: (tmp_path / "run" / "run.sqlite").exists() and bool(training(driver.pid)))
@@ -209,6 +218,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     assert not psutil.wait_procs(family, timeout=10)[1]
 
 
+@unproven
 def test_two_runs_share_a_machine_and_no_two_a_folder(tmp_path: Path) -> None:
     folders = [tmp_path / name for name in ("one", "other")]
     for folder in folders:

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
-from reports import HOSTILE, Page, confirm_by_hand, page_of, troubled_run
-from toys import Scripted, begin, outcome, primeval
+from reports import HOSTILE, Page, page_of, troubled_folder
+from toys import Scripted, begin, outcome
 
 from primeval.evaluators import make_evaluator
 from primeval.scripts.cli import main
 from primeval.scripts.report_history import read_history
 from primeval.scripts.report_plots import GRID_X, GRID_Y, all_plot, best_plot, nice
-from primeval.search.gains import total_gain, with_gains
 from primeval.search.loop import drive
-from primeval.search.ranking import lineage, ranking
+from primeval.search.ranking import ranking
 from primeval.search.runs import Run, open_run
 from primeval.search.settings import RunConfig
 
@@ -35,19 +28,7 @@ MINUS = "\N{MINUS SIGN}"
 @pytest.fixture(scope="module")
 def troubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with failures, times, confirmations and hostile texts."""
-    from toys import TOY
-
-    from primeval.search.config import parse_config
-
-    folder = tmp_path_factory.mktemp("report") / "a <b> & 'c'"
-    config = parse_config(TOY, ["budget.max_candidates=60", "failure.max_consecutive=50"])
-    import dataclasses
-
-    folder = troubled_run(dataclasses.replace(config, run_dir=str(folder)))
-    confirm_by_hand(folder, f"{folder}:0", [0])
-    best = [row["id"] for row in ranking(open_run(folder), 3)]
-    confirm_by_hand(folder, HOSTILE, [number for number in best if number])
-    return folder
+    return troubled_folder(tmp_path_factory.mktemp("report") / "a <b> & 'c'")
 
 
 @pytest.fixture(scope="module")
@@ -153,75 +134,6 @@ def test_all_looks_of_drawings_have_a_style() -> None:
     for change in ("added", "removed"):
         for kind in ("rect", "text", ".d-wire", ".d-arrow", ".d-header"):
             assert f"{kind}.{change}" in style
-
-
-# -- gains --------------------------------------------------------------------------------
-
-
-def test_gains_add_up_from_the_seed_to_every_individual(toy_config: Config) -> None:
-    run = toy_run(toy_config("budget.max_candidates=150"))
-    added = 0
-    for number in range(run.store.asked()):
-        rows = with_gains(lineage(run, number))
-        seed, last = rows[0]["loss_at_mark"], rows[-1]["loss_at_mark"]
-        if last is None or len(rows) == 1:
-            continue
-        gains = [row["gain"] for row in rows if row["gain"] is not None]
-        assert sum(gains) == pytest.approx(seed - last, abs=1e-12)
-        assert total_gain(rows) == seed - last
-        edits = [edit for row in rows for edit in row["gain_of"]]
-        assert edits == [row["id"] for row in rows[1:]]
-        added += len(gains)
-    assert added > 150
-
-
-def test_the_gains_of_the_page_add_up_digit_by_digit(page: str, troubled: Path) -> None:
-    text = page.split('<table class="lineage">')[1].split("</table>")[0].replace(MINUS, "-")
-    body, foot = text.split("<tfoot>")
-    gains = [Decimal(gain) for gain in re.findall(r'gain[^>]*">([-+]?[\d.]+)</td>', body)]
-    losses = re.findall(r"</th>\s*<td class=\"number\">([\d.]+)</td>", body)
-    (total,) = re.findall(r'id="gain-total">([-+][\d.]+)<', foot)
-    assert len(gains) >= 1
-    assert sum(gains) == Decimal(total) == Decimal(losses[0]) - Decimal(losses[-1])
-    assert f"= {losses[0]} of #0" in foot
-
-
-def told(number: int, *losses: float | None) -> dict[str, Any]:
-    """A row of a lineage, as far as gains look at it."""
-    curve = [{"step": step, "loss": loss} for step, loss in enumerate(losses)]
-    return {"id": number, "edit_kind": "insert" if number else None, "curve": curve}
-
-
-def test_an_ancestor_that_was_stopped_counts_with_the_next() -> None:
-    rows = with_gains([told(0, 4.0, 2.0), told(3, 4.5), told(4, 3.5, None), told(7, 3.0, 1.75)])
-    assert [row["loss_at_mark"] for row in rows] == [2.0, None, None, 1.75]
-    assert [row["gain"] for row in rows] == [None, None, None, 0.25]
-    assert rows[-1]["gain_of"] == [3, 4, 7]
-    assert total_gain(rows) == 0.25
-
-
-def test_a_lineage_is_compared_where_its_last_one_was_stopped() -> None:
-    rows = with_gains([told(0, 4.0, 2.0), told(3, 3.5, 1.5), told(7, 3.75)])
-    assert [row["loss_at_mark"] for row in rows] == [4.0, 3.5, 3.75]
-    assert [row["gain"] for row in rows] == [None, 0.5, -0.25]
-
-
-def test_nothing_is_gained_where_nothing_was_measured() -> None:
-    assert [row["gain"] for row in with_gains([told(0, 4.0), told(1)])] == [None, None]
-    seedless = with_gains([told(0), told(1, 4.0), told(2, 3.0)])
-    assert [row["gain"] for row in seedless] == [None, None, 1.0]
-    assert total_gain(with_gains([told(0, 4.0)])) is None
-
-
-def test_lineage_prints_gains_that_add_up(troubled: Path, capsys: Capture) -> None:
-    best = ranking(open_run(troubled), 1)[0]["id"]
-    assert main(["lineage", f"{troubled}:{best}"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[1].split()[:3] == ["id", "loss", "gain"]
-    gains = [Decimal(line.split()[2]) for line in lines[3:-1] if line.split()[2] != "-"]
-    found = re.fullmatch(r"#0 to #\d+: ([\d.]+) - ([\d.]+) = ([\d.]+), .*", lines[-1])
-    assert found is not None
-    assert sum(gains) == Decimal(found[3]) == Decimal(found[1]) - Decimal(found[2])
 
 
 # -- plots and tables ---------------------------------------------------------------------
@@ -333,82 +245,3 @@ def test_a_file_that_cannot_be_written_is_one_clear_message(
         assert main(["report", str(troubled), "-o", str(path)]) == 2
         assert "cannot be written" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
-
-
-# -- while it runs ------------------------------------------------------------------------
-
-
-@pytest.fixture
-def running(tmp_path: Path, config_file: Path) -> subprocess.Popen[str]:
-    """A search that goes on until it is told to stop, in tmp_path / "run"."""
-    command = [sys.executable, "-m", "primeval.scripts.cli", "search", str(config_file)]
-    sets = ["--run-dir", "run", "--set", "budget.max_candidates=1000000"]
-    process = subprocess.Popen(
-        [*command, *sets],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "run" / "run.sqlite").exists():
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.05)
-    return process
-
-
-def test_a_watched_report_is_written_until_the_search_ends(
-    running: subprocess.Popen[str], tmp_path: Path
-) -> None:
-    command = [sys.executable, "-m", "primeval.scripts.cli", "report", "run", "--watch", "0.2"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as watcher:
-        assert watcher.stdout is not None
-        first = [watcher.stdout.readline() for _ in range(2)]
-        page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
-        running.send_signal(signal.SIGINT)
-        running.communicate(timeout=60)
-        rest, _ = watcher.communicate(timeout=60)
-    assert 'data-refresh="0.2"' in page
-    assert "Running." in page
-    counts = [
-        int(re.findall(r"([\d,]+) candidates", line)[0].replace(",", ""))
-        for line in [*first, *rest.splitlines()]
-    ]
-    assert counts == sorted(counts)
-    assert counts[-1] > counts[0]
-    assert watcher.returncode == 0
-    last = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
-    assert "data-refresh" not in last.split("</head>")[0]
-    assert counts[-1] == open_run(tmp_path / "run").store.told()
-
-
-def test_a_watched_ranking_ends_with_the_search(
-    running: subprocess.Popen[str], tmp_path: Path
-) -> None:
-    command = [sys.executable, "-m", "primeval.scripts.cli", "top", "run", "--watch", "0.2"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as watcher:
-        time.sleep(3)
-        running.kill()  # not a clean stop: nobody says that it ended
-        running.communicate(timeout=60)
-        shown, _ = watcher.communicate(timeout=60)
-    assert watcher.returncode == 0
-    assert "\x1b" not in shown
-    pictures = shown.split("\n\n")
-    assert len(pictures) > 2
-    assert "Ctrl-C ends this" in pictures[0]
-    assert "Ctrl-C ends this" not in pictures[-1]
-
-
-def test_watching_a_finished_run_shows_it_once(troubled: Path, capsys: Capture) -> None:
-    assert main(["top", str(troubled), "--watch"]) == 0
-    once = capsys.readouterr().out
-    assert main(["top", str(troubled)]) == 0
-    assert capsys.readouterr().out == once
-
-
-@pytest.mark.parametrize("seconds", ["0", "-1", "soon", "nan", "inf"])
-def test_watching_needs_some_seconds(troubled: Path, seconds: str) -> None:
-    done = primeval("report", troubled, "--watch", seconds)
-    assert done.returncode == 2
-    assert "seconds, more than 0" in done.stderr

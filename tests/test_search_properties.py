@@ -216,7 +216,7 @@ class Engine(RuleBasedStateMachine):
     @rule(name=st.sampled_from(["primer_ez", "transformer", "mdha"]))
     def inject(self, name: str) -> None:
         """Somebody gives a program to the run, known or not."""
-        if self.search.asked >= self.search.seeds:
+        if self.search.asked >= self.search.seed_count:
             inject(self.run_, {name: load_seed(name)})
             individual = Injections(self.run_).take(self.search, 1.5)
             assert individual is not None
