@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from strategies import SEEDS, random_program
@@ -89,7 +88,7 @@ def _reworded(line: Instruction, program: Program, rng: random.Random) -> Instru
     if row is not None and row.commutative and line.branching == 1:
         line = line.reading(line.input2, line.input1)
     if row is None or "constant" not in row.reads:
-        line = replace(line, constant=rng.randrange(len(program.bank.constants)))
+        line = line._replace(constant=rng.randrange(len(program.bank.constants)))
     if row is None or "dim" not in row.reads:
-        line = replace(line, dim=rng.randrange(len(program.bank.dims)))
+        line = line._replace(dim=rng.randrange(len(program.bank.dims)))
     return line

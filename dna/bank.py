@@ -7,7 +7,6 @@ program that needs them is refused rather than changed.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TypeVar
 
 from primeval.dna.check import ProgramError
@@ -47,8 +46,7 @@ def _sized(entries: tuple[T, ...], wanted: int | None, filler: T) -> tuple[T, ..
 
 def _within(instruction: Instruction, constants: int, dims: int) -> Instruction:
     """Dormant fields that point beyond the bank point at its first entry."""
-    return replace(
-        instruction,
+    return instruction._replace(
         constant=instruction.constant if instruction.constant < constants else 0,
         dim=instruction.dim if instruction.dim < dims else 0,
     )

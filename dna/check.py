@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
-from primeval.dna.program import BRANCHINGS, INPUTS, Instruction, Program
+from primeval.dna.program import BRANCHINGS, INPUTS, Bank, Instruction, Program, Subprogram
 from primeval.primitives.primitive import UnknownNameError, Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 
@@ -39,16 +41,16 @@ class ProgramError(ValueError):
 
 def check(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> None:
     """Raise ProgramError for the first rule that `program` breaks."""
-    _check_bank(program)
+    _check_bank(program.bank)
     count = len(program.subprograms)
     if not 1 <= count <= MAX_SUBPROGRAMS:
         raise ProgramError(
             f"A program has 1 to {MAX_SUBPROGRAMS} subprograms. Received: {count}."
         )
     _check_lengths(program)
-    for index, place, instruction in program.instructions():
-        for problem in _problems(program, index, place, instruction, vocabulary):
-            raise ProgramError(problem, index, place)
+    limits = _Limits(count, len(program.bank.constants), len(program.bank.dims), vocabulary)
+    for index, subprogram in enumerate(program.subprograms):
+        _check_subprogram(subprogram, index, limits)
     _check_resolved_size(program)
 
 
@@ -68,30 +70,44 @@ def _check_lengths(program: Program) -> None:
             )
 
 
+class _Limits(NamedTuple):
+    """What the fields of an instruction may point at."""
+
+    subprograms: int
+    constants: int
+    dims: int
+    vocabulary: Vocabulary
+
+
+@lru_cache(maxsize=4096)  # programs of a search have most of their subprograms in common
+def _check_subprogram(subprogram: Subprogram, index: int, limits: _Limits) -> None:
+    for place, instruction in enumerate(subprogram.instructions):
+        for problem in _problems(instruction, index, place, limits):
+            raise ProgramError(problem, index, place)
+
+
 def _problems(
-    program: Program, index: int, place: int, instruction: Instruction, vocabulary: Vocabulary
+    instruction: Instruction, index: int, place: int, limits: _Limits
 ) -> Iterator[str]:
-    op = instruction.op
+    op, count = instruction.op, limits.subprograms
     if isinstance(op, int):
-        count = len(program.subprograms)
         if not index < op < count:
             callable_now = f"S{index + 1} to S{count - 1}" if index + 1 < count else "none"
             yield (
                 "A subprogram calls only subprograms with a higher index "
                 f"(from S{index}: {callable_now}). Received: S{op}."
             )
-    elif op not in vocabulary:
-        yield str(UnknownNameError("operation", op, list(vocabulary)))
+    elif op not in limits.vocabulary:
+        yield str(UnknownNameError("operation", op, list(limits.vocabulary)))
     for field, state in (("input 1", instruction.input1), ("input 2", instruction.input2)):
         if not 0 <= state < place + INPUTS:
             yield (
                 f"An instruction reads states made before it (0 to {place + INPUTS - 1}). "
                 f"Received: {field} = {state}."
             )
-    bank = program.bank
     for field, entry, size in (
-        ("constant", instruction.constant, len(bank.constants)),
-        ("dim", instruction.dim, len(bank.dims)),
+        ("constant", instruction.constant, limits.constants),
+        ("dim", instruction.dim, limits.dims),
     ):
         if not 0 <= entry < size:
             yield f"The bank has {field}s 0 to {size - 1}. Received: {field}{entry}."
@@ -102,8 +118,8 @@ def _problems(
         )
 
 
-def _check_bank(program: Program) -> None:
-    bank = program.bank
+@lru_cache(maxsize=256)
+def _check_bank(bank: Bank) -> None:
     if not bank.constants or not bank.dims:
         raise ProgramError("The bank needs at least one constant and one dim.")
     if max(len(bank.constants), len(bank.dims)) > MAX_BANK:

@@ -93,10 +93,9 @@ def measure(graph: Graph, scale: Scale) -> Cost:
     graph = scale.fitted(graph)
     unit = _unit(graph, scale)
     width = graph.nodes[0].width.channels(unit)
-    parameters = scale.layers * _block_parameters(graph, unit, scale.length)
-    parameters += _outer_parameters(width, scale)
-    flops = scale.layers * _block_flops(graph, unit, scale.length)
-    flops += 2 * width * scale.vocabulary
+    parameters, flops = _block_cost(graph, unit, scale.length)
+    parameters = scale.layers * parameters + _outer_parameters(width, scale)
+    flops = scale.layers * flops + 2 * width * scale.vocabulary
     return Cost(graph, unit, width, parameters, flops)
 
 
@@ -106,23 +105,23 @@ def _outer_parameters(width: int, scale: Scale) -> int:
     return width * (embeddings + 2)
 
 
-def _block_parameters(graph: Graph, unit: Fraction, length: int) -> int:
-    total = 0
+def _block_cost(graph: Graph, unit: Fraction, length: int) -> tuple[int, int]:
+    """Parameters and FLOPs of one block."""
+    sizes: list[int] = []
+    seen: dict[int, int] = {}  # most nodes share the few widths there are
+    parameters = flops = 0
     for node in graph.nodes:
-        if shape := node_weight_shape(graph, node, unit, length):
-            total += math.prod(shape)
-    return total
-
-
-def _block_flops(graph: Graph, unit: Fraction, length: int) -> int:
-    total = 0
-    for node in graph.nodes:
-        if node.primitive is not None:
-            inputs = channels(graph.nodes[node.inputs[0]], unit, length)
-            outputs = channels(node, unit, length)
-            flops = flops_per_token(node.primitive, inputs, outputs, length)
-            total += math.prod(node.over) * flops
-    return total
+        size = length if node.scores else seen.get(id(node.width))
+        if size is None:
+            size = seen[id(node.width)] = node.width.channels(unit)
+        sizes.append(size)
+        primitive = node.primitive
+        if primitive is not None:
+            inputs, copies = sizes[node.inputs[0]], math.prod(node.over)
+            flops += copies * flops_per_token(primitive, inputs, size, length)
+            if primitive.owns_weights:
+                parameters += copies * math.prod(weight_shape(primitive, inputs, size))
+    return parameters, flops
 
 
 def _unit(graph: Graph, scale: Scale) -> Fraction:

@@ -156,11 +156,14 @@ class _Order:
     def _last_first(self, at: int, first: int, second: int) -> tuple[int, int]:
         primitive = self._drafts[at].primitive
         if primitive is not None and primitive.commutative and first != second:
-            for key in (self._local, self._below, self._above):
+            for key in (self._operation, self._local, self._below, self._above):
                 one, other = key(first), key(second)
                 if one != other:
                     return (second, first) if one < other else (first, second)
         return second, first
+
+    def _operation(self, at: int) -> str:
+        return f"{self._drafts[at].op} "  # where labels begin: most differ there already
 
     def _local(self, at: int) -> str:
         op, _, constant, branches, over, value, _, _ = self._drafts[at]

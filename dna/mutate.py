@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from primeval.dna.check import ProgramError, check_size
 from primeval.dna.graph import Graph, build_graph, recent_graph
@@ -20,6 +21,8 @@ from primeval.dna.program import Program
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection
+
+_liveness = lru_cache(maxsize=256)(Liveness)  # whoever is fit is often a parent
 
 MAX_ATTEMPTS = 2_000
 ATTEMPTS_PER_KIND = 200
@@ -79,7 +82,7 @@ def mutate(
         parent_fingerprint = build_graph(parent, vocabulary).fingerprint
     weights = weights or dict.fromkeys(MUTATIONS, 1.0)
     attempts, given_up = Counter[str](), Counter[str]()
-    draw, liveness = Mutation(rng, vocabulary), Liveness(parent, vocabulary)
+    draw, liveness = Mutation(rng, vocabulary), _liveness(parent, vocabulary)
     kinds, shares, kind = list(weights), list(weights.values()), ""
 
     for attempt in range(MAX_ATTEMPTS):

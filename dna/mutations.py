@@ -132,7 +132,7 @@ def field(program: Program, draw: Mutation) -> Mutated | None:
     if not others:
         return None
     new: Any = rng.choice(others)
-    changed = replace(body[place], **{name: new})
+    changed = body[place]._replace(**{name: new})
     child = program.with_instructions(index, (*body[:place], changed, *body[place + 1 :]))
 
     def summary() -> str:

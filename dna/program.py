@@ -4,7 +4,8 @@ A program encodes one decoder block as an indexed list of subprograms (paper, se
 Subprogram 0 is MAIN. Every subprogram takes two inputs, its states 0 and 1; instruction i
 makes state i + 2; the last state is its output. Constants and widths live in a bank that
 instructions share by index (A.2). What a legal program is stands in `check.py`, how one
-is written in `text.py`.
+is written in `text.py`. Instructions and subprograms are tuples because programs are hashed and
+compared for every candidate.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 INPUTS = 2  # hidden states 0 and 1 of every subprogram are its inputs
 
@@ -20,8 +22,7 @@ RELATIVE_DIMS = tuple(map(Fraction, (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)))
 BRANCHINGS = (1, 2, 4, 8, 16)
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(NamedTuple):
     """One operation and all argument fields, of which the operation reads some.
 
     Attributes:
@@ -50,8 +51,7 @@ class Instruction:
         return Instruction(self.op, input1, input2, self.constant, self.dim, self.branching)
 
 
-@dataclass(frozen=True, slots=True)
-class Subprogram:
+class Subprogram(NamedTuple):
     """A list of instructions. Its name is for people only."""
 
     name: str

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from functools import lru_cache
+from typing import NamedTuple
 
 from primeval.dna.check import MAX_INSTRUCTIONS, MAX_SUBPROGRAMS, ProgramError, check
 from primeval.dna.printing import (
@@ -126,55 +127,85 @@ class _Parser:
             raise ProgramError(
                 f"A line has at most {MAX_LINE} characters. Received: {len(line)}."
             )
-        words = line.split(None, 2)
-        if len(words) == 3 and words[1] == "=":
-            self._instruction(number, words[0], words[2])
-        elif header := _HEADER.fullmatch(line):
-            self._open(number, int(header[1]), header[2])
-        elif words[0] in ("dims", "constants") or (words[0] == "width" and len(words) == 2):
-            self._bank_entry(*line.split())
+        said = _read(line, self.vocabulary)
+        if isinstance(said, _Written):
+            self._instruction(number, said)
+        elif isinstance(said, _Header):
+            self._open(number, said)
         else:
-            raise ProgramError(
-                "A line is a bank entry (width, constants, dims), a header "
-                f"(S0 main(a, b):) or an instruction (c = ADD a b). Received: {line[:80]!r}."
-            )
+            self._bank_entry(said)
 
-    def _bank_entry(self, kind: str, *entries: str) -> None:
-        if kind in self.given:
-            raise ProgramError(f"The bank's {kind} is given twice.")
-        self.given.add(kind)
-        if kind == "width":
-            self.width = _fraction(entries[0])
-        elif kind == "dims":
-            self.dims = tuple(map(_fraction, entries))
+    def _bank_entry(self, said: _Entry) -> None:
+        if said.kind in self.given:
+            raise ProgramError(f"The bank's {said.kind} is given twice.")
+        self.given.add(said.kind)
+        if said.kind == "width":
+            (self.width,) = said.fractions
+        elif said.kind == "dims":
+            self.dims = said.fractions
         else:
-            self.constants = tuple(map(_number, entries))
+            self.constants = said.numbers
 
-    def _open(self, number: int, index: int, name: str) -> None:
-        if index != len(self.names) or index >= MAX_SUBPROGRAMS:
+    def _open(self, number: int, said: _Header) -> None:
+        if said.index != len(self.names) or said.index >= MAX_SUBPROGRAMS:
             raise ProgramError(
                 f"Subprograms are numbered in order (next: S{len(self.names)}), at most "
-                f"{MAX_SUBPROGRAMS}. Received: S{index}."
+                f"{MAX_SUBPROGRAMS}. Received: S{said.index}."
             )
-        self.names.append(name)
+        self.names.append(said.name)
         self.bodies.append([])
-        self.places[index, None] = number
+        self.places[said.index, None] = number
 
-    def _instruction(self, number: int, target: str, written: str) -> None:
+    def _instruction(self, number: int, said: _Written) -> None:
         if not self.bodies:
             raise ProgramError("An instruction stands below a subprogram's header.")
         body = self.bodies[-1]
         expected = _state_name(len(body) + INPUTS)
-        if target != expected or len(body) >= MAX_INSTRUCTIONS:
+        if said.target != expected or len(body) >= MAX_INSTRUCTIONS:
             raise ProgramError(
                 f"Line {len(body) + 1} of a subprogram (of at most {MAX_INSTRUCTIONS}) makes "
-                f"state {expected}. Received: {target[:80]!r}."
+                f"state {expected}. Received: {said.target[:80]!r}."
             )
         self.places[len(self.bodies) - 1, len(body)] = number
-        body.append(_instruction(written, self.vocabulary))
+        body.append(said.instruction)
+
+
+class _Header(NamedTuple):
+    index: int
+    name: str
+
+
+class _Entry(NamedTuple):
+    kind: str
+    numbers: tuple[float, ...] = ()
+    fractions: tuple[Fraction, ...] = ()
+
+
+class _Written(NamedTuple):
+    target: str
+    instruction: Instruction
 
 
 @lru_cache(maxsize=8192)  # programs of a search have most of their lines in common
+def _read(line: str, vocabulary: Vocabulary) -> _Header | _Entry | _Written:
+    """What a line says, wherever it stands."""
+    words = line.split(None, 2)
+    if len(words) == 3 and words[1] == "=":
+        return _Written(words[0], _instruction(words[2], vocabulary))
+    if header := _HEADER.fullmatch(line):
+        return _Header(int(header[1]), header[2])
+    kind, *entries = line.split()
+    if kind == "constants":
+        return _Entry(kind, numbers=tuple(map(_number, entries)))
+    if kind == "dims" or (kind == "width" and len(entries) == 1):
+        return _Entry(kind, fractions=tuple(map(_fraction, entries)))
+    raise ProgramError(
+        "A line is a bank entry (width, constants, dims), a header "
+        f"(S0 main(a, b):) or an instruction (c = ADD a b). Received: {line[:80]!r}."
+    )
+
+
+@lru_cache(maxsize=8192)
 def _instruction(written: str, vocabulary: Vocabulary) -> Instruction:
     """The instruction that stands right of `=`."""
     active, _, dormant = written.partition(";")

@@ -1,0 +1,181 @@
+"""Answers planted in a landscape, and how many candidates a search needs to find them.
+
+A scripted loss looks at a program's canonical graph and at nothing else: it falls for each
+planted feature that the graph has, rises for each operation of the seed that is gone, a little
+less for each that a block could do without, and has noise on top, as training has. The features
+are those of the Primer paper (section 3): a squared rectifier, and depthwise convolutions on the
+projections of attention. A program with all of them is the answer; the search is not told what is
+looked for.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from primeval.dna.graph import Graph, build_graph, recent_graph
+from primeval.dna.infer import Node
+from primeval.dna.library import load_seed
+from primeval.dna.mutate import ExhaustedError
+from primeval.dna.program import Program
+from primeval.dna.text import parse
+from primeval.evaluators.outcome import Outcome, Point, Status
+from primeval.primitives.primitive import Vocabulary
+from primeval.primitives.user import restricted
+from primeval.search.evolution import Search
+from primeval.search.settings import SearchSettings
+
+PRODUCTS = ("T_MAT_MUL", "MAT_MUL")
+NOISE = 0.01  # standard deviation of the loss; a quarter of what one feature gains
+PER_MISSING, PER_EXTRA = 0.01, 0.001
+
+# A feed-forward part small enough that thousands of searches take a minute, and the words that
+# it takes to write the answer, with as many that only distract.
+SMALL = """\
+width 4
+constants 0 1
+dims 4 16
+
+S0 main(a, b):
+  c = CONV_1X1 a dim1
+  d = MAX c const0
+  e = CONV_1X1 d dim0
+  f = ADD a e
+"""
+SMALL_WORDS = ("ADD", "MAX", "SQUARE", "TANH", "SCALE", "SHIFT", "CONV_1X1", "DCONV_3X1")
+SMALL_MUTATIONS = ("insert", "delete_insert", "field")  # the others have nothing new to say
+
+
+def squared_rectifiers(graph: Graph) -> int:
+    """How often a rectified value is squared: SQUARE of a MAX or MIN, or it times itself."""
+    nodes, found = graph.nodes, 0
+    for node in nodes:
+        squares = node.op == "SQUARE" or (
+            node.op == "MULTIPLY" and node.inputs[0] == node.inputs[1]
+        )
+        found += squares and nodes[node.inputs[0]].op in ("MAX", "MIN")
+    return found
+
+
+def convolved_projections(graph: Graph) -> int:
+    """How many operands of attention's products come from a projection (CONV_1X1) through a
+    depthwise convolution: up to 3 in the Transformer, for queries, keys and values."""
+    found = set()
+    for product in graph.nodes:
+        if product.op in PRODUCTS:
+            for operand in product.inputs:
+                chain = _single_inputs(graph, operand)
+                if any(node.op.startswith("DCONV") for node in chain):
+                    found.add((product.op, operand))
+    return len(found)
+
+
+def _single_inputs(graph: Graph, at: int) -> list[Node]:
+    """From a sequence back through operations of one input to its projection; [] without."""
+    chain = []
+    while len(graph.nodes[at].inputs) == 1 and not graph.nodes[at].scores:
+        chain.append(graph.nodes[at])
+        if graph.nodes[at].op == "CONV_1X1":
+            return chain
+        at = graph.nodes[at].inputs[0]
+    return []
+
+
+def has_squared_rectifier(graph: Graph) -> float:
+    return float(squared_rectifiers(graph) > 0)
+
+
+def share_of_projections(graph: Graph) -> float:
+    """Of queries, keys and values, how many are convolved."""
+    return min(convolved_projections(graph), 3) / 3
+
+
+def has_convolved_projection(graph: Graph) -> float:
+    """Whether any projection is convolved, be there attention or not."""
+    nodes = graph.nodes
+    return float(
+        any(
+            node.op.startswith("DCONV") and nodes[node.inputs[0]].op == "CONV_1X1"
+            for node in nodes
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Where searches start, and the answer that is planted.
+
+    Attributes:
+        name: What it is called.
+        seed: The program to start from.
+        features: What is planted: gains, and how much of it a graph has, from 0 to 1.
+        vocabulary: What mutations may write.
+        settings: Of the search; its algorithm is the arm's.
+        candidates: When a search gives up.
+    """
+
+    name: str
+    seed: Program
+    features: tuple[tuple[float, Callable[[Graph], float]], ...]
+    vocabulary: Vocabulary
+    settings: SearchSettings
+    candidates: int
+
+    @cached_property
+    def _needed(self) -> Counter[str]:
+        return Counter(node.op for node in build_graph(self.seed, self.vocabulary).nodes)
+
+    def loss(self, graph: Graph) -> float:
+        """Without noise."""
+        gain = sum(most * share(graph) for most, share in self.features)
+        missing = (self._needed - Counter(node.op for node in graph.nodes)).total()
+        extra = len(graph.nodes) - self._needed.total() + missing
+        return 1.0 - gain + PER_MISSING * missing + PER_EXTRA * extra
+
+    def solved(self, graph: Graph) -> bool:
+        """Whether a program has all of what was planted."""
+        return all(share(graph) == 1 for _, share in self.features)
+
+
+def small() -> Problem:
+    """Four instructions, eight words: tens of milliseconds for a search."""
+    features = ((0.04, has_squared_rectifier), (0.04, has_convolved_projection))
+    mutations = dict.fromkeys(SMALL_MUTATIONS, 1.0)
+    settings = SearchSettings(population_size=20, tournament_size=5, mutations=mutations)
+    words = restricted(SMALL_WORDS)
+    return Problem("small", parse(SMALL), features, words, settings, 200)
+
+
+def transformer() -> Problem:
+    """The paper's seed, vocabulary and population: seconds for a search."""
+    features = ((0.04, has_squared_rectifier), (0.06, share_of_projections))
+    seed, words = load_seed("transformer"), restricted(())
+    return Problem("transformer", seed, features, words, SearchSettings(), 3000)
+
+
+PROBLEMS = {"small": small, "transformer": transformer}
+
+
+def candidates_needed(problem: Problem, algorithm: str, seed: int) -> int | None:
+    """How many candidates a search asks for until one is the answer; None if none is.
+
+    Arms with the same seed have the same noise at the same candidate.
+    """
+    settings = replace(problem.settings, algorithm=algorithm)
+    search = Search(settings, [problem.seed], seed, vocabulary=problem.vocabulary)
+    noise = random.Random(f"noise/{seed}")
+    for count in range(1, problem.candidates + 1):
+        try:
+            individual = search.ask()
+        except ExhaustedError:
+            return None
+        graph = recent_graph(individual.program, problem.vocabulary)
+        if problem.solved(graph):
+            return count
+        loss = problem.loss(graph) + noise.gauss(0.0, NOISE)
+        curve = (Point(1, loss),)
+        search.tell(individual.id, Outcome(Status.COMPLETED, loss=loss, curve=curve))
+    return None
