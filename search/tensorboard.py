@@ -42,7 +42,11 @@ class TensorBoard:
         for _, outcome in run.store.outcomes():  # of earlier sessions
             self._count(outcome)
         self._writer = SummaryWriter(
-            str(run.folder / FOLDER), purge_step=search.told + 1, flush_secs=10
+            str(run.folder / FOLDER),
+            purge_step=search.told + 1,
+            flush_secs=10,
+            # names of files count seconds: a session that begins within one would overwrite
+            filename_suffix=f".{search.told:09d}",
         )
         self._then.begin(run, search, elapsed)
 

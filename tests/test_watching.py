@@ -49,6 +49,18 @@ def running(tmp_path: Path, config_file: Path) -> subprocess.Popen[str]:
     return process
 
 
+def count_in(line: str) -> int:
+    """How many candidates a watched report says it shows."""
+    return int(re.findall(r"([\d,]+) candidates", line)[0].replace(",", ""))
+
+
+def wait_until_more_are_told(run: Path, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while open_run(run).store.told() <= count:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_a_watched_report_is_written_until_the_search_ends(
     running: subprocess.Popen[str], tmp_path: Path
 ) -> None:
@@ -57,15 +69,13 @@ def test_a_watched_report_is_written_until_the_search_ends(
         assert watcher.stdout is not None
         first = [watcher.stdout.readline() for _ in range(2)]
         page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+        wait_until_more_are_told(tmp_path / "run", count_in(first[0]))
         running.send_signal(signal.SIGINT)
         running.communicate(timeout=60)
         rest, _ = watcher.communicate(timeout=60)
     assert 'data-refresh="0.2"' in page
     assert "Running." in page
-    counts = [
-        int(re.findall(r"([\d,]+) candidates", line)[0].replace(",", ""))
-        for line in [*first, *rest.splitlines()]
-    ]
+    counts = [count_in(line) for line in [*first, *rest.splitlines()]]
     assert counts == sorted(counts)
     assert counts[-1] > counts[0]
     assert watcher.returncode == 0
