@@ -30,6 +30,8 @@ from primeval.evaluators.data import cache_dir
 from primeval.evaluators.settings import DataSettings
 
 TURN_SECONDS = 0.3  # long enough for the clock, short enough for many rounds
+# A worker trains hundreds of steps a call, so what one call costs must not count as a step's.
+TURN_STEPS = 4
 MIN_ROUNDS, MAX_ROUNDS = 3, 15
 OURS, TORCH = ("transformer", "primer_ez"), ("torch_eager", "torch_compiled")
 SAME_PARAMETERS = 0.02  # as a share
@@ -161,7 +163,7 @@ def _play(owners: dict[Entry, _Child], contest: Contest, end: float) -> None:
     spent, steps = dict.fromkeys(contest.rounds, 0.0), {}
     for shape in contest.rounds:
         first = [_turn(owners, one, 1, core)[0] for one in owners if one.shape == shape]
-        steps[shape] = max(1, round(TURN_SECONDS / min(first)))
+        steps[shape] = max(TURN_STEPS, round(TURN_SECONDS / min(first)))
     while unfinished := [
         shape
         for shape, rounds in contest.rounds.items()

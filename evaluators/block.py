@@ -85,6 +85,8 @@ class GraphBlock(keras.layers.Layer):
         ready: dict[int, Tensor] = {}
 
         def weigh(number: int, node: Node, operand: Tensor) -> Tensor:
+            if node.op == "SCALE":
+                return self.forms.scale(operand, self.weight_of[number])
             if number not in together:
                 return WEIGHTED[node.op](operand, self.weight_of[number])
             if number not in ready:

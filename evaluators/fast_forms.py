@@ -6,12 +6,13 @@ its mirror image 1.1. So the narrower factor comes first. The compiler knows tha
 the same and would turn them back, hence the barrier. Rows of 2 or 4 KB collide in the cache:
 with 1024 columns it is 27 ms, with 16 more columns of zeros 14 (LOG.md).
 
-The gradient of a depthwise convolution by its weights adds up over sequences first: whole rows,
-then what is left over positions.
+The gradient by a weight per channel adds up over sequences first, whole rows, then what is left
+over positions.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import tensorflow as tf
@@ -22,6 +23,9 @@ from primeval.primitives.kernels import Forms
 
 Tensor = Any
 ALIASED, PADDING = 512, 16  # columns: multiples that collide in the cache, and what helps
+# Bytes from which a convolved value is written out: what reads it transposed would compute it
+# anew from rows that lie far apart.
+CACHED = 1 << 22
 
 
 def product(x: Tensor, y: Tensor) -> Tensor:
@@ -60,21 +64,51 @@ def depthwise(x: Tensor, weight: Tensor) -> Tensor:
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def _depthwise(x: Tensor, weight: Tensor) -> tuple[Tensor, Any]:
-    taps, length = weight.shape[0], x.shape[1]
+    taps, length = min(weight.shape[0], x.shape[1]), x.shape[1]
 
     def gradient(dy: Tensor) -> tuple[Tensor, Tensor]:
-        dx = dy * weight[0]
-        for tap in range(1, min(taps, length)):
-            later = tf.concat([dy[:, tap:], tf.zeros_like(dy[:, :tap])], 1)
-            dx += later * weight[tap]
-        sums = [
-            tf.reduce_sum(tf.reduce_sum(x[:, : length - tap] * dy[:, tap:], 0), 0)
-            for tap in range(min(taps, length))
-        ]
-        sums += [tf.zeros_like(weight[0])] * (taps - len(sums))
+        dx = sum(_moved(dy, -tap) * weight[tap] for tap in range(taps))
+        sums = [_added_up(x[:, : length - tap] * dy[:, tap:]) for tap in range(taps)]
+        sums += [tf.zeros_like(weight[0])] * (weight.shape[0] - taps)
         return dx, tf.stack(sums)
 
-    return kernels.depthwise(x, weight), gradient
+    y = sum(_moved(x, tap) * weight[tap] for tap in range(taps))
+    if math.prod(x.shape) * x.dtype.size > CACHED:
+        y = xla.optimization_barrier(y)[0]
+    return y, gradient
 
 
-FAST = Forms(product, depthwise)
+def _moved(x: Tensor, steps: int) -> Tensor:
+    """The values so many positions later, or earlier; zeros come in.
+
+    Joined, as a padded copy would be written out before it is read.
+    """
+    if steps == 0:
+        return x
+    if steps < 0:
+        return tf.concat([x[:, -steps:], tf.zeros_like(x[:, :-steps])], 1)
+    return tf.concat([tf.zeros_like(x[:, :steps]), x[:, :-steps]], 1)
+
+
+def scale(x: Tensor, weight: Tensor) -> Tensor:
+    """`kernels.scale`, with a cheap gradient for sequences without branches."""
+    if len(x.shape) == 3 and len(weight.shape) == 1:
+        return _scale(x, weight)
+    return kernels.scale(x, weight)
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def _scale(x: Tensor, weight: Tensor) -> tuple[Tensor, Any]:
+    return x * weight, lambda dy: (dy * weight, _added_up(x * dy))
+
+
+def _added_up(x: Tensor) -> Tensor:
+    """The sum over sequences and positions, in two steps.
+
+    The barrier keeps the compiler from making one of them, which it would then cut up in
+    windows: four times as slow (LOG.md).
+    """
+    return tf.reduce_sum(xla.optimization_barrier(tf.reduce_sum(x, 0))[0], 0)
+
+
+FAST = Forms(product, depthwise, scale)

@@ -59,10 +59,12 @@ class Forms(NamedTuple):
     Attributes:
         product: (..., m, k) times (..., k, n).
         depthwise: As the function of that name.
+        scale: As the function of that name.
     """
 
     product: Callable[[Tensor, Tensor], Tensor]
     depthwise: Callable[[Tensor, Tensor], Tensor]
+    scale: Callable[[Tensor, Tensor], Tensor]
 
 
 def shifted(x: Tensor, steps: int) -> Tensor:
@@ -164,14 +166,15 @@ def depthwise(x: Tensor, weight: Tensor) -> Tensor:
     return total
 
 
-PLAIN = Forms(ops.matmul, depthwise)
-
-
 def channelwise(operation: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
     """One trainable number per channel: weight (*branches, channel)."""
     return lambda x, weight: operation(
         with_branches(x, len(weight.shape) - 1), ops.expand_dims(weight, POSITIONS)
     )
+
+
+scale = channelwise(ops.multiply)
+PLAIN = Forms(ops.matmul, depthwise, scale)
 
 
 def transposed_product(x: Tensor, y: Tensor) -> Tensor:
@@ -216,7 +219,7 @@ PURE: dict[str, Callable[..., Tensor]] = {
 
 # Primitives with weights: f(x, weight).
 WEIGHTED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "SCALE": channelwise(ops.multiply),
+    "SCALE": scale,
     "SHIFT": channelwise(ops.add),
     **{f"CONV_{width}X1": convolution for width in (1, 3, 7, 15, 31)},
     **{f"DCONV_{width}X1": depthwise for width in (3, 7, 15, 31)},
