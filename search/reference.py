@@ -50,6 +50,11 @@ def find_program(reference: str) -> Reference:
     if colon and folder:
         run, individual = find_individual(reference)
         return Reference(reference, individual.program, run, individual)
+    if path.is_dir():
+        raise RunError(
+            f"{reference} is a folder. An individual of the run in it is written RUN:ID, as in "
+            f"{reference.rstrip('/') or reference}:17."
+        )
     if path.suffix == ".dna" or "/" in reference:
         beside = [str(other) for other in path.parent.glob("*.dna")] if path.parent else []
         raise UnknownNameError("program file", reference, beside)
