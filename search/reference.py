@@ -66,6 +66,11 @@ def find_program(reference: str) -> Reference:
 
 def read_program(path: Path) -> Program:
     """The program in a file. Raises ProgramError or RunError."""
+    if path.suffix == ".keras":
+        raise RunError(
+            f"{path} is for `keras.models.load_model`: no program is read back from it. "
+            "A program is a built-in name, a file (my.dna) or RUN:ID."
+        )
     try:
         with path.open(encoding="utf-8-sig") as file:  # some editors write a mark first
             text = file.read(MAX_TEXT + 1)
