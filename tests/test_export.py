@@ -171,7 +171,7 @@ def test_the_source_trains_as_its_model_does(pair: Path) -> None:
 
 def test_source_alone_is_verified_too(tmp_path: Path) -> None:
     done = export(seed_text("mdha"), source=tmp_path / "mdha.py")
-    assert 0.0 < done.difference <= 1e-5
+    assert done.difference <= 1e-5
     assert [file.name for file in tmp_path.iterdir()] == ["mdha.py"]
 
 
@@ -264,15 +264,33 @@ def waves(frequency: int) -> str:
     return f"constants {frequency}\ndims 4\nS0 main(a, b):\n {lines}"
 
 
+@pytest.fixture
+def rounded_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exported weights that differ in the last place: some machines round all alike."""
+    from primeval.evaluators import export as module
+
+    def rounded(scale: Scale, trained: Any) -> Any:
+        model, rng = stock_model(scale, trained), np.random.default_rng(1)
+        for weight in model.trainable_weights:
+            value = weight.numpy()
+            weight.assign(value * (1 + module.ROUNDING * rng.choice([-1, 1], value.shape)))
+        return model
+
+    stock_model = module.stock_model
+    monkeypatch.setattr(module, "stock_model", rounded)
+
+
+@pytest.mark.usefixtures("rounded_otherwise")
 def test_a_program_that_magnifies_rounding_may_differ_by_as_much(tmp_path: Path) -> None:
     assert 1e-5 < export(waves(100), tmp_path / "w.keras").difference < 1e-3
 
 
+@pytest.mark.usefixtures("rounded_otherwise")
 def test_a_program_of_which_no_digit_is_certain_is_not_verified(tmp_path: Path) -> None:
     from primeval.evaluators.export import ExportError
 
     with pytest.raises(ExportError, match="as it magnifies rounding"):
-        export(waves(3000), tmp_path / "w.keras")
+        export(waves(100_000), tmp_path / "w.keras")
     assert not list(tmp_path.iterdir())
 
 
