@@ -35,7 +35,7 @@ def main() -> int:
     pythons = dict.fromkeys(exports.BACKENDS, sys.executable)
     pythons.update(given.split("=", 1) for given in args.python)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = args.keep or Path(temporary)
+        folder = (args.keep or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         names = exports.write_exports(folder, args.mutants, args.seed)
         print(f"{len(names)} programs written, {args.mutants} of them mutants", flush=True)

@@ -3,9 +3,9 @@
 A scripted loss looks at a program's canonical graph and at nothing else: it falls for each
 planted feature that the graph has, rises for each operation of the seed that is gone, a little
 less for each that a block could do without, and has noise on top, as training has. The features
-are those of the Primer paper (section 3): a squared rectifier, and depthwise convolutions on the
-projections of attention. A program with all of them is the answer; the search is not told what is
-looked for.
+are those of the Primer paper (section 3): a squared rectifier, and depthwise convolutions on
+the projections of attention. A program with all of them is the answer; the search is not told
+what is looked for.
 """
 
 from __future__ import annotations

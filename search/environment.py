@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from pathlib import Path
@@ -37,7 +36,8 @@ def read_environment(store: Store) -> dict[str, str]:
     """What was noted; of runs from before it was, only primeval's version."""
     noted = store.meta(META)
     if noted:
-        return {str(name): str(text) for name, text in json.loads(noted).items()}
+        found = store.parsed(noted, dict)
+        return {str(name): str(text) for name, text in found.items()}
     return {"primeval": store.meta("primeval")}
 
 

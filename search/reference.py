@@ -50,6 +50,11 @@ def find_program(reference: str) -> Reference:
     if colon and folder:
         run, individual = find_individual(reference)
         return Reference(reference, individual.program, run, individual)
+    if path.is_dir():
+        raise RunError(
+            f"{reference} is a folder. An individual of the run in it is written RUN:ID, as in "
+            f"{reference.rstrip('/') or reference}:17."
+        )
     if path.suffix == ".dna" or "/" in reference:
         beside = [str(other) for other in path.parent.glob("*.dna")] if path.parent else []
         raise UnknownNameError("program file", reference, beside)
@@ -61,6 +66,11 @@ def find_program(reference: str) -> Reference:
 
 def read_program(path: Path) -> Program:
     """The program in a file. Raises ProgramError or RunError."""
+    if path.suffix == ".keras":
+        raise RunError(
+            f"{path} is for `keras.models.load_model`: no program is read back from it. "
+            "A program is a built-in name, a file (my.dna) or RUN:ID."
+        )
     try:
         with path.open(encoding="utf-8-sig") as file:  # some editors write a mark first
             text = file.read(MAX_TEXT + 1)

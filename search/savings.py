@@ -9,7 +9,6 @@ evaluation of its original did. Seconds are of workers' time; the toy evaluator 
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from typing import Any
@@ -34,7 +33,7 @@ def savings(run: Run) -> dict[str, Any]:
         recognised.update(number for (number,) in select(_KNOWN, (known,)))
     spent = probing = saved = 0.0
     for number, status, text in select(_TIMED):
-        seconds = json.loads(text)["seconds"]
+        seconds = run.store.parsed(text, lambda outcome: dict(outcome["seconds"]))
         probing += seconds.pop("probe", 0.0)
         if status != known:
             took = math.fsum(seconds.values())

@@ -19,16 +19,17 @@ import json
 import math
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.search import schema
 from primeval.search.population import Individual
-from primeval.search.rows import COLUMNS, DamageError, Injection, Packer
+from primeval.search.rows import COLUMNS, Injection, Packer
 
 Statement = tuple[str, tuple[Any, ...]]
+T = TypeVar("T")
 
 
 class StoreError(RuntimeError):
@@ -61,7 +62,7 @@ class Store:
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection, self.path = connection, path
-        self.seeds: dict[str, str] = json.loads(self.meta("seeds"))  # name to text
+        self.seeds: dict[str, str] = self.parsed(self.meta("seeds"), dict)  # name to text
         self._packer = Packer("\n".join(self.seeds.values()))
 
     # -- appending ------------------------------------------------------------------------
@@ -157,21 +158,21 @@ class Store:
 
     def individual(self, number: int) -> Individual | None:
         found = self.select(f"SELECT {COLUMNS} FROM individuals WHERE id = ?", (number,))
-        return next((self._individual(row) for row in found), None)
+        return next((self._whole(self._packer.individual, row) for row in found), None)
 
     def individuals(self) -> Iterator[Individual]:
         """All of them, in the order they were asked for."""
         for row in self.select(f"SELECT {COLUMNS} FROM individuals ORDER BY id"):
-            yield self._individual(row)
+            yield self._whole(self._packer.individual, row)
 
     def outcome(self, number: int) -> Outcome | None:
         found = self.select("SELECT outcome FROM outcomes WHERE id = ?", (number,))
-        return next((Outcome.from_dict(json.loads(text)) for (text,) in found), None)
+        return next((self.parsed(text, Outcome.from_dict) for (text,) in found), None)
 
     def outcomes(self) -> Iterator[tuple[int, Outcome]]:
         """All of them by individual, in the order they were told."""
         for number, text in self.select("SELECT id, outcome FROM outcomes ORDER BY seq"):
-            yield number, Outcome.from_dict(json.loads(text))
+            yield number, self.parsed(text, Outcome.from_dict)
 
     def ranked(self, count: int | None = None) -> list[int]:
         """Individuals that have an outcome, the fittest first; without a fitness, last.
@@ -214,7 +215,7 @@ class Store:
     def events(self) -> list[Event]:
         columns = "kind, data, asked, told, time, elapsed"
         rows = self.select(f"SELECT {columns} FROM events ORDER BY seq")
-        return [Event(kind, json.loads(data), *rest) for kind, data, *rest in rows]
+        return [Event(kind, self.parsed(data, dict), *rest) for kind, data, *rest in rows]
 
     def injected_name(self, number: int) -> str:
         """What an injected individual was called."""
@@ -231,8 +232,7 @@ class Store:
         columns = "fingerprint, seed, name, program, weight_seed, data_seed, outcome"
         rows = self.select(f"SELECT {columns} FROM confirmations ORDER BY seq")
         for fingerprint, seed, name, program, weights, data, outcome in rows:
-            text = self._text(program)
-            result = Outcome.from_dict(json.loads(outcome))
+            text, result = self._text(program), self.parsed(outcome, Outcome.from_dict)
             yield Confirmation(fingerprint.hex(), seed, name, text, weights, data, result)
 
     def find(self, fingerprint: str) -> int | None:
@@ -267,17 +267,19 @@ class Store:
     def _one(self, query: str) -> Any:
         return next(self.select(query))[0]
 
-    def _individual(self, row: tuple[Any, ...]) -> Individual:
-        try:
-            return self._packer.individual(row)
-        except DamageError as error:
-            raise schema.damaged(self.path, error) from None
+    def parsed(self, text: str, read: Callable[[Any], T]) -> T:
+        """What `read` makes of a JSON text. Raises RunError if it is damaged."""
+        return self._whole(lambda stored: read(json.loads(stored)), text)
 
     def _text(self, program: bytes) -> str:
+        return self._whole(self._packer.decompress, program)
+
+    def _whole(self, read: Callable[[Any], T], stored: Any) -> T:
+        """What is stored, read. Raises RunError if `read` stumbles over it."""
         try:
-            return self._packer.decompress(program)
-        except DamageError as error:
-            raise schema.damaged(self.path, error) from None
+            return read(stored)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise schema.damaged(self.path, f"a row is damaged ({error!r})") from None
 
 
 def create_store(path: Path, seeds: dict[str, str], **meta: str) -> Store:

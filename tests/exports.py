@@ -120,11 +120,13 @@ def assert_as_the_evaluator_says(rows: list[dict[str, Any]]) -> None:
         np.testing.assert_allclose(row["losses"], row["expected"], rtol=1e-3, err_msg=str(row))
 
 
-def open_all(folder: Path, backend: str, python: str = sys.executable) -> list[dict[str, Any]]:
+def open_all(
+    folder: Path, backend: str, python: str = sys.executable, quick: bool = False
+) -> list[dict[str, Any]]:
     """What `open_exports.py` says of all files, in one process with that backend."""
     environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
-        [python, str(OPENER), str(folder)],
+        [python, str(OPENER), str(folder), *(["--quick"] if quick else [])],
         capture_output=True,
         text=True,
         check=False,

@@ -1,10 +1,11 @@
 """Opens exported files where primeval is not loaded; prints a line of JSON for each.
 
-    KERAS_BACKEND=jax python open_exports.py FOLDER
+    KERAS_BACKEND=jax python open_exports.py FOLDER [--quick]
 
 Beside NAME.keras and NAME.py stands NAME.npz with `tokens`, the `expected` logits, and the
 `losses` of two steps of training. Said of each are the differences to the logits, relative to
-their size, and the losses of two steps of `fit`.
+their size, and the losses of two steps of `fit`. Quick means that on TensorFlow XLA compiles
+the training of the first one only.
 """
 
 from __future__ import annotations
@@ -20,19 +21,22 @@ import keras
 import numpy as np
 
 
-def main(folder: Path) -> None:
-    for probe_file in sorted(folder.glob("*.npz")):
+def main(folder: Path, quick: bool) -> None:
+    quick = quick and keras.backend.backend() == "tensorflow"
+    for number, probe_file in enumerate(sorted(folder.glob("*.npz"))):
         start = time.perf_counter()
-        said = {"name": probe_file.stem, **opened(probe_file)}
+        said = {"name": probe_file.stem, **opened(probe_file, compiled=not (quick and number))}
         said["seconds"] = round(time.perf_counter() - start, 2)
         print(json.dumps(said), flush=True)
         keras.backend.clear_session()
 
 
-def opened(probe_file: Path) -> dict[str, Any]:
+def opened(probe_file: Path, compiled: bool) -> dict[str, Any]:
     probe = np.load(probe_file)
     path = probe_file.with_suffix(".keras")
     model = keras.models.load_model(path)
+    if not compiled:
+        model.jit_compile = False
     said = {
         "backend": keras.backend.backend(),
         "keras": difference(model, probe),
@@ -73,4 +77,4 @@ def imported(path: Path) -> Any:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), "--quick" in sys.argv[2:])

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -322,6 +323,27 @@ def test_a_damaged_store_is_one_clear_message(run_folder: Path, tmp_path: Path) 
         assert result.returncode == 2
         assert "cannot be read as a run store" in result.stderr
         assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "damage", ["DELETE FROM meta", "UPDATE outcomes SET outcome = 'nonsense'"]
+)
+def test_a_damaged_row_is_one_clear_message(
+    damage: str, run_folder: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(run_folder, folder)
+    connection = sqlite3.connect(folder / "run.sqlite")
+    connection.execute(damage)
+    connection.commit()
+    connection.close()
+    for command in (("report", folder), ("resume", folder), ("lineage", f"{folder}:1")):
+        said = refused(capsys, *command)
+        assert "run.sqlite cannot be read as a run store: a row is damaged" in said
+
+
+def test_a_folder_is_no_program(run_folder: Path, capsys: Capture) -> None:
+    assert f"is written RUN:ID, as in {run_folder}:17" in refused(capsys, "show", run_folder)
 
 
 def test_a_reader_that_goes_away_is_no_error(run_folder: Path) -> None:

@@ -77,7 +77,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_exports_open_and_train_alike_on_every_backend(exported: Path, backend: str) -> None:
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed here; see benchmarks/backends.py")
-    rows = exports.open_all(exported, backend)
+    rows = exports.open_all(exported, backend, quick=True)
     assert len(rows) == len(exports.NAMED) + 2
     assert {row["backend"] for row in rows} == {backend}
     exports.assert_as_the_evaluator_says(rows)
@@ -160,7 +160,9 @@ def test_the_source_trains_as_its_model_does(pair: Path) -> None:
     exported = module.keras.models.load_model(pair / "pair.keras")
     model = module.build_model()
     module.load_weights(model, pair / "pair.keras")
-    model.compile("adam", module.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    loss = module.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, jit_compile=False)
+    exported.jit_compile = False
     targets = np.roll(TOKENS, -1, 1)
     one, other = (m.fit(TOKENS, targets, epochs=3, verbose=0) for m in (exported, model))
     np.testing.assert_allclose(one.history["loss"], other.history["loss"], rtol=1e-3)
@@ -169,7 +171,7 @@ def test_the_source_trains_as_its_model_does(pair: Path) -> None:
 
 def test_source_alone_is_verified_too(tmp_path: Path) -> None:
     done = export(seed_text("mdha"), source=tmp_path / "mdha.py")
-    assert 0.0 < done.difference <= 1e-5
+    assert done.difference <= 1e-5
     assert [file.name for file in tmp_path.iterdir()] == ["mdha.py"]
 
 
@@ -262,15 +264,33 @@ def waves(frequency: int) -> str:
     return f"constants {frequency}\ndims 4\nS0 main(a, b):\n {lines}"
 
 
+@pytest.fixture
+def rounded_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exported weights that differ in the last place: some machines round all alike."""
+    from primeval.evaluators import export as module
+
+    def rounded(scale: Scale, trained: Any) -> Any:
+        model, rng = stock_model(scale, trained), np.random.default_rng(1)
+        for weight in model.trainable_weights:
+            value = weight.numpy()
+            weight.assign(value * (1 + module.ROUNDING * rng.choice([-1, 1], value.shape)))
+        return model
+
+    stock_model = module.stock_model
+    monkeypatch.setattr(module, "stock_model", rounded)
+
+
+@pytest.mark.usefixtures("rounded_otherwise")
 def test_a_program_that_magnifies_rounding_may_differ_by_as_much(tmp_path: Path) -> None:
     assert 1e-5 < export(waves(100), tmp_path / "w.keras").difference < 1e-3
 
 
+@pytest.mark.usefixtures("rounded_otherwise")
 def test_a_program_of_which_no_digit_is_certain_is_not_verified(tmp_path: Path) -> None:
     from primeval.evaluators.export import ExportError
 
     with pytest.raises(ExportError, match="as it magnifies rounding"):
-        export(waves(3000), tmp_path / "w.keras")
+        export(waves(100_000), tmp_path / "w.keras")
     assert not list(tmp_path.iterdir())
 
 
@@ -412,7 +432,8 @@ def test_more_layers_leave_the_width_as_it_was_searched() -> None:
         (["primer_ez", "model.py", "--source", "other.py"], "Two files of source"),
         (["primer_ez", "nowhere/model.keras"], "no folder"),
         (["primer_easy", "model.keras"], "Did you mean primer_ez"),
-        (["there.keras", "model.keras"], "there.keras, line 1"),
+        (["there.keras", "model.keras"], "no program is read back from it"),
+        (["there.py", "model.keras"], "there.py, line 1"),
         (["foreign:3", "model.keras"], "foreign/run.sqlite cannot be read as a run store"),
         (["primer_ez", "model.keras", "--weights", "trained"], "only an individual of a run"),
         (["primer_ez", "model.keras", "--width", "20"], "a multiple of 8"),

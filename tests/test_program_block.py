@@ -154,25 +154,30 @@ def test_half_precision_is_near_whole_precision(policy: str, name: str) -> None:
     assert np.isfinite(np.float32(masked)[:, 2:]).all()
 
 
-def test_it_trains_in_a_model_with_padding() -> None:
-    """Keras hands the embedding's mask on; padding changes nothing and is not trained on."""
+def losses_of_training(tokens: Any, targets: Any) -> list[float]:
+    """Eight steps of a model whose embedding hands on that 0 is padding."""
     import keras
 
-    tokens = np.random.default_rng(0).integers(1, 16, (4, LENGTH))
-    padded = np.pad(tokens, ((0, 0), (PADDED, 0)))
+    keras.utils.set_random_seed(1)
     inputs = keras.Input((None,), dtype="int32")
     x = keras.layers.Embedding(16, WIDTH, mask_zero=True)(inputs)
     x = block_of("primer_ez")(x)
     x = block_of("primer_ez")(x)
     model = keras.Model(inputs, keras.layers.Dense(16)(x))
-    np.testing.assert_allclose(
-        model.predict(padded, verbose=0)[:, PADDED:],
-        model.predict(tokens, verbose=0),
-        atol=1e-4,
-    )
-    model.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(True))
-    losses = model.fit(padded, np.roll(padded, -1, 1), epochs=4, verbose=0).history["loss"]
-    assert losses[-1] < losses[0]
+    loss = keras.losses.SparseCategoricalCrossentropy(True)
+    model.compile(keras.optimizers.Adam(0.001), loss, jit_compile=False)
+    losses: list[float] = model.fit(tokens, targets, epochs=8, verbose=0).history["loss"]
+    return losses
+
+
+def test_it_trains_on_a_padded_text_as_on_the_text() -> None:
+    """Keras hands the embedding's mask on: padding gives no loss and no gradient."""
+    tokens = np.random.default_rng(0).integers(1, 16, (4, LENGTH))
+    text = tokens, np.roll(tokens, -1, 1)
+    padded = [np.pad(part, ((0, 0), (PADDED, 0))) for part in text]
+    losses = losses_of_training(*text)
+    np.testing.assert_allclose(losses_of_training(*padded), losses, rtol=1e-3)
+    assert losses[-1] < losses[0] - 1.0
 
 
 # Padding, for arbitrary programs
