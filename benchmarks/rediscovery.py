@@ -4,10 +4,10 @@
     python benchmarks/rediscovery.py --real [RUN] [--minutes 36] [--top 5] [--seeds 5]
 
 Without `--real`, the answers are planted in a scripted loss (`planted.py`) and each arm of the
-search looks for them, with the same budget of candidates, as many times as there are searches.
-With it, the search trains: from the Transformer, on Jane Austen, on two cores. Are the paper's
-ideas, or others as good, among its confirmed best (`rediscovery_real.py`)? Interrupted, the same
-command goes on.
+search looks for them, with the same budget of candidates, as often as there are searches.
+With it, the search trains: from the Transformer, on Jane Austen, on two cores. Are the
+paper's ideas, or others as good, among its confirmed best (`rediscovery_real.py`)?
+Interrupted, the same command goes on.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _arm_figures(
 def table(arms: dict[str, dict[str, Any]], budget: int) -> list[str]:
     """The figures as lines of Markdown."""
     lines = [
-        f"| arm | found within {budget:,} | median | candidates per answer | p against random |",
+        f"| arm | found within {budget:,} | median | candidates per answer | p, random |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for arm, one in arms.items():
