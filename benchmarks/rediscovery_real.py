@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hurdles import PAPER, figures
 from ideas import convolved_projections, squared_rectifiers
 from rediscovery_plot import draw
 
@@ -200,7 +201,7 @@ def section_lines(
         *(f"- {name}: {facts[name]}" for name in kept),
         f"- the search: {rough_duration(run.store.elapsed())}, {len(everybody):,} candidates "
         f"({statuses})",
-        f"- mean cost of a candidate: {mean_cost(everybody)}",
+        f"- mean cost of a candidate: {mean_cost(run, everybody)}",
     ]
 
 
@@ -269,10 +270,15 @@ def appearance_table(everybody: Sequence[Seen]) -> list[str]:
     return lines
 
 
-def mean_cost(everybody: Sequence[Seen]) -> str:
-    """Of those that were trained, in seconds of a worker."""
-    spent = [sum(one.outcome.seconds.values()) for one in everybody if one.outcome.steps]
-    return f"{statistics.fmean(spent):.1f} s of a worker" if any(spent) else "not measured"
+def mean_cost(run: Run, everybody: Sequence[Seen]) -> str:
+    """In seconds of a worker, and of training against full training, as hurdles have it."""
+    trained = [one.outcome for one in everybody if one.outcome.curve]
+    found = figures(trained, run.config.candidate.budget.marks())
+    seconds = statistics.fmean(sum(one.seconds.values()) for one in trained)
+    return (
+        f"{seconds:.1f} s of a worker; full training is {found['saving']:.1f} times its "
+        f"training (the paper's: {PAPER:.1f})"
+    )
 
 
 def write_section(document: Path, section: str) -> None:
