@@ -147,14 +147,14 @@ class _Parser:
             self.constants = said.numbers
 
     def _open(self, number: int, said: _Header) -> None:
-        if said.index != len(self.names) or said.index >= MAX_SUBPROGRAMS:
+        if said.number != len(self.names) or said.number >= MAX_SUBPROGRAMS:
             raise ProgramError(
                 f"Subprograms are numbered in order (next: S{len(self.names)}), at most "
-                f"{MAX_SUBPROGRAMS}. Received: S{said.index}."
+                f"{MAX_SUBPROGRAMS}. Received: S{said.number}."
             )
         self.names.append(said.name)
         self.bodies.append([])
-        self.places[said.index, None] = number
+        self.places[said.number, None] = number
 
     def _instruction(self, number: int, said: _Written) -> None:
         if not self.bodies:
@@ -171,7 +171,7 @@ class _Parser:
 
 
 class _Header(NamedTuple):
-    index: int
+    number: int
     name: str
 
 
