@@ -79,9 +79,9 @@ def real(args: argparse.Namespace) -> int:
     status = searched(args)
     if status or interrupted(args.real):
         return status or told_to_go_on()
-    finished = confirmed(args)
-    if not finished:
-        return told_to_go_on()
+    status, finished = confirmed(args)
+    if status or not finished:
+        return status or told_to_go_on()
     run = open_run(args.real)
     everybody, finalists = seen(run), finalists_of(run, args.seeds)
     picture = document.with_suffix(".png")
@@ -115,12 +115,12 @@ def told_to_go_on() -> int:
     return 0
 
 
-def confirmed(args: argparse.Namespace) -> bool:
-    """Train the best and the known programs again; False if somebody asked to stop."""
+def confirmed(args: argparse.Namespace) -> tuple[int, bool]:
+    """Train the best and the known programs again: the exit status, and whether all is done."""
     words = ["confirm", args.real, "--top", args.top, "--seeds", args.seeds, "--json"]
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        primeval(list(map(str, words)))
-    return bool(json.loads(printed.getvalue() or "{}").get("finished"))
+        status = primeval(list(map(str, words)))
+    return status, status == 0 and bool(json.loads(printed.getvalue())["finished"])
 
 
 def command(args: argparse.Namespace) -> str:
