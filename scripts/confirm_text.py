@@ -94,7 +94,7 @@ def _failures(rows: list[dict[str, Any]]) -> Iterable[str]:
 def markdown(run: Run, rows: list[dict[str, Any]], command: str) -> str:
     """The table with what made it, as a document."""
     reference = next(iter(run.store.seeds))
-    facts = [f"- {name}: {text}" for name, text in _facts(run, rows)]
+    made = [f"- {name}: {text}" for name, text in facts(run, rows)]
     headers = [
         *("rank", "program", "loss", "sd", "bits per byte", f"vs {reference}", "95 % interval"),
         *("steps", "step ratio", "parameters", "search loss", "search vs seed"),
@@ -108,7 +108,7 @@ def markdown(run: Run, rows: list[dict[str, Any]], command: str) -> str:
         command,
         "```",
         "",
-        *facts,
+        *made,
         "",
         *(f"| {' | '.join(cells)} |" for cells in table),
         "",
@@ -130,7 +130,8 @@ def _document_cells(at: int, row: dict[str, Any]) -> list[str]:
     return [rank, name, *figures, *_search_cells(row)]
 
 
-def _facts(run: Run, rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def facts(run: Run, rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """What made the figures: scale, budget, data, training, cost, versions."""
     config = run.config
     model, budget, training = config.model, config.candidate.budget, config.training
     if model.parameters is not None:

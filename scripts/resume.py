@@ -6,9 +6,10 @@ import argparse
 from typing import Any
 
 from primeval.scripts.search_command import add_set, drive_and_report, report, start_evaluator
+from primeval.scripts.terminal import add_json, print_json
 from primeval.search.evolution import Search
 from primeval.search.loop import used_up
-from primeval.search.replay import VERIFIED_ON_RESUME, ReplayError, replay, verify
+from primeval.search.replay import VERIFIED_ON_RESUME, ReplayError, replay
 from primeval.search.runs import Run, open_run, reopen_run
 
 
@@ -24,6 +25,7 @@ def add(commands: Any) -> None:
     parser.set_defaults(run=resume)
     parser = commands.add_parser("replay", help="derive every individual of a run again")
     parser.add_argument("run_folder", metavar="RUN", help="a run's folder")
+    add_json(parser)
     parser.set_defaults(run=check_replay)
 
 
@@ -51,9 +53,22 @@ def _replayed(run: Run, unverified: bool) -> Search:
 def check_replay(args: argparse.Namespace) -> int:
     opened = open_run(args.run_folder)
     opened.store.check()
-    count = verify(opened)
+    search = replay(opened, derive=opened.store.asked())
+    stops = sum("population" in event.data for event in opened.store.events())
+    found = {
+        "individuals": search.asked,
+        "outcomes": search.told,
+        "stops": stops,
+        "population_size": len(search.population),
+        "population": search.population.digest,
+    }
+    if args.json:
+        print_json(found)
+        return 0
     print(
-        f"{opened.folder}: all {count:,} individuals follow from the seeds, the run's seed "
-        "and the order of the outcomes."
+        f"{opened.folder}: all {search.asked:,} individuals follow from the seeds, the run's "
+        f"seed\nand the order of the {search.told:,} outcomes; the file is sound. The "
+        f"population was the same\nwherever the run stopped (times: {stops}). Its "
+        f"{len(search.population)} members now, as SHA-256:\n{search.population.digest}"
     )
     return 0

@@ -67,11 +67,14 @@ def run(args: argparse.Namespace) -> int:
 def start_evaluator(task: Task) -> Evaluator:
     """The evaluator of a task, its data ready. Raises ConfigError or DataError."""
     from primeval.evaluators import make_evaluator
-    from primeval.scripts.preparing import prepare_data
 
     try_primitives(task.modules)
 
     if task.workers.evaluator != "toy":
+        from primeval.scripts.preparing import (
+            prepare_data,
+        )  # imports NumPy, which takes a while
+
         prepare_data(task)
         print(f"Starting {task.workers.evaluator} workers …", file=sys.stderr, flush=True)
     try:

@@ -117,7 +117,8 @@ def drive(
         driver = _Driver(run, search, evaluator, progress or Silent(), interrupts)
         try:
             stop = driver.run()
-            data = {**vars(stop), "saved": savings(run)}
+            digest = search.population.digest  # `replay` must arrive at it
+            data = {**vars(stop), "saved": savings(run), "population": digest}
             run.store.append_event("stopped", data, driver.elapsed())
         finally:
             evaluator.close()

@@ -2,7 +2,8 @@
 
 Resuming and verifying are the same walk. An individual is either taken from the store as it
 is, or asked for again and compared: parent, edit, program, seed and bars must come out equal,
-as all of them follow from the order of asks and tells.
+as all of them follow from the order of asks and tells. Wherever the run stopped, the population
+must be the one that stood there.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ from collections import deque
 from dataclasses import fields
 
 from primeval.evaluators.outcome import Outcome
+from primeval.search.config import parse_config
 from primeval.search.evolution import Search
 from primeval.search.locking import RunError
 from primeval.search.population import Individual
-from primeval.search.runs import Run, load_config_versions, make_search
+from primeval.search.runs import Run, make_search
 from primeval.search.settings import RunConfig
+from primeval.search.store import Event
 
 # CHOICE: resuming derives the last few again, which is a second; `verify` derives them all.
 VERIFIED_ON_RESUME = 25
 
 
 class ReplayError(RuntimeError):
-    """An individual that does not follow from the run's history."""
+    """An individual, or a population, that does not follow from the run's history."""
 
 
 def replay(run: Run, derive: int = VERIFIED_ON_RESUME) -> Search:
@@ -33,27 +36,26 @@ def replay(run: Run, derive: int = VERIFIED_ON_RESUME) -> Search:
         derive: How many individuals, counted from the last, are derived again.
 
     Raises:
-        ReplayError: if one of those comes out different.
+        ReplayError: if one of those comes out different, or the population where it stopped.
         RunError: if the store contradicts itself.
     """
     first_derived = run.store.asked() - derive
-    versions = deque(load_config_versions(run.store))
-    search = make_search(versions.popleft()[2], list(run.store.seeds.values()))
-    outcomes = run.store.outcomes()
-    changes = _Changes(search, versions)
+    first, *events = run.store.events()
+    search = make_search(_config_of(first), list(run.store.seeds.values()))
+    outcomes, milestones = run.store.outcomes(), _Milestones(search, events, derive > 0)
     for individual in run.store.individuals():
         while search.told < individual.told:
-            changes.apply()
+            milestones.pass_by()
             _tell_next(run, search, next(outcomes, None))
-        changes.apply()
+        milestones.pass_by()
         if individual.id >= first_derived:
             _compare(individual, _derived(search, individual))
         else:
             search.restore(individual)
     for told in outcomes:
-        changes.apply()
+        milestones.pass_by()
         _tell_next(run, search, told)
-    changes.apply()
+    milestones.pass_by()
     return search
 
 
@@ -70,20 +72,40 @@ def _derived(search: Search, recorded: Individual) -> Individual:
     return search.ask()
 
 
-class _Changes:
-    """Changed settings, each applied once the asks and tells before it have been."""
+class _Milestones:
+    """What was noted between asks and tells, in order: changed settings, which are applied, and
+    populations where the run stopped, which are compared."""
 
-    def __init__(self, search: Search, versions: deque[tuple[int, int, RunConfig]]) -> None:
-        self._search, self._versions = search, versions
+    def __init__(self, search: Search, events: list[Event], compare: bool) -> None:
+        self._search, self._compare = search, compare
+        self._ahead = deque(one for one in events if {"config", "population"} & one.data.keys())
 
-    def apply(self) -> None:
+    def pass_by(self) -> None:
+        """Those that the asks and tells before them have been made of."""
         search = self._search
-        while self._versions:
-            asked, told, config = self._versions[0]
-            if search.asked < asked or search.told < told:
+        while self._ahead:
+            event = self._ahead[0]
+            if search.asked < event.asked or search.told < event.told:
                 return
-            search.change(config.search)
-            self._versions.popleft()
+            if "config" in event.data:
+                search.change(_config_of(event).search)
+            elif self._compare:
+                _compare_population(event, search)
+            self._ahead.popleft()
+
+
+def _config_of(event: Event) -> RunConfig:
+    return parse_config(event.data["config"], source="run.sqlite")
+
+
+def _compare_population(stop: Event, search: Search) -> None:
+    was, now = stop.data["population"], search.population.digest
+    if was != now:
+        raise ReplayError(
+            f"The population does not follow from the run's history: when the run stopped "
+            f"after {stop.told:,} outcomes its hash was {was[:16]}…, and now it comes out as "
+            f"{now[:16]}…. Was the run made by another version of primeval?"
+        )
 
 
 def _tell_next(run: Run, search: Search, told: tuple[int, Outcome] | None) -> None:

@@ -138,15 +138,6 @@ def reopen_run(path: str | Path, sets: Sequence[str] = (), lasting: bool = True)
     return Run(folder, config, store, lock)
 
 
-def load_config_versions(store: Store) -> list[tuple[int, int, RunConfig]]:
-    """Every version of the settings, with the asks and tells before it."""
-    return [
-        (event.asked, event.told, parse_config(event.data["config"], source="run.sqlite"))
-        for event in store.events()
-        if event.data.get("config")
-    ]
-
-
 def make_search(config: RunConfig, seeds: Sequence[str]) -> Search:
     """The search of a run, before anything happened. `seeds` are texts."""
     from primeval.search.evolution import Search  # readers do without

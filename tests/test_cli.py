@@ -240,6 +240,7 @@ def test_resume_extends_the_budget(run_folder: Path) -> None:
     assert "max_candidates: 32" in (run_folder / "config.yaml").read_text()
     replayed = primeval("replay", run_folder)
     assert "all 32 individuals follow" in replayed.stdout
+    assert re.search(r"^[0-9a-f]{64}$", replayed.stdout, re.MULTILINE), "the population"
 
 
 def test_a_run_that_cannot_be_derived_again_goes_on_only_if_asked_to(

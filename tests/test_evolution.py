@@ -129,17 +129,6 @@ def test_hill_climbing_always_takes_the_best() -> None:
         search.tell(individual.id, outcome(toy_loss(individual.text)))
 
 
-def test_evolution_beats_the_same_search_without_selection() -> None:
-    def best(algorithm: str, seed: int) -> float:
-        arm = SearchSettings(algorithm, population_size=20, tournament_size=5)
-        search = Search(arm, [TRANSFORMER], seed)
-        run_alone(search, 200)
-        return search.best[0] if search.best else -math.inf
-
-    pairs = [(best("evolution", seed), best("random", seed)) for seed in range(3)]
-    assert sum(first for first, _ in pairs) > sum(second for _, second in pairs)
-
-
 def test_only_the_listed_mutations_are_drawn() -> None:
     arm = SearchSettings(population_size=6, tournament_size=3, mutations={"insert": 1.0})
     search = Search(arm, [TRANSFORMER])

@@ -176,6 +176,38 @@ def test_a_tampered_store_is_noticed(toy_config: Make) -> None:
         verify(open_run(run.folder))
 
 
+def test_a_changed_outcome_is_noticed_though_nobody_was_asked_for_after_it(
+    toy_config: Make,
+) -> None:
+    run, search = begin(toy_config())
+    drive(run, search, make_evaluator(run.config.task(run.reference)))
+    run.close()
+    with sqlite3.connect(run.store.path) as connection:
+        change = "json_set(outcome, '$.loss', 1.5)"
+        connection.execute(f"UPDATE outcomes SET outcome = {change} WHERE id = 29")
+    for derive in (1, 30):
+        with pytest.raises(ReplayError, match=r"population does not follow .* 30 outcomes"):
+            replay(open_run(run.folder), derive)
+    assert replay(open_run(run.folder), derive=0).asked == 30
+
+
+def test_populations_are_compared_where_they_were_noted(toy_config: Make) -> None:
+    """Between the same two candidates it stops, shrinks, stops, and grows again."""
+    config = toy_config("budget.max_candidates=20")
+    run, search = begin(config)
+    drive(run, search, Scripted(toy_script(config), capacity=3))
+    for size in (4, 9):
+        run.close()
+        run = reopen_run(run.folder, [f"search.population_size={size}"])
+        search = replay(run)
+        drive(run, search, Scripted(toy_script(config), capacity=3))
+    assert len(search.population) == 4
+    noted = [one.data["population"] for one in run.store.events() if "population" in one.data]
+    assert len(noted) == 3
+    assert noted[0] != noted[1] == noted[2] == search.population.digest
+    assert verify(open_run(run.folder)) == 20
+
+
 def test_weights_of_the_best_are_kept_over_resumes_and_no_others(toy_config: Make) -> None:
     config = toy_config("keep_weights=3")
     script = toy_script(config)

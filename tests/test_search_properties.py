@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import math
 import random
 import shutil
@@ -27,7 +28,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from toys import TOY, Scripted, history, toy_script
+from toys import TOY, Scripted, history, primeval, toy_script
 
 from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed
@@ -442,3 +443,13 @@ def test_eight_workers_in_random_order_replay_from_the_journal(
     again = replay(open_run(run.folder), derive=search.asked)
     assert again.population.digest == search.population.digest
     assert (again.asked, again.told, again.best) == (search.asked, search.told, search.best)
+    assert f"\n{search.population.digest}\n" in primeval("replay", run.folder).stdout
+
+
+def test_the_command_gives_the_same_population_hash_twice(tmp_path: Path) -> None:
+    found = []
+    for name in ("one", "two"):
+        assert primeval("search", "toy", "--run-dir", tmp_path / name).returncode == 0
+        found.append(json.loads(primeval("replay", tmp_path / name, "--json").stdout))
+    assert found[0] == found[1]
+    assert (found[0]["individuals"], found[0]["population_size"]) == (150, 20)

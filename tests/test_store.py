@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toys import begin, outcome
 
@@ -59,12 +59,12 @@ def test_what_is_appended_is_read_back_equal(store: Store) -> None:
     assert store.meta("primeval") == "test"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(max_size=200))
-def test_any_text_is_kept(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    store = create_store(tmp_path_factory.mktemp("run") / "run.sqlite", SEEDS)
-    store.append_individual(child(0, text), 0.0)
-    assert store.individual(0) == child(0, text)
+def test_any_text_is_kept(store: Store, text: str) -> None:
+    one = child(store.asked(), text)
+    store.append_individual(one, 0.0)
+    assert store.individual(one.id) == one
 
 
 def test_the_ranking_puts_what_has_no_fitness_last(store: Store) -> None:
