@@ -28,11 +28,13 @@ class Calibration:
 
     Attributes:
         ratios: Step time of the program over the reference's, pair by pair.
+        finite: Whether the program's losses were; if not, its steps took no time.
         seconds: Wall time of the program's steps, and of the reference's.
         step_seconds: Wall time of the program's fastest step.
     """
 
     ratios: list[float] = field(default_factory=list)
+    finite: bool = True
     seconds: tuple[float, float] = (0.0, 0.0)
     step_seconds: float = math.inf
 
@@ -55,9 +57,9 @@ class Calibration:
 def calibrate(trainer: Trainer, reference: Trainer, clock: Callable[[], float]) -> Calibration:
     """Measure a program against the reference. Both have made steps afterwards."""
     found = Calibration()
-    while not found.settled():
+    while found.finite and not found.settled():
         start, began = clock(), time.perf_counter()
-        trainer.advance(PAIR_STEPS)
+        found.finite = math.isfinite(trainer.advance(PAIR_STEPS))
         middle, between = clock(), time.perf_counter()
         reference.advance(PAIR_STEPS)
         found.ratios.append((middle - start) / (clock() - middle))

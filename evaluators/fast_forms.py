@@ -52,9 +52,9 @@ def _transposed_times(narrow: Tensor, wide: Tensor) -> Tensor:
     """narrow^T wide."""
     columns = wide.shape[-1]
     if len(wide.shape) == 2 and columns % ALIASED == 0:
-        padded = xla.optimization_barrier(tf.pad(wide, [[0, 0], [0, PADDING]]))[0]
+        padded = _barrier(tf.pad(wide, [[0, 0], [0, PADDING]]))
         return tf.matmul(narrow, padded, transpose_a=True)[:, :columns]
-    return xla.optimization_barrier(tf.matmul(narrow, wide, transpose_a=True))[0]
+    return _barrier(tf.matmul(narrow, wide, transpose_a=True))
 
 
 def depthwise(x: Tensor, weight: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ def _depthwise(x: Tensor, weight: Tensor) -> tuple[Tensor, Any]:
 
     y = sum(_moved(x, tap) * weight[tap] for tap in range(taps))
     if math.prod(x.shape) * x.dtype.size > CACHED:
-        y = xla.optimization_barrier(y)[0]
+        y = _barrier(y)
     return y, gradient
 
 
@@ -110,7 +110,12 @@ def _added_up(x: Tensor) -> Tensor:
     """
     rows = math.gcd(x.shape[0] * x.shape[1], SUMMED)
     parts = tf.reduce_sum(tf.reshape(x, (-1, rows, x.shape[2])), 1)
-    return tf.reduce_sum(xla.optimization_barrier(parts)[0], 0)
+    return tf.reduce_sum(_barrier(parts), 0)
+
+
+def _barrier(x: Tensor) -> Tensor:
+    """Keeps the compiler from joining what makes x with what reads it, where there is one."""
+    return x if tf.executing_eagerly() else xla.optimization_barrier(x)[0]
 
 
 FAST = Forms(product, depthwise, scale)

@@ -48,8 +48,8 @@ class Outcome:
         step_ms: Milliseconds per step, compilation apart; the minimum over repeats.
         step_ratio: Its step time over the reference program's, measured interleaved; None
             where the budget does not ask for it.
-        seconds: Wall time by cause: probe, build, compile, calibrate, train, evaluate; lost
-            where the worker could not tell.
+        seconds: Wall time by cause: probe, build, check, trace, compile, reference,
+            calibrate, train, evaluate; lost where the worker could not tell.
         parameters: Trainable numbers of the whole model.
         flops: Arithmetic operations of a forward pass, per token.
         message: Why it failed, for people.

@@ -133,6 +133,13 @@ class Trainer:
             variable.assign(value)
         self.steps = 0
 
+    def starts_finite(self) -> bool:
+        """Whether the first step has a loss and gradients that are finite; compiles nothing."""
+        batch = self._batch(tf.constant(0), tf.constant(False))
+        part = batch[: self.settings.batch_size // self.settings.accumulation]
+        loss, gradients = self._gradients_of_part(part)
+        return all(bool(tf.reduce_all(tf.math.is_finite(one))) for one in (loss, *gradients))
+
     def trace(self) -> None:
         """Write the loop down as TensorFlow's graph, which `compile` starts from."""
         number = tf.TensorSpec([], tf.int32)
@@ -152,7 +159,7 @@ class Trainer:
         Stops at the first loss that is not finite, and returns it.
         """
         total, made = self._call(self.steps, self.steps + steps, held_out=False)
-        self.steps += steps
+        self.steps += made
         return total / max(made, 1)
 
     def validate(self) -> float:

@@ -125,11 +125,18 @@ class _Trial:
             trainer = self.bench.trainer(
                 self.cost, self.candidate.seed, self.candidate.data_seed
             )
+        # CHOICE: a program whose first step is not a number will not train; compiling it, and
+        # calibrating, costs as much as a hundred steps, and one child in five is of the kind.
+        with self.watch.measure("check"):
+            if not trainer.starts_finite():
+                return self.outcome(Status.DIVERGED, message="not finite from the first step")
         with self.watch.measure("trace"):
             trainer.trace()
         with self.watch.measure("compile"):
             trainer.compile()
         total = self._total_steps(graph, trainer, self.cost)
+        if not total:
+            return self.outcome(Status.DIVERGED, message="loss not finite in calibration")
         trainer.plan(total)
         for hurdle, mark in enumerate(self.bench.task.candidate.budget.marks()):
             loss = self._train_to(trainer, max(1, round(mark * total)))
@@ -143,7 +150,7 @@ class _Trial:
         return self.outcome(Status.COMPLETED, self.curve[-1].loss)
 
     def _total_steps(self, graph: Graph, trainer: Trainer, cost: Cost) -> int:
-        """What the budget buys this candidate."""
+        """What the budget buys this candidate; 0 if it diverged while that was found out."""
         budget, training = self.bench.task.candidate.budget, self.bench.task.training
         tokens = training.batch_size * self.bench.scale.length
         counted = StepCost(tokens, 3.0 * cost.flops * tokens)
@@ -170,6 +177,11 @@ class _Trial:
             reference = self.bench.reference()
         found = calibrate(trainer, reference, self.bench.clock)
         own, other = found.seconds
+        self.steps = trainer.steps
+        if not found.finite:  # its last steps took no time: there is no ratio
+            self.watch.add("train", own)
+            self.watch.add("calibrate", other)
+            return 0
         self.ratio, self.step_seconds = found.ratio, found.step_seconds
         total = budget.total_steps(found.ratio, found.step_seconds, counted)
         if trainer.steps > round(budget.marks()[0] * total) or training.schedule == "cosine":

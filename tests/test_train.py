@@ -110,6 +110,7 @@ def test_a_loss_that_is_no_number_is_a_divergence(bench: Any) -> None:
     assert outcome.status is Status.DIVERGED
     assert outcome.loss is None
     assert outcome.fitness == -math.inf
+    assert "compile" not in outcome.seconds  # it is no number from the first step
 
 
 @pytest.mark.tf
