@@ -211,15 +211,15 @@ class _Driver:
             self.weights.path(individual.id),
             probe=probe,
         )
-        if self.interrupts.requested:
+        if self.interrupts.requested and not self.config.workers.grace:
             self.flying.pop(individual.id)  # nothing is begun any more
-        else:
-            self.interrupts.patiently(lambda: self.evaluator.submit(candidate), None)
+        else:  # who was probed is in flight, and may finish
+            self.evaluator.submit(candidate)
 
     def finished(self) -> list[tuple[int, Outcome]]:
         if not self.flying:
             return []
-        if self.config.workers.grace:  # they may finish: nothing of theirs is cut short
+        if self.evaluator.prompt or self.config.workers.grace:  # nothing has to be cut short
             return self.evaluator.wait(TICK)
         return self.interrupts.patiently(lambda: self.evaluator.wait(TICK), [])
 
