@@ -33,10 +33,10 @@ def gone(family: list[psutil.Process], seconds: float) -> bool:
 
 
 def test_no_process_outlives_a_driver_that_is_killed(tmp_path: Path) -> None:
-    driver, run = start(tmp_path, LONG), tmp_path / "run"
+    driver, run = start(tmp_path, LONG, ONE), tmp_path / "run"
     wait_for(lambda: told(run) >= 1)
     family = family_of(driver)
-    assert len(training(driver.pid)) == 2
+    assert len(training(driver.pid)) == 1
     driver.kill()
     driver.communicate()
     assert gone(family, 60)
