@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 30.0  # seconds beyond all limits in which a keeper has to answer
 LOOK_SECONDS = 1.0  # how often that is looked at
+# CHOICE: a sixteenth more candidates than workers are in flight, so that nobody waits for the
+# driver to make a child. Children are that much more out of date: they know one outcome less
+# in sixteen of those in flight. Below 16 workers there are none, and it would not matter.
+PER_SPARE = 16
 REHIRE_SECONDS = 1.0  # between the loss of a worker that never was ready, and the next
 
 
@@ -137,6 +141,11 @@ class RayEvaluator(Evaluator):
         self._slots.add(slot)
         self._call(slot, slot.actor.prepare.remote())
 
+    def _count(self) -> None:
+        """How many candidates there may be, with these workers."""
+        workers = sum(bool(slot.process) for slot in self._slots)
+        self.capacity = max(1, workers + workers // PER_SPARE)
+
     def _fill_vacancies(self) -> None:
         while self._vacancies and self._vacancies[0] <= time.monotonic():
             self._vacancies.popleft()
@@ -175,7 +184,7 @@ class RayEvaluator(Evaluator):
             return self._lost(slot, error)
         if job is None:
             slot.process = int(done.result())
-            self.capacity = max(1, sum(bool(one.process) for one in self._slots))
+            self._count()
             self._idle.append(slot)
             return []
         slot.job = None
@@ -245,7 +254,7 @@ class RayEvaluator(Evaluator):
         self._slots.discard(slot)
         if slot in self._idle:
             self._idle.remove(slot)
-        self.capacity = max(1, sum(bool(one.process) for one in self._slots))
+        self._count()
         ray.kill(slot.actor)
 
 
