@@ -86,9 +86,15 @@ class Clock(Silent):
     def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
         self.told_at.append((time.monotonic(), sum(outcome.seconds.values())))
 
-    def busy(self, workers: int) -> float:
-        """The share of workers' time asleep, from when all had something to the last ask."""
+    def busy(self, workers: int, last: float = 1.0) -> float:
+        """The share of workers' time asleep, from when all had something to the last ask.
+
+        Args:
+            workers: How many there are.
+            last: The part of that time to look at, its end: all at first in step drift apart.
+        """
         begin, end = self.asked_at[workers - 1], self.asked_at[-1]
+        begin = end - last * (end - begin)
         slept = sum(max(0.0, min(end, at) - max(begin, at - nap)) for at, nap in self.told_at)
         return slept / (workers * (end - begin))
 
@@ -126,6 +132,7 @@ def concurrent(workers: int, rounds: int, naps: list[float]) -> dict[str, Any]:
         "mean_seconds": round(sum(naps) / len(naps), 3),
         "wall_seconds": round(wall, 1),
         "busy_share": round(clock.busy(workers), 4),
+        "busy_share_of_last_half": round(clock.busy(workers, 0.5), 4),
         "driver_cpu_ms_per_individual": round(1e3 * cpu / done, 3),
         "driver_cpu_ms_per_event": round(1e3 * cpu / done / EVENTS, 3),
         "driver_cpu_share": round(cpu / wall, 3),
@@ -182,7 +189,7 @@ def recorded(path: str) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--concurrent", type=int, nargs="+", default=[2, 16, 64, 256, 1000])
-    parser.add_argument("--rounds", type=int, default=6, help="candidates of each worker")
+    parser.add_argument("--rounds", type=int, default=12, help="candidates of each worker")
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--run", help="take the times of this run's candidates instead")
     parser.add_argument("--toy", type=int, metavar="CANDIDATES")

@@ -30,6 +30,7 @@ def main(pipe: int, keeper: int) -> None:
         keeper: The keeper's process; we end with it.
     """
     _end_with(keeper)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the driver's business
     faulthandler.enable()  # says where it was when the process is aborted
     connection = Connection(pipe)
     task: Task = connection.recv()

@@ -40,18 +40,20 @@ class Candidate:
 class Evaluator(ABC):
     """Evaluates candidates, several at a time.
 
-    `submit` may be called while fewer than `capacity` candidates are in flight. `wait` gives
-    back what has finished, in any order, each candidate exactly once; it never raises for a
-    candidate that failed.
+    `submit` takes no time, and may be called while fewer than `capacity` candidates are in
+    flight. `wait` gives back what has finished, in any order, each candidate exactly once; it
+    never raises for a candidate that failed.
 
     Attributes:
         capacity: How many candidates may be in flight.
         probes: Whether candidates may be submitted to be probed: their outcome then has the
             status PROBED and a digest, and leaves room to submit them again, to be trained.
+        prompt: Whether `wait` keeps to its timeout; otherwise it may train meanwhile.
     """
 
     capacity: int = 1
     probes: bool = False
+    prompt: bool = False
 
     @abstractmethod
     def submit(self, candidate: Candidate) -> None:

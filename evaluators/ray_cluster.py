@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from ray._private.services import canonicalize_bootstrap_address
 
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.keeper import Keeper, Report
+from primeval.evaluators.orphans import Watchman, end_session
 from primeval.evaluators.settings import Task, WorkerSettings
 from primeval.evaluators.shipping import Shipment, pack, write_wheel
 
@@ -28,18 +30,44 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # as Ray asks,
 
 OBJECT_STORE_BYTES = 100_000_000  # on this machine only texts and numbers travel
 ANSWER_SECONDS = 5.0  # in which a cluster's head has to answer
+CLOSE_SECONDS = 4.0  # in which Ray has to end before it is killed
 
 
-def connect(workers: WorkerSettings) -> bool:
-    """Start Ray on this machine, or join a cluster; whether it is ours to shut down.
+class Connection:
+    """Ray, started here or joined.
+
+    Args:
+        watchman: Of the session that was started here; None on a cluster, which goes on.
+    """
+
+    def __init__(self, watchman: Watchman | None) -> None:
+        self._watchman = watchman
+
+    def close(self) -> None:
+        """Leave Ray, or end it: within seconds, whatever it says."""
+        if self._watchman is None:
+            ray.shutdown()
+            return
+        patience = threading.Timer(CLOSE_SECONDS, end_session, [os.getpid()])
+        patience.daemon = True
+        patience.start()
+        ray.shutdown()
+        patience.cancel()
+        self._watchman.close()
+
+
+def connect(workers: WorkerSettings) -> Connection | None:
+    """Start Ray on this machine, or join a cluster; None if somebody has, whose it stays.
 
     Raises ValueError, which says what to do, within seconds.
     """
     if ray.is_initialized():
-        return False
+        return None
+    watchman = None
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if workers.address is None:
+            watchman = Watchman()
             # "local": without it Ray would join whatever cluster it finds here
             ray.init(
                 address="local",
@@ -53,13 +81,15 @@ def connect(workers: WorkerSettings) -> bool:
         else:
             _join(workers, quiet)
     except Exception as error:  # of any kind: a node that starts too slowly raises just that
+        if watchman is not None:
+            watchman.close()
         address = workers.address
         where = "on this machine" if address is None else f"at workers.address {address}"
         raise ValueError(
             f"Ray does not start {where}: {short(error)} "
             "For a search without Ray: --set workers.evaluator=local."
         ) from error
-    return True
+    return Connection(watchman)
 
 
 def _join(workers: WorkerSettings, quiet: dict[str, Any]) -> None:
@@ -127,9 +157,8 @@ class Worker:
         return self._keeper.evaluate(candidate)
 
 
-def hiring(task: Task) -> Callable[[], Any]:
-    """A function that asks Ray for one more worker; it comes when there is room for it."""
-    workers = task.workers
+def worker_options(workers: WorkerSettings) -> dict[str, Any]:
+    """What Ray is told of a worker: the room it takes, and its environment."""
     options: dict[str, Any] = {
         "num_cpus": workers.threads,
         "num_gpus": workers.gpus,
@@ -139,7 +168,13 @@ def hiring(task: Task) -> Callable[[], Any]:
     }
     if workers.memory is not None and workers.address is not None:
         options["memory"] = workers.memory  # so that no machine gets more than it can hold
-    actor = ray.remote(Worker).options(**options)
+    return options
+
+
+def hiring(task: Task) -> Callable[[], Any]:
+    """A function that asks Ray for one more worker; it comes when there is room for it."""
+    workers = task.workers
+    actor = ray.remote(Worker).options(**worker_options(workers))
     if workers.address is None:
         return lambda: actor.remote(task, workers.count)
     shipment, tokens = pack(task)

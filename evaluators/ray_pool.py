@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 30.0  # seconds beyond all limits in which a keeper has to answer
 LOOK_SECONDS = 1.0  # how often that is looked at
+# CHOICE: a sixteenth more candidates than workers are in flight, so that nobody waits for the
+# driver to make a child. Children are that much more out of date: they know one outcome less
+# in sixteen of those in flight. Below 16 workers there are none, and it would not matter.
+PER_SPARE = 16
 REHIRE_SECONDS = 1.0  # between the loss of a worker that never was ready, and the next
 
 
@@ -61,12 +65,12 @@ class RayEvaluator(Evaluator):
         hire: Asks for one more worker: an actor with `prepare` and `evaluate`.
     """
 
-    probes = True
+    probes, prompt = True, True
 
     def __init__(self, task: Task, hire: Callable[[], Any] | None = None) -> None:
         self._task = task
         load_corpus(task.data)  # tokens are made once, before workers ask for them
-        self._own_cluster = connect(task.workers)
+        self._connection = connect(task.workers)
         self._hire = hire or hiring(task)
         self._slots: set[_Slot] = set()
         self._idle: deque[_Slot] = deque()
@@ -76,6 +80,7 @@ class RayEvaluator(Evaluator):
         # through at every event
         self._arrived: SimpleQueue[tuple[_Slot, Any]] = SimpleQueue()
         self._looked, self._failure = 0.0, ""  # why a worker could not start
+        self._vacancies: deque[float] = deque()  # when to ask for the next worker
         self.capacity = 1
         for _ in range(task.workers.count):
             self._start()
@@ -90,6 +95,7 @@ class RayEvaluator(Evaluator):
         finished: list[tuple[int, Outcome]] = []
         while self._flying and not finished:
             left = end - time.monotonic()
+            self._fill_vacancies()
             finished = self._arrivals(max(0.0, min(LOOK_SECONDS, left))) + self._silent()
             self._flying -= len(finished)
             if left <= 0:
@@ -125,14 +131,25 @@ class RayEvaluator(Evaluator):
         self._slots.clear()
         self._idle.clear()
         self._jobs.clear()
+        self._vacancies.clear()
         self._flying = 0
-        if self._own_cluster:
-            ray.shutdown()
+        if self._connection is not None:
+            self._connection.close()
 
     def _start(self) -> None:
         slot = _Slot(self._hire())
         self._slots.add(slot)
         self._call(slot, slot.actor.prepare.remote())
+
+    def _count(self) -> None:
+        """How many candidates there may be, with these workers."""
+        workers = sum(bool(slot.process) for slot in self._slots)
+        self.capacity = max(1, workers + workers // PER_SPARE)
+
+    def _fill_vacancies(self) -> None:
+        while self._vacancies and self._vacancies[0] <= time.monotonic():
+            self._vacancies.popleft()
+            self._start()
 
     def _call(self, slot: _Slot, call: Any) -> None:
         slot.calls = [call]
@@ -167,7 +184,7 @@ class RayEvaluator(Evaluator):
             return self._lost(slot, error)
         if job is None:
             slot.process = int(done.result())
-            self.capacity = max(1, sum(bool(one.process) for one in self._slots))
+            self._count()
             self._idle.append(slot)
             return []
         slot.job = None
@@ -187,11 +204,13 @@ class RayEvaluator(Evaluator):
         job, was_ready = slot.job, bool(slot.process)
         log.warning("a worker was lost: %s", _cause(error))
         self._give_up(slot)
-        if not was_ready and job is None:
+        if was_ready:
+            self._start()
+        else:  # whatever is wrong with it may be wrong with the next
             self._failure = _cause(error)
-            time.sleep(REHIRE_SECONDS)  # whatever is wrong with it may be wrong with the next
-            job = self._jobs.popleft() if self._jobs else None
-        self._start()
+            self._vacancies.append(time.monotonic() + REHIRE_SECONDS)
+            if self._jobs and not any(one.process for one in self._slots):
+                job = self._jobs.popleft()  # else it would wait for ever
         if job is None:
             return []
         spent = {"lost": time.monotonic() - slot.began} if slot.began else {}
@@ -235,7 +254,7 @@ class RayEvaluator(Evaluator):
         self._slots.discard(slot)
         if slot in self._idle:
             self._idle.remove(slot)
-        self.capacity = max(1, sum(bool(one.process) for one in self._slots))
+        self._count()
         ray.kill(slot.actor)
 
 

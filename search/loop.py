@@ -156,18 +156,27 @@ class _Driver:
 
     def run(self) -> Stop:
         while (stop := self.stop()) is None:
-            while len(self.flying) < self.evaluator.capacity:
-                individual = self.next_individual()
-                if individual is None:
-                    break
-                self.submit(individual)
-            for number, outcome in self.finished():
-                if outcome.status is Status.PROBED:
-                    self.decide(number, outcome)
-                else:
-                    self.tell(number, outcome)
-            self.progress.tick(self.elapsed())
+            room = len(self.flying) < self.evaluator.capacity
+            individual = self.next_individual() if room else None
+            if individual is None:
+                self.take(self.finished())
+                self.progress.tick(self.elapsed())
+                continue
+            self.submit(individual)
+            if (
+                self.evaluator.prompt
+            ):  # who is done meanwhile need not wait for more to be asked
+                self.take(self.evaluator.wait(0.0))
         return stop
+
+    def take(self, finished: list[tuple[int, Outcome]]) -> None:
+        """Take in what has come; those who were probed first, as their workers wait."""
+        for number, outcome in finished:
+            if outcome.status is Status.PROBED:
+                self.decide(number, outcome)
+        for number, outcome in finished:
+            if outcome.status is not Status.PROBED:
+                self.tell(number, outcome)
 
     def next_individual(self) -> Individual | None:
         """One to submit; None if there is none until another outcome is known."""
@@ -212,15 +221,15 @@ class _Driver:
             self.weights.path(individual.id),
             probe=probe,
         )
-        if self.interrupts.requested:
+        if self.interrupts.requested and not self.config.workers.grace:
             self.flying.pop(individual.id)  # nothing is begun any more
-        else:
-            self.interrupts.patiently(lambda: self.evaluator.submit(candidate), None)
+        else:  # who was probed is in flight, and may finish
+            self.evaluator.submit(candidate)
 
     def finished(self) -> list[tuple[int, Outcome]]:
         if not self.flying:
             return []
-        if self.config.workers.grace:  # they may finish: nothing of theirs is cut short
+        if self.evaluator.prompt or self.config.workers.grace:  # nothing has to be cut short
             return self.evaluator.wait(TICK)
         return self.interrupts.patiently(lambda: self.evaluator.wait(TICK), [])
 

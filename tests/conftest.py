@@ -8,8 +8,24 @@ from pathlib import Path
 import pytest
 from toys import TOY
 
+from primeval.primitives import templates, user
+from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.search.config import parse_config
 from primeval.search.settings import RunConfig
+
+BUILT_IN = dict(PRIMITIVES._rows), dict(templates.TEMPLATES)
+
+
+@pytest.fixture(autouse=True)
+def _built_in_vocabulary() -> Iterator[None]:
+    """No test sees the primitives that another one registered, itself or by its YAML."""
+    yield
+    rows, codes = BUILT_IN
+    PRIMITIVES._rows = dict(rows)
+    user.USER_KERNELS.clear()
+    user._loaded.clear()
+    templates.TEMPLATES.clear()
+    templates.TEMPLATES.update(codes)
 
 
 @pytest.fixture
@@ -29,17 +45,17 @@ def config_file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def ray_session() -> Iterator[None]:
+@pytest.fixture(scope="module")
+def ray_session() -> None:
     """Ray, started once for all tests that need it, with room for two pools."""
     from primeval.evaluators import ray_pool  # sets Ray's environment first
 
-    ray_pool.ray.init(
+    if ray_pool.ray.is_initialized():  # else tests with a cluster of their own came between
+        return
+    ray_pool.ray.init(  # until Python ends
         address="local",  # not a cluster that runs here
         num_cpus=4,
         include_dashboard=False,
         log_to_driver=False,
         logging_level="ERROR",
     )
-    yield
-    ray_pool.ray.shutdown()

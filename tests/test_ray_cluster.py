@@ -3,44 +3,42 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
+from drivers import LONG, start, told, training, wait_for
 from test_train import SEED, task
 from toys import TOY, begin, primeval
 
-from primeval.evaluators.data import load_corpus
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.keeper import Report
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.settings import WorkerSettings
-from primeval.evaluators.shipping import open_corpus, pack, write_wheel
 from primeval.search.config import parse_config
 from primeval.search.loop import Silent, drive
 from primeval.search.population import Individual
 
 COUNT = 24
-
-# Written on a machine too busy to start Ray in time, and not seen to pass there: on request.
-unproven = pytest.mark.skipif(
-    not os.environ.get("PRIMEVAL_UNPROVEN_TESTS"),
-    reason="not seen to pass yet; run with PRIMEVAL_UNPROVEN_TESTS=1",
-)
+HELD = 20  # the candidate that does not end before the new machine has a worker
 
 
 class Napper:
-    """Stands in for a worker: naps instead of training. `dying` takes its machine with it."""
+    """Stands in for a worker: naps instead of training.
 
-    def __init__(self, dying: tuple[int, ...] = ()) -> None:
-        self._dying = dying
+    Args:
+        dying: Candidates that take the worker with them.
+        gate: A file without which the candidate HELD does not end.
+    """
+
+    def __init__(self, dying: tuple[int, ...] = (), gate: str = "") -> None:
+        self._dying, self._gate = dying, gate
 
     def prepare(self) -> int:
         return os.getpid()
@@ -50,13 +48,18 @@ class Napper:
             return Report(Outcome(Status.PROBED, digest=f"{candidate.id:032x}"))
         if candidate.id in self._dying:
             os._exit(1)
-        time.sleep(0.5)
+        end = time.monotonic() + 100
+        while self._gate and candidate.id == HELD and time.monotonic() < end:
+            if Path(self._gate).exists():
+                break
+            time.sleep(0.1)
+        time.sleep(0.3)
         loss = 2.0 + 1 / (candidate.id + 1)
-        return Report(Outcome(Status.COMPLETED, loss=loss, seconds={"train": 0.5}))
+        return Report(Outcome(Status.COMPLETED, loss=loss, seconds={"train": 0.3}))
 
 
-@pytest.fixture
-def cluster() -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Any]:
     """A head and two more nodes, on this machine; each has one core."""
     from ray.cluster_utils import Cluster
 
@@ -71,57 +74,69 @@ def cluster() -> Iterator[Any]:
         made.wait_for_nodes()
         yield made
     finally:
-        ray.shutdown()
         made.shutdown()
 
 
-def pool_on(cluster: Any, dying: tuple[int, ...] = (), **settings: Any) -> Any:
-    from primeval.evaluators.ray_cluster import connect, ray
+@pytest.fixture
+def cluster(nodes: Any) -> Iterator[Any]:
+    """The same, for a test that joins it."""
+    from primeval.evaluators.ray_cluster import ray
+
+    yield nodes
+    ray.shutdown()
+
+
+def pool_on(cluster: Any, dying: tuple[int, ...] = (), gate: str = "", **settings: Any) -> Any:
+    from primeval.evaluators.ray_cluster import connect, ray, worker_options
     from primeval.evaluators.ray_pool import RayEvaluator
 
-    workers = WorkerSettings(count=3, address=cluster.address, ship_code=False, **settings)
+    workers = WorkerSettings(count=3, address=cluster.address, ship_code=False)
+    workers = replace(workers, **settings)
     connect(workers)
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # nodes have no tests
-    napper = ray.remote(Napper).options(num_cpus=1, max_restarts=0)
-    return RayEvaluator(replace(task(), workers=workers), lambda: napper.remote(dying))
+    napper = ray.remote(Napper).options(**worker_options(workers))
+    return RayEvaluator(replace(task(), workers=workers), lambda: napper.remote(dying, gate))
 
 
 class Mover(Silent):
     """Takes a node away when some candidates are evaluated, and adds one later."""
 
-    def __init__(self, cluster: Any, pool: Any) -> None:
-        self.cluster, self.pool, self.count = cluster, pool, 0
+    def __init__(self, cluster: Any, pool: Any, gate: Path) -> None:
+        self.cluster, self.pool, self.gate, self.count = cluster, pool, gate, 0
         self.capacities = list[int]()
 
     def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
         self.count += 1
-        self.capacities.append(self.pool.capacity)
         if self.count == 6:
             node = next(iter(self.cluster.worker_nodes))
             self.cluster.remove_node(node, allow_graceful=False)
         if self.count == 12:
             self.cluster.add_node(num_cpus=1)
 
+    def tick(self, elapsed: float) -> None:
+        self.capacities.append(self.pool.capacity)
+        if 2 in self.capacities and self.pool.capacity == 3:
+            self.gate.touch()
+
 
 @pytest.mark.ray
 @pytest.mark.slow
-@unproven
 def test_a_node_goes_and_another_comes_and_nothing_is_missing(
     cluster: Any, tmp_path: Path
 ) -> None:
     sets = [f"run_dir={tmp_path / 'run'}", f"budget.max_candidates={COUNT}"]
     run, search = begin(parse_config(TOY, sets))
-    pool = pool_on(cluster)
+    gate = tmp_path / "there"
+    pool = pool_on(cluster, gate=str(gate))
     pool.warm_up()
     assert pool.capacity == 3
-    mover = Mover(cluster, pool)
+    mover = Mover(cluster, pool, gate)
     assert drive(run, search, pool, mover).reason == "candidates"
     outcomes = list(run.store.outcomes())
     assert sorted(number for number, _ in outcomes) == list(range(COUNT))
     assert {one.status for _, one in outcomes} == {Status.COMPLETED}
     assert run.store.asked() == COUNT
-    assert min(mover.capacities) == 2
-    assert mover.capacities[-1] == 3
+    assert gate.exists()  # there were two workers, and then three again
     lost = [one.seconds["lost"] for _, one in outcomes if "lost" in one.seconds]
     assert len(lost) <= 1  # what the node held was asked again, and its time is not forgotten
     run.close()
@@ -129,18 +144,12 @@ def test_a_node_goes_and_another_comes_and_nothing_is_missing(
 
 @pytest.mark.ray
 @pytest.mark.slow
-@unproven
-def test_who_loses_every_worker_is_lost_and_the_others_are_not(
-    cluster: Any, tmp_path: Path
-) -> None:
+def test_who_loses_every_worker_is_lost_and_the_others_are_not(cluster: Any) -> None:
     pool = pool_on(cluster, dying=(1,), retries=2)
     try:
         for number in range(3):
             pool.submit(Candidate(number, SEED, 1))
-        found: dict[int, Outcome] = {}
-        end = time.monotonic() + 100
-        while len(found) < 3 and time.monotonic() < end:
-            found.update(pool.wait(1.0))
+        found = outcomes_of(pool, 3)
     finally:
         pool.close()
     assert found[0].status is found[2].status is Status.COMPLETED
@@ -148,10 +157,42 @@ def test_who_loses_every_worker_is_lost_and_the_others_are_not(
     assert "lost 3 times" in found[1].message
 
 
+def outcomes_of(pool: Any, count: int) -> dict[int, Outcome]:
+    """The next outcomes of a pool, by candidate."""
+    found = dict[int, Outcome]()
+    end = time.monotonic() + 150
+    while len(found) < count and time.monotonic() < end:
+        found.update(pool.wait(1.0))
+    return found
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_workers_go_where_their_resources_are(cluster: Any) -> None:
+    from primeval.evaluators.ray_cluster import ray
+
+    pool = pool_on(cluster, threads=0, gpus=0.5, resources={"tpu_host": 1.0})
+    try:
+        pool.submit(Candidate(0, SEED, 1))
+        assert pool.wait(2.0) == []  # nobody has what they need
+        node = cluster.add_node(num_cpus=0, num_gpus=1, resources={"tpu_host": 9})
+        assert outcomes_of(pool, 1)[0].status is Status.COMPLETED
+        end, number = time.monotonic() + 100, 0
+        while pool.capacity < 2 and time.monotonic() < end:
+            number += 1
+            pool.submit(Candidate(number, SEED, 1))
+            assert outcomes_of(pool, 1)[number].status is Status.COMPLETED
+        assert pool.capacity == 2  # two halves of a card, though three workers may come
+        assert ray.available_resources().get("GPU", 0) == 0
+        assert ray.available_resources()["tpu_host"] == 7
+    finally:
+        pool.close()
+        cluster.remove_node(node)
+
+
 @pytest.mark.tf
 @pytest.mark.ray
 @pytest.mark.slow
-@unproven
 def test_a_cluster_gets_our_code_as_a_wheel_and_sends_the_weights(
     cluster: Any, tmp_path: Path
 ) -> None:
@@ -169,15 +210,27 @@ def test_a_cluster_gets_our_code_as_a_wheel_and_sends_the_weights(
         assert "runtime_resources/py_modules" in ray.get(ray.remote(origin).remote())
         weights = tmp_path / "weights" / "0.npz"
         pool.submit(Candidate(0, SEED, 1, weights=str(weights)))
-        found: list[Any] = []
-        end = time.monotonic() + 150
-        while not found and time.monotonic() < end:
-            found = pool.wait(1.0)
+        outcome = outcomes_of(pool, 1)[0]
     finally:
         pool.close()
-    ((_, outcome),) = found
     assert outcome.status is Status.COMPLETED, outcome.message
     assert len(np.load(weights).files) > 4
+
+
+@pytest.mark.tf
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_killed_driver_leaves_no_worker_on_a_cluster(nodes: Any, tmp_path: Path) -> None:
+    given = [f"workers.address={nodes.address}", "workers.ship_code=false", "workers.count=1"]
+    driver = start(tmp_path, LONG, *given)
+    wait_for(lambda: told(tmp_path / "run") >= 1)
+    on_nodes = [one for one in training(os.getpid()) if one.is_running()]
+    assert len(on_nodes) == 1  # below this process, which started the nodes
+    keepers = [one.parent() for one in on_nodes]
+    driver.kill()
+    driver.communicate()
+    assert not psutil.wait_procs([*on_nodes, *keepers], timeout=60)[1]
+    assert nodes.remaining_processes_alive()  # what is the cluster's goes on
 
 
 @pytest.mark.ray
@@ -191,66 +244,3 @@ def test_an_address_where_nobody_answers_is_said_soon(address: str, tmp_path: Pa
     assert "Traceback" not in done.stderr
     assert time.monotonic() - began < 30  # with the imports; the asking takes 5 s
     assert not (tmp_path / "run").exists()
-
-
-def test_the_wheel_is_whole_and_needs_nothing(tmp_path: Path) -> None:
-    wheel = write_wheel(tmp_path)
-    assert wheel.read_bytes() == write_wheel(tmp_path).read_bytes()
-    with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-        (metadata,) = (name for name in names if name.endswith("METADATA"))
-        assert b"Requires-Dist" not in archive.read(metadata)
-    assert "primeval/evaluators/corpora/PROVENANCE.md" in names
-    target = tmp_path / "installed"
-    install = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--target"]
-    subprocess.run([*install, str(target), str(wheel)], check=True)
-    code = (
-        f"import sys; sys.path.insert(0, {str(target)!r}); sys.meta_path = "
-        "[f for f in sys.meta_path if 'editable' not in repr(f)]; "
-        "import primeval.dna.library as l; print(l.__file__, len(l.seed_text('primer_ez')))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
-    )
-    assert done.stdout.startswith(str(target)), done.stderr
-
-
-def test_tokens_are_used_in_place_where_the_disk_is_shared(tmp_path: Path) -> None:
-    settings = task()
-    shipment, _ = pack(settings)
-    at = shipment.place(settings, lambda: pytest.fail("nothing is to be brought"))
-    assert at == shipment.files
-
-
-def test_tokens_are_brought_once_to_a_machine_without_the_files(tmp_path: Path) -> None:
-    settings = task()
-    shipment, tokens = pack(settings)
-    elsewhere = replace(
-        settings, data=replace(settings.data, cache_dir=str(tmp_path / "cache"))
-    )
-    shipment = replace(shipment, files=replace(shipment.files, folder="/nowhere"))
-    fetched = list[int]()
-
-    def fetch() -> dict[str, Any]:
-        fetched.append(1)
-        return tokens
-
-    places = [shipment.unpack(elsewhere, tmp_path, fetch) for _ in range(2)]
-    assert len(fetched) == 1
-    there, here = open_corpus(places[1]), load_corpus(settings.data)
-    for split in ("train", "validation", "test"):
-        assert np.array_equal(getattr(there, split), getattr(here, split))
-    assert there.bytes_per_token == here.bytes_per_token
-
-
-def test_users_primitives_travel_as_text(tmp_path: Path) -> None:
-    module = tmp_path / "mine.py"
-    module.write_text("x = 1\n", encoding="utf-8")
-    settings = replace(task(), modules=(str(module), "package.module"))
-    shipment, tokens = pack(settings)
-    module.unlink()
-    (tmp_path / "there").mkdir()
-    unpacked = shipment.unpack(settings, tmp_path / "there", lambda: tokens)
-    path, dotted = unpacked.modules
-    assert Path(path).read_text(encoding="utf-8") == "x = 1\n"
-    assert dotted == "package.module"

@@ -27,7 +27,7 @@ from primeval.dna.text import parse
 from primeval.primitives import user
 from primeval.primitives.keras_forms import CALLS
 from primeval.primitives.primitive import Primitive
-from primeval.primitives.vocabulary import PRIMITIVES, ROWS
+from primeval.primitives.vocabulary import ROWS
 from primeval.primitives.widths import Rejection
 
 ROOT = Path(__file__).parent.parent
@@ -309,15 +309,11 @@ def test_it_works_in_half_precision() -> None:
 
 
 @pytest.fixture
-def softsign() -> Iterator[str]:
+def softsign() -> str:
     """A user's primitive, with a kernel that has a name."""
-    rows, kernels = dict(PRIMITIVES._rows), dict(user.USER_KERNELS)
     user.register(Primitive("SOFTSIGN", ("input1",), "elementwise", ""), kernel=_softsign)
     user.register(Primitive("SIGNS", ("input1",), "elementwise", ""), kernel=_Callable())
-    yield "c = SOFTSIGN a\n d = SOFTSIGN c"
-    PRIMITIVES._rows = rows
-    user.USER_KERNELS.clear()
-    user.USER_KERNELS.update(kernels)
+    return "c = SOFTSIGN a\n d = SOFTSIGN c"
 
 
 def _softsign(x: Any) -> Any:

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,18 +34,6 @@ from primeval.search.settings import LanguageSettings, SearchSettings
 
 DOCS = Path(__file__).parent.parent / "docs" / "primitives.md"
 TRANSFORMER = load_seed("transformer")
-
-
-@pytest.fixture(autouse=True)
-def _forgetful() -> Iterator[None]:
-    """Leaves the vocabulary as it was."""
-    rows, kernels, loaded = dict(PRIMITIVES._rows), dict(user.USER_KERNELS), set(user._loaded)
-    yield
-    PRIMITIVES._rows = rows
-    user.USER_KERNELS.clear()
-    user.USER_KERNELS.update(kernels)
-    user._loaded.clear()
-    user._loaded.update(loaded)
 
 
 @pytest.fixture
