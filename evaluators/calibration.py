@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from primeval.evaluators.train import Trainer
 
 PAIR_STEPS = 2  # of each program
-LEAST_PAIRS, MOST_PAIRS = 12, 60
+LEAST_PAIRS, MOST_PAIRS = 12, 90
 # CHOICE: standard error of the median at which there are enough pairs. Of ten repeats the
 # largest and the smallest are about three standard errors apart.
-PRECISION = 0.008
+PRECISION = 0.006
 
 
 @dataclass
