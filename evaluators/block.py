@@ -21,7 +21,7 @@ from primeval.dna.graph import Graph
 from primeval.dna.infer import Node
 from primeval.evaluators.lowering import run_graph
 from primeval.evaluators.plan import Projection, projections
-from primeval.primitives.kernels import PLAIN, WEIGHTED, Forms
+from primeval.primitives.kernels import PLAIN, Forms
 from primeval.primitives.kernels import projections as project
 
 Tensor = Any
@@ -85,10 +85,8 @@ class GraphBlock(keras.layers.Layer):
         ready: dict[int, Tensor] = {}
 
         def weigh(number: int, node: Node, operand: Tensor) -> Tensor:
-            if node.op == "SCALE":
-                return self.forms.scale(operand, self.weight_of[number])
             if number not in together:
-                return WEIGHTED[node.op](operand, self.weight_of[number])
+                return self.forms.weighted[node.op](operand, self.weight_of[number])
             if number not in ready:
                 ready.update(self._project(together[number], operand))
             return ready[number]

@@ -58,8 +58,10 @@ def _transposed_times(narrow: Tensor, wide: Tensor) -> Tensor:
 
 
 def depthwise(x: Tensor, weight: Tensor) -> Tensor:
-    """`kernels.depthwise`, for sequences without branches."""
-    return _depthwise(x, weight) if len(x.shape) == 3 else kernels.depthwise(x, weight)
+    """`kernels.depthwise`, in another form for sequences without branches."""
+    if len(x.shape) == 3 and len(weight.shape) == 2:
+        return _depthwise(x, weight)
+    return kernels.depthwise(x, weight)
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -91,7 +93,7 @@ def _moved(x: Tensor, steps: int) -> Tensor:
 
 
 def scale(x: Tensor, weight: Tensor) -> Tensor:
-    """`kernels.scale`, with a cheap gradient for sequences without branches."""
+    """`kernels.scale`, in another form for sequences without branches."""
     if len(x.shape) == 3 and len(weight.shape) == 1:
         return _scale(x, weight)
     return kernels.scale(x, weight)
@@ -118,4 +120,9 @@ def _barrier(x: Tensor) -> Tensor:
     return x if tf.executing_eagerly() else xla.optimization_barrier(x)[0]
 
 
-FAST = Forms(product, depthwise, scale)
+DEPTHWISE = (op for op, kernel in kernels.WEIGHTED.items() if kernel is kernels.depthwise)
+FAST = Forms(
+    product,
+    depthwise,
+    {**kernels.WEIGHTED, "SCALE": scale, **dict.fromkeys(DEPTHWISE, depthwise)},
+)

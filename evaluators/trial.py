@@ -177,16 +177,16 @@ class _Trial:
             reference = self.bench.reference()
         found = calibrate(trainer, reference, self.bench.clock)
         own, other = found.seconds
-        self.steps = trainer.steps
-        if not found.finite:  # its last steps took no time: there is no ratio
-            self.watch.add("train", own)
-            self.watch.add("calibrate", other)
-            return 0
-        self.ratio, self.step_seconds = found.ratio, found.step_seconds
-        total = budget.total_steps(found.ratio, found.step_seconds, counted)
-        if trainer.steps > round(budget.marks()[0] * total) or training.schedule == "cosine":
-            trainer.restart()
-            own, other = 0.0, own + other
+        total = 0  # of one that diverged: its last steps took no time, so there is no ratio
+        if found.finite:
+            self.ratio, self.step_seconds = found.ratio, found.step_seconds
+            total = budget.total_steps(found.ratio, found.step_seconds, counted)
+            if (
+                trainer.steps > round(budget.marks()[0] * total)
+                or training.schedule == "cosine"
+            ):
+                trainer.restart()
+                own, other = 0.0, own + other
         self.steps = trainer.steps
         self.watch.add("train", own)
         self.watch.add("calibrate", other)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from keras import ops
@@ -58,13 +58,13 @@ class Forms(NamedTuple):
 
     Attributes:
         product: (..., m, k) times (..., k, n).
-        depthwise: As the function of that name.
-        scale: As the function of that name.
+        depthwise: As the function of that name, for what `projections` computes together.
+        weighted: As `WEIGHTED`.
     """
 
     product: Callable[[Tensor, Tensor], Tensor]
     depthwise: Callable[[Tensor, Tensor], Tensor]
-    scale: Callable[[Tensor, Tensor], Tensor]
+    weighted: Mapping[str, Callable[[Tensor, Tensor], Tensor]]
 
 
 def shifted(x: Tensor, steps: int) -> Tensor:
@@ -174,7 +174,6 @@ def channelwise(operation: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., 
 
 
 scale = channelwise(ops.multiply)
-PLAIN = Forms(ops.matmul, depthwise, scale)
 
 
 def transposed_product(x: Tensor, y: Tensor) -> Tensor:
@@ -224,3 +223,5 @@ WEIGHTED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     **{f"CONV_{width}X1": convolution for width in (1, 3, 7, 15, 31)},
     **{f"DCONV_{width}X1": depthwise for width in (3, 7, 15, 31)},
 }
+
+PLAIN = Forms(ops.matmul, depthwise, WEIGHTED)

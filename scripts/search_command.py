@@ -71,9 +71,7 @@ def start_evaluator(task: Task) -> Evaluator:
     try_primitives(task.modules)
 
     if task.workers.evaluator != "toy":
-        from primeval.scripts.preparing import (
-            prepare_data,
-        )  # imports NumPy, which takes a while
+        from primeval.scripts.preparing import prepare_data  # NumPy takes a while to import
 
         prepare_data(task)
         print(f"Starting {task.workers.evaluator} workers …", file=sys.stderr, flush=True)

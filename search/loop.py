@@ -163,9 +163,7 @@ class _Driver:
                 self.progress.tick(self.elapsed())
                 continue
             self.submit(individual)
-            if (
-                self.evaluator.prompt
-            ):  # who is done meanwhile need not wait for more to be asked
+            if self.evaluator.prompt:  # who is done need not wait for more to be asked
                 self.take(self.evaluator.wait(0.0))
         return stop
 

@@ -49,13 +49,26 @@ def test_products_have_the_same_gradients(x: tuple[int, ...], y: tuple[int, ...]
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
-@pytest.mark.parametrize("taps", [3, 7])
-@pytest.mark.parametrize("length", [2, 12])
-def test_depthwise_convolutions_have_the_same_gradients(taps: int, length: int) -> None:
+@pytest.mark.parametrize("branches", [(), (2,)])
+@pytest.mark.parametrize("length", [2, 7, 12])
+@pytest.mark.parametrize(
+    ("op", "rows"), [("SCALE", ()), ("SHIFT", ()), ("DCONV_3X1", (3,)), ("DCONV_7X1", (7,))]
+)
+def test_weights_per_channel_have_the_same_gradients(
+    op: str, rows: tuple[int, ...], length: int, branches: tuple[int, ...]
+) -> None:
     from primeval.evaluators.fast_forms import FAST
     from primeval.primitives.kernels import PLAIN
 
-    x, weight = numbers(4, length, 6), numbers(taps, 6)
-    fast, plain = (gradients(forms.depthwise, x, weight) for forms in (FAST, PLAIN))
+    x, weight = numbers(4, length, 6), numbers(*branches, *rows, 6)
+    fast, plain = (gradients(forms.weighted[op], x, weight) for forms in (FAST, PLAIN))
     for one, other in zip(fast, plain, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_a_depthwise_convolution_has_its_fast_form_wherever_it_stands() -> None:
+    from primeval.evaluators.fast_forms import FAST
+    from primeval.primitives.kernels import PLAIN
+
+    changed = {op for op, form in FAST.weighted.items() if form != PLAIN.weighted[op]}
+    assert changed == {"SCALE", "DCONV_3X1", "DCONV_7X1", "DCONV_15X1", "DCONV_31X1"}

@@ -1,25 +1,20 @@
 """Generated runs of the real engine, with its real store: whatever happens, in whatever order.
 
 A machine asks, tells, dies and resumes as Hypothesis likes, and keeps a plain model of what
-must be true beside it. A second test drives whole runs through the loop, and holds what their
-stores say against the same rules.
+must be true beside it (`plain_model.py`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-import json
 import math
-import random
 import shutil
 import tempfile
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -28,29 +23,23 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from toys import TOY, Scripted, history, primeval, toy_script
+from plain_model import FAILURES, SIZES, Model
+from toys import TOY
 
 from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed
 from primeval.dna.text import parse
-from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.search.config import parse_config
-from primeval.search.evolution import Search, StuckError
+from primeval.search.evolution import StuckError
 from primeval.search.injections import Injections, inject
-from primeval.search.loop import drive
 from primeval.search.population import Individual
 from primeval.search.ranking import ranking
 from primeval.search.replay import replay, verify
-from primeval.search.runs import Run, create_run, make_search, open_run, reopen_run
+from primeval.search.runs import create_run, make_search, open_run, reopen_run
 from primeval.search.store import StoreError
 
 LOSSES = st.one_of(st.floats(0, 9), st.sampled_from([math.nan, math.inf, -math.inf]))
-FAILURES = (
-    *(Status.DIVERGED, Status.REJECTED, Status.TIMED_OUT),
-    *(Status.OUT_OF_MEMORY, Status.CRASHED),
-)
-SIZES = (3, 6, 9)
 
 
 @st.composite
@@ -73,66 +62,6 @@ def failures(draw: st.DrawFn) -> Outcome:
 
 OUTCOMES = st.one_of(successes(), successes(), failures())
 TELLS = st.lists(st.tuples(st.integers(0, 99), OUTCOMES), min_size=1, max_size=6)
-
-
-class Model:
-    """What must be true of a population, in the plainest way: a list, oldest first."""
-
-    def __init__(self, size: int, seeds: int) -> None:
-        self.size, self.seeds = size, seeds
-        self.members: list[tuple[int, float | None]] = []
-        self.told_: list[int] = []
-        self.losses: dict[int, tuple[float, int]] = {}  # a program's, summed, and their number
-        self.first: dict[str, int] = {}  # who had a graph first
-        self.same: dict[int, int] = {}  # individuals that are programs known before
-        self.repeats = Counter[int]()  # re-evaluations of each program
-
-    def program(self, number: int) -> int:
-        """Who was this program first."""
-        return self.program(self.same[number]) if number in self.same else number
-
-    def fitness(self, number: int) -> float | None:
-        """Of its program: the mean over evaluations."""
-        total, count = self.losses.get(self.program(number), (0.0, 0))
-        return -total / count if count else None
-
-    def asked(self, individual: Individual) -> None:
-        number = individual.id
-        first = self.first.setdefault(individual.fingerprint, number)
-        if first != number:
-            self.same[number] = first
-            self.repeats[self.program(number)] += 1
-        if number < self.seeds:  # copies of the seeds fill it, as evenly as possible
-            share = self.size // self.seeds + (number < self.size % self.seeds)
-            self._enter(*[(number, None)] * share)
-
-    def told(self, number: int, outcome: Outcome) -> None:
-        self.told_.append(number)
-        if outcome.status is Status.KNOWN:
-            assert outcome.same_as is not None
-            self.same[number] = outcome.same_as
-            return
-        good = outcome.loss is not None and math.isfinite(outcome.loss)
-        if good:
-            total, count = self.losses.get(self.program(number), (0.0, 0))
-            self.losses[self.program(number)] = (total + outcome.loss, count + 1)  # type: ignore[operator]
-        if number < self.seeds:  # if it failed, its copies go
-            self.members = [one for one in self.members if one[0] != number or good]
-        elif good:
-            self._enter((number, None))
-        if good:
-            program, mean = self.program(number), self.fitness(number)
-            self.members = [
-                (one, mean if self.program(one) == program else fitness)
-                for one, fitness in self.members
-            ]
-
-    def resize(self, size: int) -> None:
-        self.size = size
-        self._enter()
-
-    def _enter(self, *members: tuple[int, float | None]) -> None:
-        self.members = [*self.members, *members][-self.size :]  # the oldest die
 
 
 class Engine(RuleBasedStateMachine):
@@ -330,126 +259,3 @@ class Engine(RuleBasedStateMachine):
 
 Engine.TestCase.settings = settings(max_examples=12, stateful_step_count=25, deadline=None)
 TestEngine = Engine.TestCase
-
-
-# -- whole runs, through the loop ---------------------------------------------------------
-
-
-class PowerCutError(Exception):
-    """Ends a drive in the midst of it."""
-
-
-def careless(seed: int, deaths: float) -> Scripted:
-    """Up to eight workers that finish in any order and anyhow, and may take all with them."""
-    rng = random.Random(seed)
-
-    def script(candidate: Candidate) -> Outcome:
-        if rng.random() < deaths:
-            raise PowerCutError
-        marks = rng.randrange(6)
-        curve = tuple(Point(n + 1, rng.choice([rng.random(), math.nan])) for n in range(marks))
-        if rng.random() < 0.3:
-            return Outcome(rng.choice(FAILURES), curve=curve, message="as drawn")
-        loss = rng.choice([rng.random(), rng.random(), rng.random(), math.nan])
-        return Outcome(Status.COMPLETED, loss=loss, curve=curve)
-
-    return Scripted(script, capacity=rng.randint(1, 8), seed=seed)
-
-
-@settings(max_examples=10, deadline=None)
-@given(seed=st.integers(0, 10**6), size=st.sampled_from(SIZES))
-def test_runs_of_careless_workers_that_die_keep_every_promise(
-    tmp_path_factory: pytest.TempPathFactory, seed: int, size: int
-) -> None:
-    folder = tmp_path_factory.mktemp("run")
-    sets = [f"run_dir={folder}", f"seed={seed}", f"search.population_size={size}"]
-    config = parse_config(TOY, [*sets, "failure.max_consecutive=100"])
-    run = create_run(config, {"transformer": load_seed("transformer")})
-    search, trained = make_search(config, list(run.store.seeds.values())), Counter[int]()
-    for session in itertools.count():
-        evaluator = careless(seed + session, deaths=0.05 if session < 5 else 0.0)
-        known = {number for number, _ in run.store.outcomes()}
-        try:
-            stop = drive(run, search, evaluator)
-        except PowerCutError:
-            stop = None
-        submitted = [candidate.id for candidate in evaluator.submitted]
-        assert len(set(submitted)) == len(submitted), "nobody is trained twice at once"
-        assert known.isdisjoint(submitted), "nobody is trained whose outcome is known"
-        trained.update(submitted)
-        run.close()
-        if stop is not None:
-            break
-        run = reopen_run(folder)
-        search = replay(run)
-    assert stop.reason in ("candidates", "stuck")
-    check_journal(open_run(folder))
-    again = replay(open_run(folder), derive=search.asked)
-    assert again.population.digest == search.population.digest
-
-
-def check_journal(run: Run) -> None:
-    """Read a run's store from the start, and hold it to what a search promises."""
-    individuals, told = history(run)
-    fingerprints = [one.fingerprint for one in individuals]
-    assert len(set(fingerprints)) == len(fingerprints), "no program twice"
-    model, results = Model(run.config.search.population_size, len(run.store.seeds)), iter(told)
-    for number, individual in enumerate(individuals):
-        while len(model.told_) < individual.told:
-            model.told(*next(results))
-        assert individual.id == number
-        if number >= model.seeds:
-            assert individual.parent in [one for one, _ in model.members], "parents are alive"
-        model.asked(individual)
-    for number, outcome in results:
-        model.told(number, outcome)
-    ranked = run.store.ranked()
-    finite = [number for number in ranked if model.fitness(number) is not None]
-    assert ranked[: len(finite)] == finite, "failures come last"
-    assert set(ranked) == set(model.told_)
-
-
-# -- repeatable ---------------------------------------------------------------------------
-
-
-def finished(folder: Path, evaluator: Scripted, *sets: str) -> tuple[Run, Search]:
-    config = parse_config(TOY, [f"run_dir={folder}", *sets])
-    run = create_run(config, {"transformer": load_seed("transformer")})
-    search = make_search(config, list(run.store.seeds.values()))
-    drive(run, search, evaluator)
-    return run, search
-
-
-def test_one_worker_gives_the_same_population_hash_twice(tmp_path: Path) -> None:
-    digests = []
-    for name in ("one", "two"):
-        script = toy_script(parse_config(TOY))
-        _, search = finished(tmp_path / name, Scripted(script))
-        digests.append(search.population.digest)
-    assert digests[0] == digests[1]
-    _, other = finished(tmp_path / "other", Scripted(script), "seed=1")
-    assert other.population.digest != digests[0]
-
-
-@pytest.mark.parametrize("order", range(3))
-def test_eight_workers_in_random_order_replay_from_the_journal(
-    tmp_path: Path, order: int
-) -> None:
-    script = toy_script(parse_config(TOY))
-    run, search = finished(tmp_path / "run", Scripted(script, capacity=8, seed=order))
-    told = [number for number, _ in run.store.outcomes()]
-    assert told != sorted(told), "they did not finish in order"
-    run.close()
-    again = replay(open_run(run.folder), derive=search.asked)
-    assert again.population.digest == search.population.digest
-    assert (again.asked, again.told, again.best) == (search.asked, search.told, search.best)
-    assert f"\n{search.population.digest}\n" in primeval("replay", run.folder).stdout
-
-
-def test_the_command_gives_the_same_population_hash_twice(tmp_path: Path) -> None:
-    found = []
-    for name in ("one", "two"):
-        assert primeval("search", "toy", "--run-dir", tmp_path / name).returncode == 0
-        found.append(json.loads(primeval("replay", tmp_path / name, "--json").stdout))
-    assert found[0] == found[1]
-    assert (found[0]["individuals"], found[0]["population_size"]) == (150, 20)
