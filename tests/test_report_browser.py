@@ -95,8 +95,9 @@ class Opened:
         self.url = path.resolve().as_uri()
         self.page.goto(self.url)
 
-    def visible(self, selector: str) -> bool:
-        return bool(self.page.locator(selector).first.is_visible())
+    def wait_for(self, selector: str) -> None:
+        """Until it is visible, as links are followed after the click; fails after a while."""
+        self.page.locator(selector).first.wait_for(state="visible", timeout=5000)
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ def test_every_view_of_the_best_shows(opened: Callable[..., Opened], width: int)
     for link in one.page.locator("#programs > .tabs a").all():
         link.click()
         key = str(link.get_attribute("href"))[1:]
-        assert one.visible(f"#{key}")
+        one.wait_for(f"#{key}")
         for view in one.page.locator(f"#{key} > .tabs a").all():
             view.click()
             panel = one.page.locator(str(view.get_attribute("href")))
@@ -201,11 +202,11 @@ def test_a_link_opens_the_tabs_around_its_target(opened: Callable[..., Opened]) 
     one.page.locator("#tab-ranking").click()
     one.page.locator('#ranking a[href^="#program-"]').nth(1).click()
     key = one.page.url.partition("#")[2]
-    assert one.visible(f"#{key}")
+    one.wait_for(f"#{key}")
     one.page.goto(f"{one.url}#{key}-code")
     one.page.reload()
-    assert one.visible(f"#{key}-code")
-    assert not one.visible("#ranking")
+    one.wait_for(f"#{key}-code")
+    assert one.page.locator("#ranking").is_hidden()
 
 
 def test_light_and_dark_follow_the_system_and_the_button(opened: Callable[..., Opened]) -> None:
