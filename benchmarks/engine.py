@@ -162,7 +162,8 @@ def growth(folder: Path, few: int, many: int, individuals: int) -> dict[str, flo
         for _ in range(200):
             stages.step()
         fill(run.store, stored)
-        search._known |= {number.to_bytes(16, "big"): 0 for number in range(stored)}
+        for at in range(stored):
+            search.repeats.remember(f"{at:032x}", 0)
         pair.append(_Stages(run, search, offset=stored))
     times = []
     for number in range(individuals):

@@ -79,7 +79,7 @@ class _Limits(NamedTuple):
     vocabulary: Vocabulary
 
 
-@lru_cache(maxsize=4096)  # programs of a search have most of their subprograms in common
+@lru_cache(maxsize=1024)  # programs of a search have most of their subprograms in common
 def _check_subprogram(subprogram: Subprogram, index: int, limits: _Limits) -> None:
     for place, instruction in enumerate(subprogram.instructions):
         for problem in _problems(instruction, index, place, limits):

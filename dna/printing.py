@@ -101,7 +101,7 @@ def format_program(program: Program, dormant: bool = True) -> str:
     return "\n".join(lines) + "\n"
 
 
-@lru_cache(maxsize=4096)  # a child shares all but one of its subprograms with its parent
+@lru_cache(maxsize=1024)  # a child shares all but one of its subprograms with its parent
 def _format_subprogram(index: int, subprogram: Subprogram, dormant: bool) -> str:
     lines = ["", format_header(index, subprogram)]
     for place, instruction in enumerate(subprogram.instructions):

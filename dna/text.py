@@ -186,7 +186,7 @@ class _Written(NamedTuple):
     instruction: Instruction
 
 
-@lru_cache(maxsize=8192)  # programs of a search have most of their lines in common
+@lru_cache(maxsize=2048)  # programs of a search have most of their lines in common
 def _read(line: str, vocabulary: Vocabulary) -> _Header | _Entry | _Written:
     """What a line says, wherever it stands."""
     words = line.split(None, 2)
@@ -205,7 +205,7 @@ def _read(line: str, vocabulary: Vocabulary) -> _Header | _Entry | _Written:
     )
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def _instruction(written: str, vocabulary: Vocabulary) -> Instruction:
     """The instruction that stands right of `=`."""
     active, _, dormant = written.partition(";")

@@ -69,7 +69,6 @@ class Search:
         self.seed_count = len(seeds)  # they are asked for first
         self._seeds, self._cost, self._vocabulary = tuple(seeds), cost, vocabulary
         self._hurdles = Hurdles(hurdles, settings.population_size)
-        self._known: dict[bytes, int] = {}  # graphs, and the first individual of each
         self._again: deque[Individual] = deque()  # found to be known, to be evaluated again
 
     def ask(self) -> Individual:
@@ -124,18 +123,16 @@ class Search:
             if self._may_repeat(number):
                 self._again.append(individual)
             return
-        key = _key(individual.fingerprint)
-        if outcome.status is Status.LOST and self._known.get(key) == number:
-            del self._known[key]  # nothing is known of it: it may be proposed again
-        repeated = self.repeats.original(number) != number
-        if not repeated:  # of the same program, one loss is history enough
+        if outcome.status is Status.LOST:
+            self.repeats.forget(individual)  # it may be proposed again
+        if self.repeats.original(number) == number:  # one loss of a program is enough
             self._hurdles.tell(outcome)
         if number < self.seed_count:
             self.population.settle(individual, fitness)
         elif fitness is not None:
             self.population.add(individual, fitness)
         if fitness is not None:
-            if repeated:
+            if fitness != outcome.fitness:  # others of the same program have been told
                 self._average(number, fitness)
             if self.best is None or fitness > self.best[0]:
                 self.best = (fitness, individual)
@@ -154,8 +151,7 @@ class Search:
     def _enter(self, individual: Individual) -> None:
         self.asked += 1
         self.in_flight[individual.id] = individual
-        first = self._known.setdefault(_key(individual.fingerprint), individual.id)
-        self.repeats.enter(individual.id, first)
+        self.repeats.enter(individual)
         if individual.id < self.seed_count:
             size, count = self.settings.population_size, self.seed_count
             # the population starts as copies of the seeds, as evenly as its size allows
@@ -225,14 +221,14 @@ class Search:
 
     def _settled(self, fingerprint: str) -> bool:
         """Whether a graph is known, and not to be evaluated again."""
-        first = self._known.get(_key(fingerprint))
+        first = self.repeats.first(fingerprint)
         return first is not None and not self._may_repeat(first)
 
     def _may_repeat(self, number: int) -> bool:
         return self.repeats.may_repeat(number, self.settings.reevaluations)
 
     def _bars(self, fingerprint: str) -> Thresholds:
-        first = self._known.get(_key(fingerprint))
+        first = self.repeats.first(fingerprint)
         bars = None if first is None else self.repeats.bars(first)
         return self._hurdles.thresholds() if bars is None else bars
 
@@ -251,11 +247,6 @@ def weight_seed(seed: int, number: int) -> int:
     """The seed of an individual's weights; a function of run seed and number alone."""
     digest = hashlib.blake2b(f"weights/{seed}/{number}".encode(), digest_size=4).digest()
     return int.from_bytes(digest, "big") >> 1  # every library takes 31 bits
-
-
-def _key(fingerprint: str) -> bytes:
-    """Half of the fingerprint: 128 bits tell 10^6 programs apart, and a million fit in RAM."""
-    return bytes.fromhex(fingerprint[:32])
 
 
 __all__ = ["ALGORITHMS", "Edit", "Search", "StuckError", "weight_seed"]

@@ -54,10 +54,9 @@ def _mean_row(run: Run, number: int, means: dict[int, tuple[float, int]]) -> dic
     one = row(run, number)
     if number in means:
         fitness, count = means[number]
-        moved = one["fitness"] - fitness
         if one["loss_vs_seed"] is not None:
-            one["loss_vs_seed"] += moved
-        one |= {"fitness": fitness, "loss": one["loss"] + moved, "evaluations": count}
+            one["loss_vs_seed"] += one["fitness"] - fitness
+        one |= {"fitness": fitness, "loss": -fitness, "evaluations": count}
     return one
 
 

@@ -90,10 +90,12 @@ WITH more AS (
     FROM repeats JOIN outcomes USING (id) GROUP BY original
 ),
 means AS (
-    SELECT o.id AS id, COALESCE(more.count, 0) + 1 AS count,
-        (o.fitness + COALESCE(more.total, 0)) / (COALESCE(more.count, 0) + 1) AS mean
-    FROM outcomes AS o LEFT JOIN more ON more.original = o.id
-    WHERE o.id NOT IN (SELECT id FROM repeats)
+    SELECT id, fitness, count, (COALESCE(fitness, 0) + total) / NULLIF(count, 0) AS mean FROM (
+        SELECT o.id AS id, o.fitness AS fitness, COALESCE(more.total, 0) AS total,
+            (o.fitness IS NOT NULL) + COALESCE(more.count, 0) AS count
+        FROM outcomes AS o LEFT JOIN more ON more.original = o.id
+        WHERE o.id NOT IN (SELECT id FROM repeats)
+    )
 )
 """
 

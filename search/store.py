@@ -188,10 +188,11 @@ class Store:
         return [number for number, _ in rows]
 
     def means(self) -> dict[int, tuple[float, int]]:
-        """Mean fitness, and of how many evaluations, of those evaluated more than once."""
+        """Mean fitness, and of how many evaluations, of those that repeats count for."""
         if not self._has("repeats"):
             return {}
-        rows = self.select(f"{schema.MEANS} SELECT id, mean, count FROM means WHERE count > 1")
+        repeated = "WHERE count > (fitness IS NOT NULL)"
+        rows = self.select(f"{schema.MEANS} SELECT id, mean, count FROM means {repeated}")
         return {number: (mean, count) for number, mean, count in rows}
 
     def known(self, digest: str) -> int | None:

@@ -119,6 +119,8 @@ def test_no_setting_of_the_search_is_left_out_above() -> None:
 
 def plain(value: Any) -> Any:
     """A search's state as values that can be compared, whatever it is made of."""
+    if isinstance(value, sqlite3.Connection):
+        return list(value.iterdump())
     if dataclasses.is_dataclass(value) or isinstance(
         value, (str, int, float, bytes, type(None))
     ):

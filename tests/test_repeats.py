@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Callable, Iterator
 
+import psutil
 import pytest
 from test_known import by_length
 from toys import Scripted, begin, outcome, toy_script
@@ -130,10 +132,36 @@ def test_a_best_that_was_lucky_is_the_best_no_longer() -> None:
     assert (fitness[lucky.id], fitness[again.id]) == (-2.5, -2.5)
 
 
+def test_an_original_told_after_its_repeat_changes_the_fitness_of_both() -> None:
+    search = Search(SearchSettings(population_size=6, tournament_size=3), [TRANSFORMER])
+    seed, again = search.ask(), search.inject(TRANSFORMER)
+    search.tell(again.id, outcome(4.0))
+    search.tell(seed.id, outcome(2.0))
+    assert {one.fitness for one in search.population} == {-3.0}
+    assert search.best is not None
+    assert search.best[0] == -3.0
+
+
+def test_a_program_whose_first_evaluation_failed_is_ranked_by_the_others(
+    toy_config: Make,
+) -> None:
+    run, search = begin(toy_config("budget.max_candidates=3"))
+    first = search.ask()
+    again = [search.inject(first.program) for _ in range(2)]
+    losses = (None, 3.0, 2.0)
+    for one in (first, *again):
+        run.store.append_individual(one, 0.0)
+    for count, (one, loss) in enumerate(zip((first, *again), losses, strict=True)):
+        told = dataclasses.replace(outcome(loss), same_as=None if one is first else first.id)
+        run.store.append_outcome(one.id, told, 0.0)
+        (row,) = ranking(run)
+        assert row["loss"] == (None, 3.0, 2.5)[count]
+
+
 def test_a_failure_does_not_count_in_the_mean() -> None:
     repeats = Repeats()
-    for number, first in ((0, 0), (1, 0), (2, 0)):
-        repeats.enter(number, first)
+    for number in range(3):
+        repeats.enter(one_graph(number))
     assert repeats.tell(0, outcome(2.0)) == -2.0
     assert repeats.tell(1, outcome(None)) is None
     assert repeats.tell(2, outcome(4.0)) == -3.0
@@ -141,10 +169,30 @@ def test_a_failure_does_not_count_in_the_mean() -> None:
 
 def test_what_never_had_a_fitness_is_not_evaluated_again() -> None:
     repeats = Repeats()
-    repeats.enter(0, 0)
+    repeats.enter(one_graph(0))
     assert not repeats.may_repeat(0, 9)
     repeats.tell(0, outcome(math.nan))
     assert not repeats.may_repeat(0, 9)
+
+
+def test_a_graph_that_is_forgotten_is_new_again() -> None:
+    repeats, (first, second) = Repeats(), map(one_graph, range(2))
+    repeats.enter(first)
+    repeats.enter(second)
+    repeats.forget(second)  # it was not the first
+    assert repeats.first(first.fingerprint) == 0
+    repeats.forget(first)
+    assert repeats.first(first.fingerprint) is None
+
+
+def test_memory_does_not_grow_with_the_individuals() -> None:
+    repeats = Repeats()
+    for number in range(200_000):
+        repeats.remember(f"{number:032x}", number)
+        if number == 50_000:
+            before = psutil.Process().memory_info().rss
+    assert repeats.first(f"{7:032x}") == 7
+    assert psutil.Process().memory_info().rss - before < 4_000_000  # 35 MB as a dict
 
 
 def test_without_the_setting_nothing_is_evaluated_again(toy_config: Make) -> None:
@@ -154,6 +202,10 @@ def test_without_the_setting_nothing_is_evaluated_again(toy_config: Make) -> Non
     assert families(made) == {}
     individuals: list[Individual] = list(made.store.individuals())
     assert len({one.fingerprint for one in individuals}) == 60
+
+
+def one_graph(number: int) -> Individual:
+    return Individual(number, parent=None, edit=None, text="", fingerprint="ab" * 32, seed=0)
 
 
 @pytest.mark.parametrize("number", ["-1", "two", "1.5"])
