@@ -3,8 +3,9 @@
 The gradient of a matrix product by its second factor, x^T dz, has its first operand
 transposed, which the compiler's library reads slowly: (2048 x 256)^T (2048 x 64) takes 1.8 ms,
 its mirror image 1.1. So the narrower factor comes first. The compiler knows that both are
-the same and would turn them back, hence the barrier. Rows of 2 or 4 KB collide in the cache:
-with 1024 columns it is 27 ms, with 16 more columns of zeros 14 (LOG.md).
+the same and would turn them back, hence the barrier. Where the library has 8 numbers a vector,
+rows of 2 or 4 KB collide in the cache: with 1024 columns it is 27 ms, with 16 more columns of
+zeros 14. With AVX-512 it reads them otherwise, and the zeros cost 3 % of a step (LOG.md).
 
 The gradient by a weight per channel adds up neighbouring rows first, then what is left.
 """
@@ -15,6 +16,11 @@ import math
 from typing import Any
 
 import tensorflow as tf
+
+# what `numpy.show_runtime` prints; NumPy offers it nowhere else
+from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]
+    __cpu_features__,
+)
 from tensorflow.compiler.tf2xla.python import xla
 
 from primeval.primitives import kernels
@@ -22,9 +28,7 @@ from primeval.primitives.kernels import Forms
 
 Tensor = Any
 ALIASED, PADDING = 512, 16  # columns: multiples that collide in the cache, and what helps
-# Bytes from which a convolved value is written out: what reads it transposed would compute it
-# anew from rows that lie far apart.
-CACHED = 1 << 22
+AVX512 = __cpu_features__.get("AVX512F", False)
 SUMMED = 16  # rows that are added up at a time
 
 
@@ -51,7 +55,7 @@ def _product(x: Tensor, y: Tensor) -> tuple[Tensor, Any]:
 def _transposed_times(narrow: Tensor, wide: Tensor) -> Tensor:
     """narrow^T wide."""
     columns = wide.shape[-1]
-    if len(wide.shape) == 2 and columns % ALIASED == 0:
+    if not AVX512 and len(wide.shape) == 2 and columns % ALIASED == 0:
         padded = _barrier(tf.pad(wide, [[0, 0], [0, PADDING]]))
         return tf.matmul(narrow, padded, transpose_a=True)[:, :columns]
     return _barrier(tf.matmul(narrow, wide, transpose_a=True))
@@ -69,15 +73,29 @@ def _depthwise(x: Tensor, weight: Tensor) -> tuple[Tensor, Any]:
     taps = min(weight.shape[0], x.shape[1])
 
     def gradient(dy: Tensor) -> tuple[Tensor, Tensor]:
-        dx = sum(_moved(dy, -tap) * weight[tap] for tap in range(taps))
-        sums = [_added_up(_moved(x, tap) * dy) for tap in range(taps)]
+        sums = [_added_up(x * _moved(dy, -tap)) for tap in range(taps)]
         sums += [tf.zeros_like(weight[0])] * (weight.shape[0] - taps)
-        return dx, tf.stack(sums)
+        return _convolved(dy, weight, taps, ahead=True), tf.stack(sums)
 
-    y = sum(_moved(x, tap) * weight[tap] for tap in range(taps))
-    if math.prod(x.shape) * x.dtype.size > CACHED:
-        y = _barrier(y)
-    return y, gradient
+    return _convolved(x, weight, taps), gradient
+
+
+def _convolved(x: Tensor, weight: Tensor, taps: int, ahead: bool = False) -> Tensor:
+    """Each position joined with those before it, or those ahead.
+
+    The positions that see all taps are parted from those at the edge, and need no zeros. What
+    is joined from parts is also written out: whoever reads it transposed would else compute
+    it anew from rows that lie far apart.
+    """
+    edge = taps - 1
+    if not edge:
+        return x * weight[0]
+    inner = x.shape[1] - edge
+    starts = range(taps) if ahead else range(edge, -1, -1)
+    whole = sum(x[:, start : start + inner] * weight[tap] for tap, start in enumerate(starts))
+    rest = x[:, inner:] if ahead else x[:, :edge]
+    partial = sum(_moved(rest, -tap if ahead else tap) * weight[tap] for tap in range(edge))
+    return tf.concat([whole, partial] if ahead else [partial, whole], 1)
 
 
 def _moved(x: Tensor, steps: int) -> Tensor:
