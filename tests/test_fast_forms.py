@@ -38,12 +38,19 @@ def numbers(*shape: int) -> np.ndarray:
         ((2, 4, 5, 3), (2, 4, 3, 5)),
         ((2, 4, 5, 5), (2, 4, 5, 3)),
         ((2, 4, 5, 5), (2, 1, 5, 3)),
+        ((6, 3), (3, 512)),  # as many columns as collide in the cache of some
+        ((6, 512), (512, 3)),
     ],
 )
-def test_products_have_the_same_gradients(x: tuple[int, ...], y: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("avx512", [False, True])
+def test_products_have_the_same_gradients(
+    x: tuple[int, ...], y: tuple[int, ...], avx512: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from primeval.evaluators import fast_forms
     from primeval.evaluators.fast_forms import FAST
     from primeval.primitives.kernels import PLAIN
 
+    monkeypatch.setattr(fast_forms, "AVX512", avx512)
     fast, plain = (gradients(f.product, numbers(*x), numbers(*y)) for f in (FAST, PLAIN))
     for one, other in zip(fast, plain, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
