@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from toys import TOY
+from toys import TOY, primeval
 
 from primeval.primitives import templates, user
 from primeval.primitives.vocabulary import PRIMITIVES
@@ -43,6 +43,17 @@ def config_file(tmp_path: Path) -> Path:
     path = tmp_path / "toy.yaml"
     path.write_text(TOY, encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished toy run, made by the command itself; tests may add to it."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "small.yaml").write_text(TOY, encoding="utf-8")
+    result = primeval("search", "small.yaml", "--set", "failure.max_consecutive=9", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    (folder / "output.txt").write_text(result.stdout, encoding="utf-8")
+    return folder / "runs" / "small"
 
 
 @pytest.fixture(scope="module")

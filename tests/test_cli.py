@@ -1,21 +1,19 @@
-"""The command line: what it prints, and the exit status of every kind of mistake."""
+"""The command line: what it prints."""
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import re
-import shutil
 import sqlite3
 import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
-from toys import TOY, primeval
+from commands import Capture, as_json, printed
+from toys import primeval
 
 from primeval.dna.library import seed_text
 from primeval.dna.text import parse
@@ -23,42 +21,6 @@ from primeval.scripts.cli import main
 from primeval.search.runs import open_run
 
 HEADERS = ["rank", "id", "loss", "vs", "seed", "status", "steps", "params", "parent", "edit"]
-
-Capture = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished toy run, made by the command itself."""
-    folder = tmp_path_factory.mktemp("cli")
-    (folder / "small.yaml").write_text(TOY, encoding="utf-8")
-    result = primeval("search", "small.yaml", "--set", "failure.max_consecutive=9", cwd=folder)
-    assert result.returncode == 0, result.stderr
-    (folder / "output.txt").write_text(result.stdout, encoding="utf-8")
-    return folder / "runs" / "small"
-
-
-def as_json(capture: Capture, *arguments: object) -> Any:
-    assert main([*map(str, arguments), "--json"]) == 0
-    return json.loads(capture.readouterr().out)
-
-
-def printed(capture: Capture, *arguments: object) -> str:
-    assert main([*map(str, arguments)]) == 0
-    return capture.readouterr().out
-
-
-def refused(capture: Capture, *arguments: object) -> str:
-    """The one message of a command that the user got wrong."""
-    try:
-        status = main([*map(str, arguments)])
-    except SystemExit as stop:  # argparse
-        status = int(str(stop.code))
-    captured = capture.readouterr()
-    assert status == 2
-    assert captured.out == ""
-    assert "Traceback" not in captured.err
-    return captured.err
 
 
 def test_a_search_prints_a_line_per_candidate_and_ends_with_what_to_do_next(
@@ -257,94 +219,6 @@ def test_a_run_that_cannot_be_derived_again_goes_on_only_if_asked_to(
     assert f"primeval resume {run} --unverified" in refused.stderr
     assert primeval("resume", run, "--unverified").returncode == 0
     assert open_run(run).store.told() == 31
-
-
-MISTAKES = [
-    (["serch", "toy"], "Did you mean 'search'?"),
-    (["search", "quikstart"], "Did you mean 'quickstart'?"),
-    (["search", "CONFIG", "--set", "sedd=3"], "Did you mean 'seed'?"),
-    (["search", "CONFIG", "--set", "search.seeds=[transfomer]"], "Did you mean transformer"),
-    (["search", "CONFIG", "--set", "search.seeds=[none.dna]"], "no program file"),
-    (["search", "CONFIG", "--set", "search.seeds=[transformer, transformer]"], "mean the same"),
-    (["search", "CONFIG", "--set", "model.width=63"], "cannot be trained at this scale"),
-    (
-        ["search", "CONFIG", "--run-dir", "RUN"],
-        "holds a run already. To go on with it: primeval",
-    ),
-    (["search", "CONFIG", "--run-dir", "/proc/none/run"], "The run folder /proc/none/run"),
-    (["search", "CONFIG", "--run-dir", "CONFIG"], "is not a folder"),
-    (["resume", "RUNS/smal"], "Did you mean"),
-    (["resume", "RUN", "--set", "seed=9"], "cannot go on with another seed"),
-    (["resume", "RUN", "--set", "budget.max_candidate=9"], "Did you mean 'max_candidates'?"),
-    (["top", "RUNS"], "holds no run"),
-    (["top", "RUNS/smal"], "Did you mean"),
-    (["top", "RUN", "-n", "many"], "Received: 'many'"),
-    (["show", "transfomer"], "Did you mean transformer"),
-    (["show", "RUN:99999"], "has no individual 99999: it has 0 to"),
-    (["show", "RUN:best"], "Received:"),
-    (["show", "RUNS/smal:3"], "Did you mean"),
-    (["show", "RUN:0", "--diff", "parent"], "is a seed: it has no parent"),
-    (["show", "transformer", "--diff", "parent"], "Only an individual of a run"),
-    (["show", "transformer", "--config", "quik"], "There is no configuration"),
-    (["show", "BROKEN"], "line 4"),
-    (["lineage", "RUN"], "An individual is written RUN:ID"),
-    (["lineage", "transformer"], "An individual is written RUN:ID"),
-    (["check", "CONFIG", "--set", "model.parameters=[1, 2]"], "cannot be trained"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "message"), MISTAKES)
-def test_a_mistake_is_one_clear_message_and_changes_nothing(
-    run_folder: Path, capsys: Capture, tmp_path: Path, arguments: list[str], message: str
-) -> None:
-    config = run_folder.parent.parent / "small.yaml"
-    broken = tmp_path / "broken.dna"
-    broken.write_text("width 4\n\nS0 main(a, b):\n  c = ADD a z\n")
-    words = {"CONFIG": config, "RUNS": run_folder.parent, "RUN": run_folder, "BROKEN": broken}
-    filled = arguments
-    for word, path in words.items():
-        pattern = re.compile(rf"^{word}(?=$|[:/])")
-        filled = [pattern.sub(str(path), argument) for argument in filled]
-    if filled[0] in ("search", "check") and "--run-dir" not in filled:
-        filled = [*filled, "--set", f"run_dir={tmp_path / 'new'}"]
-    before = sorted(run_folder.parent.parent.rglob("*"))
-    events = len(open_run(run_folder).store.events())
-    assert message in refused(capsys, *filled)
-    assert sorted(run_folder.parent.parent.rglob("*")) == before
-    assert not (tmp_path / "new").exists()
-    assert len(open_run(run_folder).store.events()) == events
-
-
-def test_a_damaged_store_is_one_clear_message(run_folder: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "damaged"
-    folder.mkdir()
-    (folder / "run.sqlite").write_bytes(b"not a database" * 99)
-    for command in ("top", "resume"):
-        result = primeval(command, folder)
-        assert result.returncode == 2
-        assert "cannot be read as a run store" in result.stderr
-        assert "Traceback" not in result.stderr
-
-
-@pytest.mark.parametrize(
-    "damage", ["DELETE FROM meta", "UPDATE outcomes SET outcome = 'nonsense'"]
-)
-def test_a_damaged_row_is_one_clear_message(
-    damage: str, run_folder: Path, tmp_path: Path, capsys: Capture
-) -> None:
-    folder = tmp_path / "damaged"
-    shutil.copytree(run_folder, folder)
-    connection = sqlite3.connect(folder / "run.sqlite")
-    connection.execute(damage)
-    connection.commit()
-    connection.close()
-    for command in (("report", folder), ("resume", folder), ("lineage", f"{folder}:1")):
-        said = refused(capsys, *command)
-        assert "run.sqlite cannot be read as a run store: a row is damaged" in said
-
-
-def test_a_folder_is_no_program(run_folder: Path, capsys: Capture) -> None:
-    assert f"is written RUN:ID, as in {run_folder}:17" in refused(capsys, "show", run_folder)
 
 
 def test_a_reader_that_goes_away_is_no_error(run_folder: Path) -> None:
