@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_cli import printed
+from commands import printed
 from toys import Scripted, begin, history, outcome
 
 from primeval.dna.library import load_seed

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_cli import as_json, printed, refused
+from commands import as_json, printed, refused
 from toys import TOY, primeval
 
 from primeval.dna.library import load_seed
