@@ -7,8 +7,8 @@ The first form keeps so many candidates in flight, each asleep for `--seconds`, 
 as the candidates of a recorded run took. The sleepers share a few asynchronous Ray actors, so
 that hundreds fit into a small machine; every call of the pool is a real one. It reports the
 driver's CPU (all of its threads, Ray's too) per individual and per event (asked, probed and
-told are three), the share of workers' time that was idle while there was work, and the size of
-the store. The second form drives the toy evaluator and reports how the driver's memory grows.
+told are three), the share of workers' time that was idle while there was work, the size of
+the store, and the driver's memory. The second form drives the toy evaluator, without Ray.
 docs/cluster.md has figures and what follows from them.
 """
 
@@ -24,6 +24,7 @@ import random
 import sys
 import tempfile
 import time
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -73,18 +74,39 @@ class Sleeper:
         return Report(outcome)
 
 
-class Clock(Silent):
-    """Notes when candidates were asked and told."""
+class Weight(Silent):
+    """Weighs the driver ten times in a search of so many candidates."""
 
-    def __init__(self) -> None:
-        self.asked_at: list[float] = []
-        self.told_at: list[tuple[float, float]] = []  # and how long they slept
+    def __init__(self, candidates: int) -> None:
+        self._every, self._count = max(1, candidates // 10), 0
+        self.megabytes: dict[int, float] = {}
+
+    def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
+        self._count += 1
+        if self._count % self._every == 0:
+            resident = psutil.Process().memory_info().rss
+            self.megabytes[self._count] = round(resident / 1e6, 1)
+
+    def growth(self) -> float:
+        """Bytes an individual, between the first weighing and the last."""
+        first, *_, last = self.megabytes.items()
+        return 1e6 * (last[1] - first[1]) / max(1, last[0] - first[0])
+
+
+class Clock(Weight):
+    """Notes when candidates were asked and told, too; in arrays, as it is weighed itself."""
+
+    def __init__(self, candidates: int) -> None:
+        super().__init__(candidates)
+        self.asked_at, self.told_at, self.slept = array("d"), array("d"), array("d")
 
     def asked(self, individual: Individual) -> None:
         self.asked_at.append(time.monotonic())
 
     def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
-        self.told_at.append((time.monotonic(), sum(outcome.seconds.values())))
+        super().told(individual, outcome, elapsed)
+        self.told_at.append(time.monotonic())
+        self.slept.append(sum(outcome.seconds.values()))
 
     def busy(self, workers: int, last: float = 1.0) -> float:
         """The share of workers' time asleep, from when all had something to the last ask.
@@ -95,7 +117,8 @@ class Clock(Silent):
         """
         begin, end = self.asked_at[workers - 1], self.asked_at[-1]
         begin = end - last * (end - begin)
-        slept = sum(max(0.0, min(end, at) - max(begin, at - nap)) for at, nap in self.told_at)
+        naps = zip(self.told_at, self.slept, strict=True)
+        slept = sum(max(0.0, min(end, at) - max(begin, at - nap)) for at, nap in naps)
         return slept / (workers * (end - begin))
 
 
@@ -118,7 +141,7 @@ def concurrent(workers: int, rounds: int, naps: list[float]) -> dict[str, Any]:
         search = make_search(config, list(run.store.seeds.values()))
         pool = RayEvaluator(config.task(run.reference), lambda: next(turns))
         pool.warm_up()
-        clock, cpu, began = Clock(), time.process_time(), time.monotonic()
+        clock, cpu, began = Clock(rounds * workers), time.process_time(), time.monotonic()
         stop = drive(run, search, pool, clock)
         cpu, wall = time.process_time() - cpu, time.monotonic() - began
         if stop.reason != "candidates":
@@ -137,21 +160,9 @@ def concurrent(workers: int, rounds: int, naps: list[float]) -> dict[str, Any]:
         "driver_cpu_ms_per_event": round(1e3 * cpu / done / EVENTS, 3),
         "driver_cpu_share": round(cpu / wall, 3),
         "store_bytes_per_individual": round(size / done),
+        "driver_megabytes": clock.megabytes,
+        "driver_bytes_per_individual": round(clock.growth()),
     }
-
-
-class Scale(Silent):
-    """Weighs the driver now and then."""
-
-    def __init__(self, every: int) -> None:
-        self.every, self.count = every, 0
-        self.megabytes: dict[int, float] = {}
-
-    def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
-        self.count += 1
-        if self.count % self.every == 0:
-            resident = psutil.Process().memory_info().rss
-            self.megabytes[self.count] = round(resident / 1e6, 1)
 
 
 def toy(candidates: int) -> dict[str, Any]:
@@ -159,21 +170,20 @@ def toy(candidates: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         config = _config(folder, candidates, 1)
         run = create_run(config, {"transformer": load_seed("transformer")})
-        scale, cpu = Scale(max(1, candidates // 10)), time.process_time()
+        weight, cpu = Weight(candidates), time.process_time()
         search = make_search(config, list(run.store.seeds.values()))
-        stop = drive(run, search, make_evaluator(config.task(run.reference)), scale)
+        stop = drive(run, search, make_evaluator(config.task(run.reference)), weight)
         if stop.reason != "candidates":
             sys.exit(f"the search stopped: {stop.message}")
         cpu = time.process_time() - cpu
         size = sum(file.stat().st_size for file in run.folder.glob("run.sqlite*"))
         run.close()
-    first, *_, last = scale.megabytes.items()
     return {
         "candidates": candidates,
         "driver_cpu_ms_per_individual": round(1e3 * cpu / candidates, 3),
         "store_bytes_per_individual": round(size / candidates),
-        "driver_megabytes": scale.megabytes,
-        "driver_bytes_per_individual": round(1e6 * (last[1] - first[1]) / (last[0] - first[0])),
+        "driver_megabytes": weight.megabytes,
+        "driver_bytes_per_individual": round(weight.growth()),
     }
 
 
