@@ -17,9 +17,10 @@ from primeval.evaluators.train import Trainer
 
 PAIR_STEPS = 2  # of each program
 LEAST_PAIRS, MOST_PAIRS = 12, 90
-# CHOICE: standard error of the median at which there are enough pairs. Of ten repeats the
-# largest and the smallest are about three standard errors apart.
-PRECISION = 0.006
+# CHOICE: standard errors of the median at which there are enough pairs. Of ten repeats the
+# largest and the smallest are about three standard errors apart. Roughly is well enough for the
+# way to the first hurdle, which most candidates do not pass.
+FINE, ROUGH = 0.006, 0.012
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Calibration:
 
     Attributes:
         ratios: Step time of the program over the reference's, pair by pair.
-        finite: Whether the program's losses were; if not, its steps took no time.
+        finite: Whether the program's losses were.
         seconds: Wall time of the program's steps, and of the reference's.
         step_seconds: Wall time of the program's fastest step.
     """
@@ -42,8 +43,8 @@ class Calibration:
     def ratio(self) -> float:
         return statistics.median(self.ratios)
 
-    def settled(self) -> bool:
-        """Whether the ratio is known well enough, or will not be."""
+    def settled(self, precision: float) -> bool:
+        """Whether the ratio is known to so much of itself, or will not be."""
         count = len(self.ratios)
         if count < LEAST_PAIRS:
             return False
@@ -51,19 +52,27 @@ class Calibration:
         # of a normal distribution the deviation is 0.74 of the quartiles' distance, and the
         # standard error of the median 1.25 deviations over the root of the count
         error = 1.25 * 0.74 * (high - low) / math.sqrt(count)
-        return error <= PRECISION * self.ratio or count >= MOST_PAIRS
+        return error <= precision * self.ratio or count >= MOST_PAIRS
 
 
-def calibrate(trainer: Trainer, reference: Trainer, clock: Callable[[], float]) -> Calibration:
-    """Measure a program against the reference. Both have made steps afterwards."""
-    found = Calibration()
-    while found.finite and not found.settled():
+def calibrate(
+    found: Calibration,
+    trainer: Trainer,
+    reference: Trainer,
+    clock: Callable[[], float],
+    precision: float,
+) -> None:
+    """Measure a program against the reference, on from what was found before.
+
+    Both have made steps afterwards; the program's are steps of its training.
+    """
+    while found.finite and not found.settled(precision):
         start, began = clock(), time.perf_counter()
         found.finite = math.isfinite(trainer.advance(PAIR_STEPS))
         middle, between = clock(), time.perf_counter()
         reference.advance(PAIR_STEPS)
-        found.ratios.append((middle - start) / (clock() - middle))
         own, other = between - began, time.perf_counter() - between
         found.seconds = (found.seconds[0] + own, found.seconds[1] + other)
-        found.step_seconds = min(found.step_seconds, own / PAIR_STEPS)
-    return found
+        if found.finite:  # else its steps took no time
+            found.ratios.append((middle - start) / (clock() - middle))
+            found.step_seconds = min(found.step_seconds, own / PAIR_STEPS)

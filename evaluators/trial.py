@@ -17,8 +17,7 @@ import tensorflow as tf
 from primeval.dna.cost import Cost, measure
 from primeval.dna.graph import Graph, build_graph
 from primeval.dna.text import parse
-from primeval.evaluators.budget import StepCost
-from primeval.evaluators.calibration import PAIR_STEPS, calibrate
+from primeval.evaluators.allowance import Allowance
 from primeval.evaluators.data import require_windows
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.model import save_weights
@@ -114,8 +113,8 @@ class _Trial:
         self.watch = Stopwatch()
         self.cost: Cost | None = None
         self.curve: list[Point] = []
+        self.allowance: Allowance | None = None
         self.step_seconds = math.inf
-        self.ratio: float | None = None
         self.steps = 0
 
     def run(self) -> Outcome:
@@ -134,11 +133,15 @@ class _Trial:
             trainer.trace()
         with self.watch.measure("compile"):
             trainer.compile()
-        total = self._total_steps(graph, trainer, self.cost)
+        self.allowance = Allowance(self.bench, trainer, self.cost, self.watch)
+        total = self.allowance.total(self.bench.is_reference(graph))
+        self.steps = trainer.steps
         if not total:
             return self.outcome(Status.DIVERGED, message="loss not finite in calibration")
         trainer.plan(total)
         for hurdle, mark in enumerate(self.bench.task.candidate.budget.marks()):
+            if hurdle == 1:
+                total = self.allowance.refined(total)
             loss = self._train_to(trainer, max(1, round(mark * total)))
             if not math.isfinite(loss):
                 return self.outcome(Status.DIVERGED, message=f"loss {loss}")
@@ -148,49 +151,6 @@ class _Trial:
             trainer.store_weights()
             save_weights(trainer.model, Path(self.candidate.weights))
         return self.outcome(Status.COMPLETED, self.curve[-1].loss)
-
-    def _total_steps(self, graph: Graph, trainer: Trainer, cost: Cost) -> int:
-        """What the budget buys this candidate; 0 if it diverged while that was found out."""
-        budget, training = self.bench.task.candidate.budget, self.bench.task.training
-        tokens = training.batch_size * self.bench.scale.length
-        counted = StepCost(tokens, 3.0 * cost.flops * tokens)
-        self.ratio = None
-        if budget.unit == "reference_steps":
-            if self.bench.is_reference(graph):
-                self.ratio = 1.0
-            else:
-                return self._calibrated(trainer, counted)
-        elif budget.unit == "seconds":
-            self._timed(trainer, PAIR_STEPS)
-            trainer.restart()
-        return budget.total_steps(self.ratio or 1.0, self.step_seconds, counted)
-
-    def _calibrated(self, trainer: Trainer, counted: StepCost) -> int:
-        """The steps that `reference_steps` buy, by a calibration that leaves no trace.
-
-        Its steps are the first ones of the training, unless the first hurdle stands before
-        their end, so that all candidates reach a hurdle at the step it stands for, or the
-        schedule depends on the number that is only known now.
-        """
-        budget, training = self.bench.task.candidate.budget, self.bench.task.training
-        with self.watch.measure("reference"):
-            reference = self.bench.reference()
-        found = calibrate(trainer, reference, self.bench.clock)
-        own, other = found.seconds
-        total = 0  # of one that diverged: its last steps took no time, so there is no ratio
-        if found.finite:
-            self.ratio, self.step_seconds = found.ratio, found.step_seconds
-            total = budget.total_steps(found.ratio, found.step_seconds, counted)
-            if (
-                trainer.steps > round(budget.marks()[0] * total)
-                or training.schedule == "cosine"
-            ):
-                trainer.restart()
-                own, other = 0.0, own + other
-        self.steps = trainer.steps
-        self.watch.add("train", own)
-        self.watch.add("calibrate", other)
-        return total
 
     def _timed(self, trainer: Trainer, steps: int) -> float:
         with self.watch.measure("train"):
@@ -224,7 +184,9 @@ class _Trial:
         hurdle: int | None = None,
         message: str = "",
     ) -> Outcome:
-        bits = None
+        bits, found, step = None, self.allowance, self.step_seconds
+        if found is not None:
+            step = min(step, found.step_seconds)
         if loss is not None:
             bits = loss / math.log(2) / self.bench.bytes_per_token
         return Outcome(
@@ -234,8 +196,8 @@ class _Trial:
             hurdle=hurdle,
             curve=tuple(self.curve),
             steps=self.steps,
-            step_ms=1e3 * self.step_seconds if math.isfinite(self.step_seconds) else None,
-            step_ratio=self.ratio,
+            step_ms=1e3 * step if math.isfinite(step) else None,
+            step_ratio=found.ratio if found else None,
             seconds=self.watch.seconds,
             parameters=self.cost.parameters if self.cost else None,
             flops=self.cost.flops if self.cost else None,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 
-from primeval.evaluators.calibration import LEAST_PAIRS, MOST_PAIRS, Calibration
+from primeval.evaluators.calibration import FINE, LEAST_PAIRS, MOST_PAIRS, ROUGH, Calibration
 
 
-def pairs_needed(noise: float, seed: int) -> tuple[int, float]:
+def pairs_needed(noise: float, seed: int, precision: float = FINE) -> tuple[int, float]:
     rng, found = random.Random(seed), Calibration()
-    while not found.settled():
+    while not found.settled(precision):
         found.ratios.append(1.2 * rng.lognormvariate(0, noise))
     return len(found.ratios), found.ratio
 
@@ -22,6 +22,14 @@ def test_noise_is_met_with_more_pairs_up_to_a_limit() -> None:
     counts = [pairs_needed(0.04, seed)[0] for seed in range(20)]
     assert LEAST_PAIRS < sum(counts) / 20 < MOST_PAIRS
     assert pairs_needed(0.5, seed=0)[0] == MOST_PAIRS
+
+
+def test_roughly_takes_far_fewer_pairs() -> None:
+    fine, rough = (
+        sum(pairs_needed(0.04, seed, precision)[0] for seed in range(20))
+        for precision in (FINE, ROUGH)
+    )
+    assert rough < 0.6 * fine
 
 
 def test_ten_repeats_agree_within_three_per_cent_under_moderate_noise() -> None:
