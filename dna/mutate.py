@@ -31,7 +31,15 @@ __all__ = ["MUTATIONS", "Child", "Edit", "ExhaustedError", "mutate"]
 
 
 class ExhaustedError(RuntimeError):
-    """No new program was found: everything near the parent is known or impossible."""
+    """No new program was found: everything near the parent is known or impossible.
+
+    Attributes:
+        attempts: Draws that were thrown away, as in `Child`.
+    """
+
+    def __init__(self, message: str, attempts: dict[str, int]) -> None:
+        super().__init__(message)
+        self.attempts = attempts
 
 
 @dataclass(frozen=True)
@@ -95,9 +103,11 @@ def mutate(
         if mutated is not None and isinstance(verdict, Graph):
             return Child(mutated.program, mutated.edit, verdict, {**attempts, **given_up})
         attempts[str(verdict)] += 1
+    thrown_away = dict(given_up + attempts)
     raise ExhaustedError(
-        f"No new child in {MAX_ATTEMPTS:,} draws ({dict(given_up + attempts)}). "
-        "Allow more mutations, or a wider window of parameters."
+        f"No new child in {MAX_ATTEMPTS:,} draws ({thrown_away}). "
+        "Allow more mutations, or a wider window of parameters.",
+        thrown_away,
     )
 
 

@@ -14,13 +14,13 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from primeval.dna.cost import Cost
 from primeval.dna.graph import Graph, build_graph
-from primeval.dna.mutate import Edit, mutate
+from primeval.dna.mutate import Edit, ExhaustedError, mutate
 from primeval.dna.program import Program
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.primitives.primitive import Vocabulary
@@ -30,6 +30,7 @@ from primeval.search.population import Individual, Population, Thresholds
 from primeval.search.repeats import Repeats
 from primeval.search.settings import SearchSettings
 
+PARENTS = 20  # that are drawn until one has a child that is new
 ALGORITHMS = ("evolution", "random", "hill_climbing")
 
 
@@ -189,8 +190,27 @@ class Search:
         return None
 
     def _child(self, number: int) -> Individual:
-        rng = random.Random(f"{self.seed}/{number}")
-        parent = self._parent(rng)
+        """A child of whoever wins a tournament.
+
+        CHOICE: the paper does not say what becomes of a parent that has no new children; here
+        another one is drawn.
+        """
+        rng, attempts = random.Random(f"{self.seed}/{number}"), Counter[str]()
+        exhausted: dict[int, ExhaustedError] = {}
+        for _ in range(PARENTS):
+            parent = self._parent(rng)
+            if parent.id in exhausted:
+                continue
+            try:
+                return self._child_of(parent, number, rng, attempts)
+            except ExhaustedError as error:
+                exhausted[parent.id] = error
+                attempts.update(error.attempts)
+        raise list(exhausted.values())[-1]
+
+    def _child_of(
+        self, parent: Individual, number: int, rng: random.Random, before: Counter[str]
+    ) -> Individual:
         costs: list[Cost] = []
 
         def viable(graph: Graph) -> None:
@@ -216,7 +236,7 @@ class Search:
             thresholds=self._bars(child.graph.fingerprint),
             told=self.told,
             parameters=costs[0].parameters if costs else None,
-            attempts=child.attempts,
+            attempts=dict(before + Counter(child.attempts)) if before else child.attempts,
         )
 
     def _settled(self, fingerprint: str) -> bool:

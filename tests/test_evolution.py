@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import outcome
 
-from primeval.dna.cost import Cost
-from primeval.dna.graph import Graph
+from primeval.dna.cost import Cost, Scale, measure
+from primeval.dna.graph import Graph, build_graph
 from primeval.dna.library import load_seed
+from primeval.dna.mutate import MAX_ATTEMPTS
 from primeval.dna.text import format_program, parse
 from primeval.evaluators.outcome import Outcome
 from primeval.evaluators.toy import toy_loss
@@ -107,6 +108,25 @@ def test_programs_that_do_not_fit_are_not_asked_for() -> None:
     asked = [search.ask() for _ in range(6)]
     assert [one.parameters for one in asked] == [1001, 1003, 1005, 1007, 1009, 1011]
     assert all(one.attempts["rejected"] >= 1 for one in asked[2:])
+
+
+def test_where_a_parent_has_no_new_children_another_one_is_drawn() -> None:
+    seed = build_graph(TRANSFORMER).fingerprint
+
+    def cost(graph: Graph) -> Cost:
+        ops = {node.op for node in graph.nodes}
+        if not {"DCONV_3X1", "SQUARE"} <= ops and graph.fingerprint != seed:
+            raise Rejection("less than two mutations from the Transformer")
+        return measure(graph, Scale(1, 256, 64, width=64))
+
+    settings = SearchSettings(population_size=8, tournament_size=1)
+    search = Search(settings, [TRANSFORMER, load_seed("primer_ez")], cost=cost)
+    for _ in range(2):
+        search.tell(search.ask().id, outcome(2.0))
+    children = [search.ask() for _ in range(6)]
+    assert {child.parent for child in children} == {1}
+    thrown_away = [sum(child.attempts.values()) for child in children]
+    assert max(thrown_away) >= MAX_ATTEMPTS, "the Transformer was drawn as well"
 
 
 @pytest.mark.parametrize("algorithm", ["evolution", "random", "hill_climbing"])
