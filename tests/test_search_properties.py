@@ -257,5 +257,5 @@ class Engine(RuleBasedStateMachine):
         assert set(self.search.in_flight) == flying
 
 
-Engine.TestCase.settings = settings(max_examples=300, stateful_step_count=25, deadline=None)
+Engine.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
 TestEngine = Engine.TestCase
