@@ -21,8 +21,9 @@ from primeval.evaluators.train import Trainer
 if TYPE_CHECKING:
     from primeval.evaluators.trial import Stopwatch, Workbench
 
-# Reference steps between the first two hurdles from which it pays to calibrate in two stages;
-# the second one must end before the second hurdle, however long it takes.
+# Reference steps between the first two hurdles from which it pays to calibrate in two stages:
+# as many as let the second end before the second hurdle, if a step takes up to four times the
+# reference's.
 WORTH_TWO_STAGES = 4 * PAIR_STEPS * MOST_PAIRS
 
 

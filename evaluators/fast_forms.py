@@ -155,7 +155,7 @@ def _barrier(x: Tensor) -> Tensor:
     return x if tf.executing_eagerly() else xla.optimization_barrier(x)[0]
 
 
-DEPTHWISE = (op for op, kernel in kernels.WEIGHTED.items() if kernel is kernels.depthwise)
+DEPTHWISE = [op for op, kernel in kernels.WEIGHTED.items() if kernel is kernels.depthwise]
 FAST = Forms(
     product,
     depthwise,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +28,9 @@ def model_of(name: str, scale: Scale = SCALE, seed: int = 0) -> Any:
 
 
 def module_at(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    from open_exports import imported  # Keras with it
+
+    return imported(path)
 
 
 def save_trained(path: Path, name: str, scale: Scale = SCALE) -> Any:
