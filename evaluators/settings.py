@@ -101,7 +101,7 @@ class DataSettings:
             if (corpus := getattr(self, name)) not in (None, *EMBEDDED):
                 raise DataError(
                     f"data.{name}: there is no embedded corpus {corpus!r}. "
-                    f"Choose {' or '.join(EMBEDDED)}."
+                    f"Choose {' or '.join(EMBEDDED)}; for other text: data.files, data.tfds."
                 )
         if isinstance(self.files, str):
             raise DataError(f"data.files is a list: [{self.files}], not {self.files}.")
