@@ -36,6 +36,11 @@ class Candidate:
     data_seed: int | None = None
     probe: bool = False
 
+    @property
+    def purpose(self) -> str:
+        """What is done with it, in a word: `probe` or `train`."""
+        return "probe" if self.probe else "train"
+
 
 class Evaluator(ABC):
     """Evaluates candidates, several at a time.

@@ -154,6 +154,7 @@ class Worker:
         return self._keeper.prepare()
 
     def evaluate(self, candidate: Candidate) -> Report:
+        print(f"{candidate.purpose} #{candidate.id}", flush=True)  # its log is on the dashboard
         return self._keeper.evaluate(candidate)
 
 

@@ -160,8 +160,8 @@ class RayEvaluator(Evaluator):
         while self._jobs and self._idle:
             slot, job = self._idle.popleft(), self._jobs.popleft()
             slot.job, slot.began = job, time.monotonic()
-            what = "probe" if job.candidate.probe else "train"
-            method = slot.actor.evaluate.options(name=f"{what} #{job.candidate.id}")
+            # Not named after the candidate: Ray keeps counts of every name it ever saw
+            method = slot.actor.evaluate.options(name=job.candidate.purpose)
             self._call(slot, method.remote(job.candidate))
 
     def _arrivals(self, timeout: float) -> list[tuple[int, Outcome]]:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +44,16 @@ def test_a_candidate_out_of_time_is_killed_and_the_pool_goes_on(pool: Any) -> No
     assert done[1].status is Status.DIVERGED
     assert time.monotonic() - began < 100
     assert outcomes(pool, Candidate(2, DIVERGING, 1))[2].status is Status.DIVERGED
+
+
+def test_a_worker_says_in_its_log_what_it_does(pool: Any) -> None:
+    import ray
+
+    outcomes(pool, Candidate(5, DIVERGING, 1), Candidate(6, SEED, 1, probe=True))
+    logs = Path(ray._private.worker.global_worker.node.get_logs_dir_path())
+    said = "".join(log.read_text(errors="replace") for log in logs.glob("worker-*.out"))
+    assert "train #5\n" in said
+    assert "probe #6\n" in said
 
 
 def test_a_candidate_whose_process_is_killed_is_asked_again(pool: Any) -> None:

@@ -33,6 +33,15 @@ def test_one_driver_keeps_64_workers_busy() -> None:
     assert found["driver_cpu_ms_per_event"] < 4
 
 
+@pytest.mark.ray
+@pytest.mark.slow
+def test_with_ray_the_driver_does_not_grow_with_the_individuals() -> None:
+    found = measured("--concurrent", "128", "--rounds", "32", "--seconds", "0.5")
+    weights = list(found["driver_megabytes"].values())
+    assert len(weights) == 10
+    assert weights[-1] - weights[4] < 4  # MB, of 2,000 individuals; a task name each would be 8
+
+
 @pytest.mark.slow
 def test_the_driver_does_not_grow_with_the_individuals() -> None:
     found = measured("--toy", "8000")
