@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from primeval.dna.cost import Cost
 from primeval.scripts import terminal
 from primeval.search.config import to_plain
 from primeval.search.durations import format_duration, rough_duration
-from primeval.search.forecast import mean_share
+from primeval.search.forecast import counted_step, mean_share
 from primeval.search.locking import RunError
 from primeval.search.runs import check_free
 from primeval.search.settings import RunConfig
@@ -40,7 +40,7 @@ def print_check(
     if tried is not None:
         print()
         _print_lines(_forecast(config, *tried))
-    for note in _notes(config, tried):
+    for note in _notes(config, costs, tried):
         print(f"\nNote: {note}")
 
 
@@ -61,7 +61,7 @@ def as_json(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> d
         "seeds": rows,
         "measured": None if tried is None else asdict(tried[0].measured),
         "forecast": None if tried is None else {**asdict(tried[1]), "disk": tried[1].disk},
-        "notes": _notes(config, tried),
+        "notes": _notes(config, costs, tried),
     }
 
 
@@ -166,13 +166,15 @@ def _disk_text(config: RunConfig, rehearsal: Rehearsal, forecast: Forecast) -> s
     return f"{terminal.size(forecast.disk)}: {', '.join(parts)}"
 
 
-def _notes(config: RunConfig, tried: Tried | None) -> list[str]:
+def _notes(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> list[str]:
     """What is likely to go wrong, though the configuration is valid."""
     notes = []
     try:
         check_free(Path(config.run_dir))
     except RunError as error:
         notes.append(str(error))
+    for cost in list(costs.values())[:1]:
+        notes += _early_hurdles(config, cost, tried)
     if tried is None:
         return notes
     forecast, workers = tried[1], config.workers
@@ -191,6 +193,27 @@ def _notes(config: RunConfig, tried: Tried | None) -> list[str]:
             )
     notes += _resources(config, forecast)
     return notes
+
+
+def _early_hurdles(config: RunConfig, cost: Cost, tried: Tried | None) -> list[str]:
+    """Hurdles that stand where losses say little yet: so early, they may even mislead."""
+    budget, warmup = config.candidate.budget, config.training.warmup_steps
+    step = None if tried is None else tried[0].measured.step
+    if config.workers.evaluator == "toy" or (budget.unit == "seconds" and step is None):
+        return []
+    steps = budget.total_steps(1.0, step or 1.0, counted_step(config, cost))
+
+    def early(hurdles: int) -> bool:
+        return hurdles > 0 and replace(budget, hurdles=hurdles).marks()[0] * steps <= warmup
+
+    if not early(budget.hurdles):
+        return []
+    enough = next(hurdles for hurdles in range(budget.hurdles, -1, -1) if not early(hurdles))
+    return [
+        f"The first hurdle is at step {budget.marks()[0] * steps:.0f} of {steps}, and "
+        f"training.warmup_steps is {warmup}: what learns fast at first passes, what would be "
+        f"better in the end is stopped. Train longer, or set candidate.hurdles to {enough}."
+    ]
 
 
 def _resources(config: RunConfig, forecast: Forecast) -> list[str]:

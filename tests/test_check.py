@@ -32,7 +32,7 @@ search: {population_size: 4, tournament_size: 2}
 budget: {max_candidates: 100}
 candidate: {budget: {steps: 30}, hurdles: 1}
 model: {layers: 1, length: 8, width: 8}
-training: {batch_size: 2, validation_batches: 2}
+training: {batch_size: 2, validation_batches: 2, warmup_steps: 2}
 workers: {evaluator: local}
 """
 PROSE = b"It is a truth universally acknowledged, that a paragraph must be in want.\n\n" * 40
@@ -115,7 +115,7 @@ def test_the_table_fits_a_screen_without_colours(
     text = capsys.readouterr().out
     lines = text.splitlines()
     assert lines[0] == "quickstart is valid. Tried with 2 candidates and 25% of their budget."
-    assert f"a full budget   {foreseen.full:.3g} s: 40 s training, 2.5 s validating, " in text
+    assert f"a full budget   {foreseen.full:.3g} s: 40 s training, 1.5 s validating, " in text
     assert f"6m 00s, about {foreseen.candidates} candidates, when its time is up" in text
     assert "memory          2.9 GB: 2 workers of 1.2 GB, 500 MB the rest" in lines
     assert len(lines) <= 24
@@ -129,6 +129,30 @@ def test_a_time_limit_below_a_full_budget_is_pointed_out(capsys: Capture) -> Non
     tried = Rehearsal(Outcome(Status.COMPLETED), 0.25, 2, MEASURED)
     print_check("quickstart", config, {}, (tried, forecast(config, cost, MEASURED)))
     assert "candidate.timeout is 30s: the best would be given up" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("sets", "hurdle"),
+    [
+        (["candidate.hurdles=4"], "at step 13 of 400, and training.warmup_steps is 50"),
+        (["candidate.hurdles=3"], "Train longer, or set candidate.hurdles to 2."),
+        (["candidate.hurdles=2"], None),
+        (["candidate.hurdles=2", "training.warmup_steps=150"], "candidate.hurdles to 0."),
+        (["candidate.hurdles=0", "training.warmup_steps=150"], None),
+        (["candidate.hurdles=4", "candidate.budget={tokens: 819200}"], "at step 13 of 400"),
+        (["candidate.hurdles=4", "candidate.budget={seconds: 4}"], None),  # nobody knows yet
+        (["candidate.hurdles=4", "workers.evaluator=toy"], None),
+    ],
+)
+def test_hurdles_within_the_warm_up_are_pointed_out(
+    sets: list[str], hurdle: str | None, capsys: Capture
+) -> None:
+    config = load_config("quickstart", sets)
+    costs = {"transformer": measure(build_graph(load_seed("transformer")), config.scale)}
+    print_check("quickstart", config, costs, None)
+    text = capsys.readouterr().out
+    assert ("The first hurdle is" in text) == (hurdle is not None)
+    assert hurdle is None or hurdle in text
 
 
 @pytest.mark.ray
