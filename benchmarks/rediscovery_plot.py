@@ -74,6 +74,8 @@ def _curves(axes: Any, run: Run, finalists: Sequence[Finalist]) -> None:
         style = "-" if one.individual is not None else "--"
         axes.plot(marks, means, style, color=color, lw=width)
     axes.set_xscale("log")
+    axes.set_xticks(marks, [f"{mark:.0%}" for mark in marks])
+    axes.minorticks_off()
     axes.set(
         title="confirmed (dashed: known programs)",
         xlabel="share of the compute",
