@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MARK = "<!-- written by rediscovery.py --real -->"
+MARK, END = "<!-- written by rediscovery.py --real -->", "<!-- end -->"
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +34,16 @@ def test_it_writes_its_section_and_nothing_else(written: tuple[Path, str]) -> No
         for path in (ROOT / "docs", folder)
     )
     assert after.partition(MARK)[0] == before.partition(MARK)[0]
-    section = after.partition(MARK)[2]
-    assert section.strip().removesuffix("<!-- end -->").strip() in printed
-    assert section.rstrip().endswith("<!-- end -->")
+    assert after.partition(END)[1:] == before.partition(END)[1:]
+    section = after.partition(MARK)[2].partition(END)[0]
+    assert section != before.partition(MARK)[2].partition(END)[0]
+    assert section.strip() in printed
     assert (folder / "rediscovery.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_it_tells_of_the_best_the_known_and_what_was_found(written: tuple[Path, str]) -> None:
     section = (written[0] / "rediscovery.md").read_text(encoding="utf-8").partition(MARK)[2]
+    section = section.partition(END)[0]
     for known in ("transformer", "squared_relu", "mdha", "primer_ez"):
         assert f"| {known} |" in section
     assert "of the 2 best that were confirmed beat the seed" in section
