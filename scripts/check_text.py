@@ -173,8 +173,7 @@ def _notes(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> li
         check_free(Path(config.run_dir))
     except RunError as error:
         notes.append(str(error))
-    for cost in list(costs.values())[:1]:
-        notes += _early_hurdles(config, cost, tried)
+    notes += _early_hurdles(config, next(iter(costs.values())), tried)
     if tried is None:
         return notes
     forecast, workers = tried[1], config.workers

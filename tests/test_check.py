@@ -127,7 +127,8 @@ def test_a_time_limit_below_a_full_budget_is_pointed_out(capsys: Capture) -> Non
     config = load_config("quickstart", ["candidate.timeout=30s"])
     cost = measure(build_graph(load_seed("transformer")), config.scale)
     tried = Rehearsal(Outcome(Status.COMPLETED), 0.25, 2, MEASURED)
-    print_check("quickstart", config, {}, (tried, forecast(config, cost, MEASURED)))
+    tried_and_told = tried, forecast(config, cost, MEASURED)
+    print_check("quickstart", config, {"transformer": cost}, tried_and_told)
     assert "candidate.timeout is 30s: the best would be given up" in capsys.readouterr().out
 
 
