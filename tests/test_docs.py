@@ -61,13 +61,29 @@ def test_commands_print_what_the_docs_show(path: Path, tmp_path: Path) -> None:
             assert re.fullmatch(pattern(shown), done.stdout), f"$ {command}\n{done.stdout}"
 
 
+def choosing_files(root: Path) -> list[Path]:
+    """All files that may mark a choice about the language, those in rooms too."""
+    return [
+        path
+        for folder in ("primitives", "dna")
+        for pattern in ("*.py", "*.dna")
+        for path in sorted((root / folder).rglob(pattern))
+    ]
+
+
+def test_choices_are_looked_for_in_rooms_too(tmp_path: Path) -> None:
+    (tmp_path / "dna" / "planted").mkdir(parents=True)
+    planted = tmp_path / "dna" / "planted" / "fault.py"
+    planted.write_text("# CHOICE: nobody is told of this\n", encoding="utf-8")
+    assert choosing_files(tmp_path) == [planted]
+
+
 def test_every_choice_about_the_language_is_in_the_docs() -> None:
     written: Counter[str] = Counter()
-    for folder in ("primitives", "dna"):
-        for path in [*(ROOT / folder).glob("*.py"), *(ROOT / folder).glob("seeds/*.dna")]:
-            count = len(re.findall(r"CHOICE[:,]\s", path.read_text(encoding="utf-8")))
-            if count:
-                written[str(path.relative_to(ROOT))] = count
+    for path in choosing_files(ROOT):
+        count = len(re.findall(r"CHOICE[:,]\s", path.read_text(encoding="utf-8")))
+        if count:
+            written[str(path.relative_to(ROOT))] = count
     text = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
     table = text.split("## Choices")[1]
     told = Counter(re.findall(r"^\| ((?:primitives|dna)/\S+) \|", table, re.MULTILINE))

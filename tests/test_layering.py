@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,8 +19,17 @@ from primeval.search.loop import drive
 from primeval.search.settings import RunConfig
 
 ROOT = Path(__file__).parent.parent
-LAYERS = ["primitives", "dna", "evaluators", "search", "scripts"]
 TRAINING = ("tensorflow", "keras", "ray", "tensorflow_datasets")
+
+# Each package after the ones it may import, and its rooms alike: a file imports from its own
+# room and from those before it. "" is the package's root; rooms side by side share a line.
+LAYERS = {
+    "primitives": [[""]],
+    "dna": [[""]],
+    "evaluators": [[""]],
+    "search": [[""]],
+    "scripts": [[""]],
+}
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -32,20 +43,117 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_imports_point_downwards(layer: str) -> None:
-    allowed = {*LAYERS[: LAYERS.index(layer) + 1], "configs"}
-    for path in (ROOT / layer).glob("*.py"):
-        for module in imports(path):
-            top, _, rest = module.partition(".")
-            if top == "primeval" and rest:
-                assert rest.split(".")[0] in allowed, f"{path.name} imports {module}"
-            assert top not in LAYERS, f"{path.name}: write primeval.{module}"
+def sources(root: Path, package: str) -> list[Path]:
+    """A package's files, those in its rooms too."""
+    found = sorted((root / package).rglob("*.py"))
+    assert found, f"there is nothing in {root / package}"
+    return found
+
+
+def files_imported(root: Path, path: Path) -> set[Path]:
+    """The product's files that a file imports; of a package, its `__init__.py`."""
+    found = set()
+    for module in imports(path):
+        top, *names = module.split(".")
+        if top == "primeval" and names:
+            for depth in range(1, len(names) + 1):
+                stem = root.joinpath(*names[:depth])
+                found |= {
+                    f for f in (stem.with_suffix(".py"), stem / "__init__.py") if f.is_file()
+                }
+    return found - {path, *(parent / "__init__.py" for parent in path.parents)}
+
+
+def upward_imports(root: Path) -> list[str]:
+    """Imports from a package or a room that does not stand below the file's own."""
+    faults = []
+    order = list(LAYERS)
+    for package in order:
+        floor = {room: n for n, rooms in enumerate(LAYERS[package]) for room in rooms}
+        for path in sources(root, package):
+            own = floor[_room(root, path)]
+            for module in imports(path):
+                top, _, rest = module.partition(".")
+                if top in order:
+                    faults.append(f"{path.relative_to(root)}: write primeval.{module}")
+                if top == "primeval" and rest.split(".")[0] not in {"configs", *order}:
+                    faults.append(f"{path.relative_to(root)} imports {module}")
+            for other in files_imported(root, path):
+                layer = other.relative_to(root).parts[0]
+                if layer == "configs":
+                    continue
+                higher = order.index(layer) > order.index(package)
+                if layer == package and _room(root, other) != _room(root, path):
+                    higher = floor[_room(root, other)] >= own
+                if higher:
+                    faults.append(f"{path.relative_to(root)} imports {other.relative_to(root)}")
+    return faults
+
+
+def _room(root: Path, path: Path) -> str:
+    return "/".join(path.relative_to(root).parts[1:-1])
+
+
+def circles(root: Path) -> list[str]:
+    """Files that import each other, directly or through others."""
+    files = [path for package in LAYERS for path in sources(root, package)]
+    arrows = {path: files_imported(root, path) for path in files}
+    sorter = graphlib.TopologicalSorter(arrows)
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as error:
+        return [str(path.relative_to(root)) for path in error.args[1]]
+    return []
+
+
+def test_imports_point_downwards() -> None:
+    assert upward_imports(ROOT) == []
+
+
+def test_no_files_import_each_other() -> None:
+    assert circles(ROOT) == []
+
+
+def test_every_room_has_its_place_in_the_order() -> None:
+    for package, floors in LAYERS.items():
+        rooms = {_room(ROOT, path) for path in sources(ROOT, package)}
+        assert rooms == {room for floor in floors for room in floor}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A copy of the product's code, to plant faults in."""
+    for package in [*LAYERS, "configs"]:
+        shutil.copytree(ROOT / package, tmp_path / package)
+    return tmp_path
+
+
+def plant(house: Path, path: str, line: str) -> None:
+    file = house / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"{line}\n{file.read_text() if file.exists() else ''}", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from primeval.search.settings import RunConfig",
+        "import dna.program",
+        "from primeval.nowhere import thing",
+    ],
+)
+def test_a_planted_import_in_a_room_is_found(house: Path, line: str) -> None:
+    LAYERS["dna"].append(["planted"])
+    try:
+        plant(house, "dna/planted/fault.py", line)
+        assert [fault for fault in upward_imports(house) if "dna/planted/fault.py" in fault]
+    finally:
+        LAYERS["dna"].pop()
 
 
 @pytest.mark.parametrize("layer", ["dna", "search"])
 def test_programs_and_searches_know_nothing_of_training(layer: str) -> None:
-    for path in (ROOT / layer).glob("*.py"):
+    for path in sources(ROOT, layer):
         assert not set(TRAINING) & {module.split(".")[0] for module in imports(path)}, path
 
 
