@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from test_train import task
+from training import task
 
 from primeval.dna.library import seed_text
 from primeval.evaluators.budget import Budget

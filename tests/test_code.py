@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sources import EVERY_ROW
 from strategies import SEEDS, meaning, mutated
 
 from primeval.dna.cost import Scale, measure
@@ -23,58 +24,6 @@ from primeval.primitives.widths import Rejection
 
 LENGTH = 6
 SMALL = Scale(1, 16, LENGTH, (1_000, 40_000))
-EVERY_ROW = """
-width 4
-constants -0.5 2
-dims 4 2
-
-S0 main(a, b):
-  c = ABS_ROOT a
-  d = LOG c
-  e = RECIP d
-  f = SIN e
-  g = COS f
-  h = SIGN g
-  i = ADD h a
-  j = MIN i const1
-  k = S1 j j branch=2
-  l = CONV_3X1 k dim1 branch=4
-  m = DCONV_7X1 l
-  n = CUM_SUM m
-  o = MASK n
-  p = RED_MAX a
-  q = RED_MIN o
-  r = ADD p q
-  s = MULTIPLY r a
-  t = CONV_15X1 s dim0
-  u = SIGMOID t
-  v = S2 u a
-  w = ADD v u
-
-S1 heads(a, b):
-  c = CONV_1X1 a dim1
-  d = T_MAT_MUL c c
-  e = TANH d
-  f = RED_MEAN e
-  g = RED_PROD e
-  h = RED_MAX e
-  i = ADD f g
-  j = ADD i h
-  k = MAT_MUL e c
-  l = MULTIPLY k j
-
-S2 scores(a, b):
-  c = T_MAT_MUL a b
-  d = TANH c
-  e = CUM_PROD d
-  f = DCONV_3X1 e
-  g = SHIFT f
-  h = SCALE g
-  i = MAT_MUL h d
-  j = CONV_31X1 i dim0
-  k = RED_MIN d
-  l = DIFFERENCE j k
-"""
 
 
 def run_code(graph: Graph, scale: Scale) -> dict[str, Any]:

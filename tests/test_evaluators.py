@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from test_train import SEED, task
+from training import SEED, outcomes, task
 
 from primeval.evaluators import make_evaluator
 from primeval.evaluators.evaluator import Candidate, Evaluator
@@ -31,22 +30,6 @@ def evaluator(request: pytest.FixtureRequest) -> Iterator[Evaluator]:
     made = make_evaluator(settings)
     yield made
     made.close()
-
-
-def outcomes(evaluator: Evaluator, *candidates: Candidate) -> dict[int, Outcome]:
-    """Submit within capacity, wait for all; every candidate comes back once."""
-    waiting, flying, done = list(candidates), 0, dict[int, Outcome]()
-    deadline = time.monotonic() + 120
-    while (waiting or flying) and time.monotonic() < deadline:
-        while waiting and flying < evaluator.capacity:
-            evaluator.submit(waiting.pop(0))
-            flying += 1
-        for number, outcome in evaluator.wait(1.0):
-            assert number not in done
-            done[number] = outcome
-            flying -= 1
-    assert set(done) == {candidate.id for candidate in candidates}
-    return done
 
 
 def test_every_candidate_comes_back_once(evaluator: Evaluator) -> None:

@@ -17,8 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_known import by_length
-from toys import Scripted, begin, history, outcome, toy_script
+from toys import Scripted, begin, by_length, history, outcome, toy_script
 
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status

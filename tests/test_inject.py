@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_processes import start, told, wait_for
+from processes import start, told, wait_for
 from toys import PowerCutError, Scripted, begin, dying, finish, outcome, primeval, toy_script
 
 from primeval.dna.library import load_seed, seed_text

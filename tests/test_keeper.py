@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from test_train import DIVERGING, SEED, task
+from training import DIVERGING, SEED, task
 
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.keeper import Keeper, WorkerError

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from toys import PowerCutError, Scripted, begin, dying, history, outcome, toy_script
+from toys import PowerCutError, Scripted, begin, by_length, dying, history, outcome, toy_script
 
 from primeval.dna.graph import build_graph
 from primeval.dna.library import seed_text
@@ -24,12 +23,6 @@ from primeval.search.savings import savings
 from primeval.search.settings import RunConfig
 
 Make = Callable[..., RunConfig]
-
-
-def by_length(candidate: Candidate) -> str:
-    """A digest that few programs have for themselves."""
-    operations = len(build_graph(parse(candidate.text)).nodes)
-    return hashlib.md5(f"{operations}".encode()).hexdigest()
 
 
 def trained(evaluator: Scripted) -> list[int]:
@@ -188,7 +181,7 @@ def test_what_was_saved_is_what_the_originals_took(toy_config: Make) -> None:
 
 @pytest.mark.tf
 def test_a_real_worker_does_not_train_what_is_written_differently(tmp_path: Path) -> None:
-    from test_train import task
+    from training import task
 
     from primeval.evaluators.local import LocalEvaluator
     from primeval.search.config import parse_config

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from probes import SCALE, digest
 from strategies import meaning, mutated
 
-from primeval.dna.cost import Scale, node_weight_shape
+from primeval.dna.cost import node_weight_shape
 from primeval.dna.graph import build_graph
 from primeval.dna.library import seed_names, seed_text
 from primeval.dna.printing import state_name
@@ -28,7 +29,6 @@ from primeval.evaluators.outcome import Status
 
 pytestmark = pytest.mark.tf
 
-SCALE = Scale(layers=1, vocabulary=256, length=32, window=(60_000, 80_000))
 SEED = seed_text("transformer").replace(
     "constants 0 0.125", "constants 0 0.125 2 3 6 -1 -50 -60 0.01"
 )
@@ -55,12 +55,6 @@ def softmax(*lines: str) -> str:
 
 def head(*lines: str) -> str:
     return body("head_projection", "CONV_1X1 a dim0", *lines)
-
-
-def digest(text: str) -> str | None:
-    from primeval.evaluators.probe import digest
-
-    return digest(build_graph(parse(text)), SCALE)
 
 
 SAME = {
@@ -201,7 +195,7 @@ def test_rounding_seldom_shows_and_the_sixth_digit_always_does(
 
 SCRIPT = """
 import json, sys
-from test_probe import digest
+from probes import digest
 from primeval.dna.library import seed_names, seed_text
 print(json.dumps([digest(seed_text(name)) for name in seed_names()]))
 """

@@ -14,8 +14,8 @@ import numpy as np
 import psutil
 import pytest
 from drivers import LONG, start, told, training, wait_for
-from test_train import SEED, task
 from toys import TOY, begin, primeval
+from training import SEED, task
 
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.keeper import Report

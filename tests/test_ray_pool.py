@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_evaluators import outcomes
-from test_train import DIVERGING, SEED, task
+from training import DIVERGING, SEED, outcomes, task
 
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Status

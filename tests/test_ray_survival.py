@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 from drivers import TINY
-from test_train import SEED
+from training import SEED
 
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.config import parse_config

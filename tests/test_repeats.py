@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
-from test_known import by_length
-from toys import Scripted, begin, outcome, toy_script
+from toys import Scripted, begin, by_length, outcome, toy_script
 
 from primeval.dna.library import load_seed
 from primeval.evaluators.evaluator import Candidate

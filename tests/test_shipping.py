@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_train import task
+from training import task
 
 from primeval.evaluators.data import load_corpus
 from primeval.evaluators.shipping import open_corpus, pack, write_wheel

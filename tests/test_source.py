@@ -3,56 +3,29 @@
 from __future__ import annotations
 
 import ast
-import random
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from strategies import SEEDS, meaning, mutated
-from test_code import EVERY_ROW
+from sources import EVERY_ROW, mutants, source_of
+from strategies import SEEDS
 
 from primeval.dna.check import ProgramError
-from primeval.dna.cost import Scale, measure
-from primeval.dna.graph import Graph, build_graph
+from primeval.dna.cost import Scale
+from primeval.dna.graph import build_graph
 from primeval.dna.naming import identifier, name_nodes
 from primeval.dna.source import assignment
-from primeval.dna.source_module import format_source, module_name
+from primeval.dna.source_module import module_name
 from primeval.dna.text import parse
 from primeval.primitives import user
 from primeval.primitives.keras_forms import CALLS
 from primeval.primitives.primitive import Primitive
 from primeval.primitives.vocabulary import ROWS
-from primeval.primitives.widths import Rejection
 
 ROOT = Path(__file__).parent.parent
-LENGTH = 6
-SMALL = Scale(1, 16, LENGTH, (1_000, 40_000))
-
-
-def source_of(graph: Graph, scale: Scale = SMALL, name: str = "program") -> str:
-    return format_source(measure(graph, scale), scale, name)
-
-
-def mutants(count: int, start: int = 0) -> Iterator[tuple[int, Graph]]:
-    """Graphs of mutants that fit the small scale."""
-    made = 0
-    for number in range(start, start + 1000):
-        rng = random.Random(number)
-        graph = meaning(mutated(rng, rng.randrange(1, 30)))
-        try:
-            if graph is None or len(graph.lines) > 150:
-                continue
-            measure(graph, SMALL)
-        except Rejection:
-            continue
-        yield number, graph
-        made += 1
-        if made == count:
-            return
 
 
 def ruff(*arguments: object) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sources import EVERY_ROW, LENGTH, SMALL, mutants, source_of
 from strategies import SEEDS
-from test_code import EVERY_ROW
-from test_source import LENGTH, SMALL, mutants, source_of
 
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import Graph, build_graph

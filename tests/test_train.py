@@ -9,35 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from training import DIVERGING, SEED, task
 
-from primeval.dna.library import seed_text
 from primeval.evaluators.budget import Budget, StepCost
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
-from primeval.evaluators.settings import (
-    CandidateSettings,
-    DataSettings,
-    ModelSettings,
-    Task,
-    TrainingSettings,
-    WorkerSettings,
-)
-
-SEED = seed_text("transformer")
-DIVERGING = SEED.replace("  c = MAX a const0\n", "  c = MAX a const0\n  d = LOG c\n")
-
-
-def task(unit: str = "steps", amount: float = 31, **training: object) -> Task:
-    settings = TrainingSettings(batch_size=4, validation_batches=2, jit=False, warmup_steps=4)
-    return Task(
-        ModelSettings(layers=1, length=16, width=16),
-        DataSettings(),
-        replace(settings, **training),  # type: ignore[arg-type]
-        CandidateSettings(Budget(unit, amount), timeout=100),
-        WorkerSettings(evaluator="local"),
-        SEED,
-        seed=1,
-    )
 
 
 def test_hurdles_give_each_band_the_same_expected_compute() -> None:

@@ -191,7 +191,7 @@ def test_built_in_primitives_keep_the_promises(name: str, rule: str) -> None:
 @pytest.mark.tf
 def test_the_documented_primitives_train_in_a_layer(module: Path) -> None:
     import numpy as np
-    from test_block import LENGTH, assert_causal, make_block
+    from blocks import LENGTH, assert_causal, make_block
 
     load_modules([str(module)])
     scores = "c = T_MAT_MUL a a\n d = L2_NORM c\n e = MAT_MUL d a"
@@ -224,8 +224,7 @@ def test_the_documented_primitives_are_exported_as_stock_operations(
 @pytest.mark.ray
 @pytest.mark.slow
 def test_ray_workers_import_the_modules(module: Path, ray_session: None) -> None:
-    from test_evaluators import outcomes
-    from test_train import task
+    from training import outcomes, task
 
     from primeval.evaluators.ray_pool import RayEvaluator
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed
+from primeval.dna.text import parse
 from primeval.evaluators import make_evaluator
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Point, Status
@@ -129,3 +132,9 @@ def finish(folder: Path, *sets: str) -> Run:
     stop = drive(run, replay(run), make_evaluator(run.config.task(run.reference)))
     assert stop.reason == "candidates"
     return run
+
+
+def by_length(candidate: Candidate) -> str:
+    """A digest that few programs have for themselves."""
+    operations = len(build_graph(parse(candidate.text)).nodes)
+    return hashlib.md5(f"{operations}".encode()).hexdigest()
