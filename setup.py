@@ -5,7 +5,7 @@ All metadata lives here; `pyproject.toml` holds only the build system and tool t
 
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 # In layer order: a package imports only from the ones before it (tests/test_layering.py).
 PACKAGES = ["primitives", "dna", "evaluators", "search", "configs", "scripts"]
@@ -19,29 +19,34 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     package_dir={f"primeval.{name}": name for name in PACKAGES},
-    packages=[f"primeval.{name}" for name in PACKAGES],
+    packages=[
+        f"primeval.{name}"
+        for name in find_packages(
+            include=[f"{name}{rooms}" for name in PACKAGES for rooms in ("", ".*")]
+        )
+    ],
     package_data={
         "primeval.configs": ["*.yaml"],
         "primeval.dna": ["seeds/*.dna"],
-        "primeval.evaluators": ["corpora/*"],
-        "primeval.scripts": ["report_page/*"],
+        "primeval.evaluators.data": ["corpora/*"],
+        "primeval.scripts.report": ["template/*"],
     },
     install_requires=[
         "tensorflow>=2.18",  # training: primitives/kernels.py, evaluators/; brings Keras 3
-        "numpy>=1.26",  # token arrays: evaluators/token_cache.py
-        "filelock>=3.12",  # one maker of a cache entry: evaluators/token_cache.py; Ray has it
-        "sentencepiece>=0.2",  # subword tokens: evaluators/tokenizer.py
-        "ray>=2.40",  # worker processes: evaluators/ray_pool.py
-        "tensorflow-datasets>=4.9.7",  # `tfds:` data sets: evaluators/tfds_source.py
-        # `tensorboard: true`: search/tensorboard.py; its files without TensorFlow, which the
-        # driver never imports; brings protobuf and packaging, which Ray has too
+        "numpy>=1.26",  # token arrays: evaluators/data/cache.py
+        "filelock>=3.12",  # one maker of a cache entry: evaluators/data/cache.py; Ray has it
+        "sentencepiece>=0.2",  # subword tokens: evaluators/data/tokenizer.py
+        "ray>=2.40",  # worker processes: evaluators/workers/ray_pool.py
+        "tensorflow-datasets>=4.9.7",  # `tfds:` data sets: evaluators/data/tfds.py
+        # `tensorboard: true`: search/drive/tensorboard.py; its files without TensorFlow, which
+        # the driver never imports; brings protobuf and packaging, which Ray has too
         "tensorboardX>=2.6",
-        "psutil>=5.9",  # free memory, workers' memory: evaluators/memory.py
+        "psutil>=5.9",  # free memory, workers' memory: evaluators/workers/memory.py
         "importlib_resources",  # tensorflow-datasets imports it without listing it
-        "pyyaml>=6",  # run configurations: search/config.py
+        "pyyaml>=6",  # run configurations: search/config/config.py
         "rich>=13",  # tables, diffs and live progress in terminals: scripts/
-        "jinja2>=3.1",  # the page of `report`, with everything escaped: scripts/report_html.py
-        "matplotlib>=3.7",  # `show --graph FILE.png`: scripts/drawing_png.py; brings fonts
+        "jinja2>=3.1",  # the page of `report`, with everything escaped: scripts/report/page.py
+        "matplotlib>=3.7",  # `show --graph FILE.png`: scripts/drawing/png.py; brings fonts
     ],
     extras_require={
         "benchmarks": [
@@ -50,7 +55,7 @@ setup(
         "dev": [
             "hypothesis>=6.100",  # generated programs and runs in tests
             "mypy>=1.11",  # `make lint`: types
-            "playwright>=1.40",  # drives an installed Chromium: tests/test_report_browser.py
+            "playwright>=1.40",  # drives an installed Chromium: test_report_browser.py
             "pytest>=8",  # `make test`
             "ruff>=0.6",  # `make lint`: lint and format
             "types-PyYAML",  # types of pyyaml for mypy

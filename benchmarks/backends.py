@@ -22,7 +22,7 @@ from typing import Any
 sys.path[:0] = [str(Path(__file__).parent.parent / "tests")]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import exports
+from helpers import exports
 
 
 def main() -> int:

@@ -25,7 +25,7 @@ import numpy as np
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed, seed_text
-from primeval.search.config import load_config
+from primeval.search.config.config import load_config
 
 BATCH, LENGTH, VOCABULARY = 32, 64, 256
 
@@ -113,8 +113,8 @@ def _end_with_parent() -> None:
 
 def ours(turns: Turns, shapes: list[Shape]) -> None:
     """The decoded Transformer and Primer-EZ, as a search worker trains them."""
-    from primeval.evaluators.local import limit_threads
-    from primeval.evaluators.trial import Workbench
+    from primeval.evaluators.training.trial import Workbench
+    from primeval.evaluators.workers.local import limit_threads
 
     (shape,) = shapes
     low, high = shape.window()
@@ -197,7 +197,7 @@ def _torch(turns: Turns, shapes: list[Shape], name: str) -> None:
 
 def windows() -> np.ndarray:
     """The training text in windows of a length and one more, (windows, length + 1)."""
-    from primeval.evaluators.data import load_corpus
+    from primeval.evaluators.data.corpus import load_corpus
     from primeval.evaluators.settings import DataSettings
 
     tokens = load_corpus(DataSettings()).train

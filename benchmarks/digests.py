@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from primeval.evaluators.quiet import import_tensorflow
+from primeval.evaluators.runtime import import_tensorflow
 
 import_tensorflow()
 
@@ -25,12 +25,12 @@ import numpy as np
 import tensorflow as tf
 
 from primeval.dna.cost import Scale, measure, node_weight_shape
-from primeval.dna.diff import diff
 from primeval.dna.graph import Graph, build_graph
 from primeval.dna.library import load_seed
 from primeval.dna.mutate import mutate
 from primeval.dna.program import Program
-from primeval.evaluators.probe import _differentiate, _numbers, _weight_labels, digest
+from primeval.dna.writing.diff import diff
+from primeval.evaluators.training.probe import _differentiate, _numbers, _weight_labels, digest
 
 SCALE = Scale(layers=1, vocabulary=256, length=64, window=(60_000, 80_000))  # quickstart
 ALIVE = 12  # children are drawn from so many of the latest programs

@@ -30,12 +30,12 @@ from primeval.dna.library import load_seed
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome
 from primeval.evaluators.toy import ToyEvaluator
-from primeval.search.config import load_config
-from primeval.search.evolution import Search
-from primeval.search.loop import Silent, drive
-from primeval.search.population import Individual
-from primeval.search.runs import Run, create_run, make_search
-from primeval.search.store import Store
+from primeval.search.algorithm.evolution import Search
+from primeval.search.algorithm.population import Individual
+from primeval.search.config.config import load_config
+from primeval.search.drive.loop import Silent, drive
+from primeval.search.run.folder import Run, create_run, make_search
+from primeval.search.run.store import Store
 
 STRETCH = 250  # individuals timed together
 FEW, PAPER = 10_000, 25_000

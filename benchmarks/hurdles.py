@@ -4,9 +4,9 @@
     python benchmarks/hurdles.py --run RUN
 
 The first trains the seed again and again, with other weights and another order of the data each
-time, under the rule of the search (`search/hurdles.py`): whoever is behind the median of those
-that reached a hurdle lately stops there. So the learning curves are the seed's, the bars come
-from them, and what is stopped is stopped. The second reads what a search has paid.
+time, under the rule of the search (`search/algorithm/hurdles.py`): whoever is behind the median
+of those that reached a hurdle lately stops there. So the learning curves are the seed's, the
+bars come from them, and what is stopped is stopped. The second reads what a search has paid.
 
 The paper (A.3): four hurdles, 25,200 s of training, 4064 s for the mean individual. That is
 what comes out if exactly half pass each time: (h + 1) / (2^(h+1) - 1) of the budget.
@@ -29,11 +29,11 @@ from typing import Any
 from primeval.dna.library import seed_text
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Status
-from primeval.search.config import load_config
-from primeval.search.evolution import weight_seed
-from primeval.search.forecast import mean_share
-from primeval.search.hurdles import LEAST, Hurdles
-from primeval.search.runs import open_run
+from primeval.search.algorithm.evolution import weight_seed
+from primeval.search.algorithm.hurdles import LEAST, Hurdles
+from primeval.search.config.config import load_config
+from primeval.search.forecast.forecast import mean_share
+from primeval.search.run.folder import open_run
 
 PAPER = 25_200 / 4064  # A.3
 NORMAL = 1.96  # half the width of a 95 % interval, in standard errors

@@ -22,7 +22,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from primeval.search.runs import open_run
+from primeval.search.run.folder import open_run
 
 COMMAND = [sys.executable, "-m", "primeval.scripts.cli"]
 Rows = dict[str, set[tuple[object, ...]]]  # by table

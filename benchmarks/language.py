@@ -20,9 +20,9 @@ from primeval.dna.check import check
 from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed
 from primeval.dna.mutate import mutate
+from primeval.dna.parsing import format_program, parse
 from primeval.dna.program import Program
 from primeval.dna.resolve import resolve
-from primeval.dna.text import format_program, parse
 
 STAGES: dict[str, Callable[[Program], Any]] = {
     "check": check,

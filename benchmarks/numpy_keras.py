@@ -2,8 +2,8 @@
 
 TensorFlow takes a third of a millisecond per operation step by step, whatever its size, and
 NumPy a hundredth of that. `install()` puts this in the place of `keras`, so the real kernels,
-the real lowering and the real layer run; tests/test_language.py compares the two on the same
-programs.
+the real lowering and the real layer run; tests/benchmarks/test_language.py compares the two on
+the same programs.
 """
 
 from __future__ import annotations

@@ -23,13 +23,13 @@ from ideas import (
 from primeval.dna.graph import Graph, build_graph, recent_graph
 from primeval.dna.library import load_seed
 from primeval.dna.mutate import ExhaustedError
+from primeval.dna.parsing import parse
 from primeval.dna.program import Program
-from primeval.dna.text import parse
 from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.user import restricted
-from primeval.search.evolution import Search
-from primeval.search.settings import SearchSettings
+from primeval.search.algorithm.evolution import Search
+from primeval.search.config.settings import SearchSettings
 
 NOISE = 0.01  # standard deviation of the loss; a quarter of what one feature gains
 PER_MISSING, PER_EXTRA = 0.01, 0.001

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from primeval.evaluators.outcome import Status
-from primeval.search.runs import Run
+from primeval.search.run.folder import Run
 
 if TYPE_CHECKING:
     from rediscovery_real import Finalist, Seen

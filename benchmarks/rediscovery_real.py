@@ -23,15 +23,15 @@ from ideas import convolved_projections, squared_rectifiers
 from rediscovery_plot import draw
 
 from primeval.dna.graph import Graph, build_graph
-from primeval.dna.text import parse
+from primeval.dna.parsing import parse
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.scripts.cli import main as primeval
-from primeval.scripts.confirm_text import facts as facts_of
-from primeval.search.confirmed import Confirmed, read_confirmed, reference_of
-from primeval.search.durations import rough_duration
-from primeval.search.ranking import describe_edit
-from primeval.search.runs import Run, open_run
-from primeval.search.schema import FILE_NAME
+from primeval.scripts.tables.confirmed import facts as facts_of
+from primeval.search.config.units import rough_duration
+from primeval.search.confirm.figures import Confirmed, read_confirmed, reference_of
+from primeval.search.run.folder import Run, open_run
+from primeval.search.run.schema import FILE_NAME
+from primeval.search.views.ranking import describe_edit
 
 HERE = Path(__file__).parent
 CONFIG = HERE / "rediscovery.yaml"

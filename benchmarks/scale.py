@@ -33,13 +33,13 @@ import psutil
 from primeval.dna.library import load_seed
 from primeval.evaluators import make_evaluator
 from primeval.evaluators.evaluator import Candidate
-from primeval.evaluators.keeper import Report
 from primeval.evaluators.outcome import Outcome, Point, Status
-from primeval.search.config import parse_config
-from primeval.search.loop import Silent, drive
-from primeval.search.population import Individual
-from primeval.search.runs import create_run, make_search, open_run
-from primeval.search.settings import RunConfig
+from primeval.evaluators.workers.keeper import Report
+from primeval.search.algorithm.population import Individual
+from primeval.search.config.config import parse_config
+from primeval.search.config.settings import RunConfig
+from primeval.search.drive.loop import Silent, drive
+from primeval.search.run.folder import create_run, make_search, open_run
 
 EVENTS = 3  # of each individual
 PER_ACTOR = 128  # sleepers
@@ -129,8 +129,8 @@ def _config(folder: str, candidates: int, workers: int) -> RunConfig:
 
 def concurrent(workers: int, rounds: int, naps: list[float]) -> dict[str, Any]:
     """Drive `rounds` times as many candidates as there are workers."""
-    from primeval.evaluators.ray_cluster import ray
-    from primeval.evaluators.ray_pool import RayEvaluator
+    from primeval.evaluators.workers.ray_cluster import ray
+    from primeval.evaluators.workers.ray_pool import RayEvaluator
 
     sleeper = ray.remote(Sleeper).options(num_cpus=0, max_concurrency=1000)
     actors = [sleeper.remote(naps) for _ in range(-(-workers // PER_ACTOR))]
@@ -207,7 +207,7 @@ def main() -> None:
     if args.toy:
         print(json.dumps(toy(args.toy)))
         return
-    from primeval.evaluators.ray_cluster import ray
+    from primeval.evaluators.workers.ray_cluster import ray
 
     naps = recorded(args.run) if args.run else [args.seconds]
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}

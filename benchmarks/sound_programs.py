@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from strategies import SEEDS, random_program
+from helpers.strategies import SEEDS, random_program
 
 from primeval.dna.check import ProgramError, check
 from primeval.dna.graph import build_graph

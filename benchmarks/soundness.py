@@ -41,10 +41,10 @@ from primeval.dna.graph import Graph, build_graph
 from primeval.dna.infer import INPUT_OP, Node
 from primeval.dna.liveness import Liveness
 from primeval.dna.mutations import MUTATIONS, Mutated, Mutation
+from primeval.dna.parsing import format_program, parse
 from primeval.dna.program import Program
-from primeval.dna.text import format_program, parse
-from primeval.evaluators.block import GraphBlock
-from primeval.evaluators.lowering import node_values
+from primeval.evaluators.lowering.block import GraphBlock
+from primeval.evaluators.lowering.walk import node_values
 from primeval.primitives.kernels import WEIGHTED
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection

@@ -26,7 +26,7 @@ from typing import Any
 from contestants import Entry, Shape, run
 from worker_life import as_in_a_worker
 
-from primeval.evaluators.data import cache_dir
+from primeval.evaluators.data.corpus import cache_dir
 from primeval.evaluators.settings import DataSettings
 
 TURN_SECONDS = 0.3  # long enough for the clock, short enough for many rounds

@@ -20,13 +20,13 @@ from typing import Any
 
 from primeval.dna.library import load_seed, seed_text
 from primeval.evaluators.evaluator import Candidate, Evaluator
-from primeval.evaluators.keeper import Keeper
 from primeval.evaluators.outcome import Outcome
-from primeval.evaluators.ray_cluster import worker_environment
 from primeval.evaluators.settings import Task
-from primeval.search.config import load_config
-from primeval.search.loop import drive
-from primeval.search.runs import Run, create_run, make_search, open_run
+from primeval.evaluators.workers.keeper import Keeper
+from primeval.evaluators.workers.ray_cluster import worker_environment
+from primeval.search.config.config import load_config
+from primeval.search.drive.loop import drive
+from primeval.search.run.folder import Run, create_run, make_search, open_run
 
 EARLY = 20  # candidates after which memory is looked at first
 BUSY = """

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TypeVar
 
 from primeval.dna.check import ProgramError
+from primeval.dna.parsing import reads
 from primeval.dna.program import Bank, Instruction, Program
-from primeval.dna.text import reads
 from primeval.primitives.primitive import CONSTANT, DIM
 
 T = TypeVar("T")

@@ -12,9 +12,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
+from primeval.dna.parsing import format_instruction, state_name
 from primeval.dna.program import Program
 from primeval.dna.resolve import INPUT_1_OP, INPUT_2_OP, MERGE_OP, Line
-from primeval.dna.text import format_instruction, state_name
 from primeval.primitives.primitive import CONSTANT, DIM, Primitive, Vocabulary
 from primeval.primitives.rules import RULES, Request, Value
 from primeval.primitives.widths import MODEL, ONE, Rejection, Solved, Width, Widths

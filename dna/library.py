@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from importlib import resources
 
+from primeval.dna.parsing import parse
 from primeval.dna.program import Program
-from primeval.dna.text import parse
 from primeval.primitives.primitive import UnknownNameError
 
 _FOLDER = resources.files("primeval.dna") / "seeds"

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from primeval.dna.check import MAX_CONSTANT
+from primeval.dna.parsing import format_instruction, format_number, format_op, state_name
 from primeval.dna.program import BRANCHINGS, INPUTS, RELATIVE_DIMS, Instruction, Program
-from primeval.dna.text import format_instruction, format_number, format_op, state_name
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from primeval.evaluators.evaluator import Evaluator
-    from primeval.evaluators.primer_layers import MultiDConvHeadAttention, SquaredReLU
-    from primeval.evaluators.program_block import ProgramBlock
+    from primeval.evaluators.export.primer_layers import MultiDConvHeadAttention, SquaredReLU
+    from primeval.evaluators.export.program_block import ProgramBlock
     from primeval.evaluators.settings import Task
 
 __all__ = ["MultiDConvHeadAttention", "ProgramBlock", "SquaredReLU", "make_evaluator"]
 
 _LAYERS = {
-    "MultiDConvHeadAttention": "primer_layers",
-    "ProgramBlock": "program_block",
-    "SquaredReLU": "primer_layers",
+    "MultiDConvHeadAttention": "export.primer_layers",
+    "ProgramBlock": "export.program_block",
+    "SquaredReLU": "export.primer_layers",
 }
 
 
@@ -41,14 +41,14 @@ def make_evaluator(task: Task) -> Evaluator:
 
         return ToyEvaluator(task)
     if name == "local":
-        from primeval.evaluators.quiet import import_tensorflow
+        from primeval.evaluators.runtime import import_tensorflow
 
         import_tensorflow()
-        from primeval.evaluators.local import LocalEvaluator
+        from primeval.evaluators.workers.local import LocalEvaluator
 
         return LocalEvaluator(task)
     if name == "ray":
-        from primeval.evaluators.ray_pool import RayEvaluator
+        from primeval.evaluators.workers.ray_pool import RayEvaluator
 
         return RayEvaluator(task)
     raise ValueError(f"An evaluator is toy, local or ray. Received: {name!r}.")

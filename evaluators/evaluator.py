@@ -1,8 +1,8 @@
 """The boundary between the search and whatever trains candidates.
 
 Text and numbers go in, an `Outcome` comes back: evaluators are stateless to the search, and
-every one of them passes the same tests (tests/test_evaluators.py). `toy` scores the text,
-`local` trains in this process, `ray` in worker processes.
+every one of them passes the same tests (tests/evaluators/test_evaluators.py). `toy` scores the
+text, `local` trains in this process, `ray` in worker processes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Candidate:
 
     Attributes:
         id: The individual's number in the run.
-        text: The program (`dna/text.py`).
+        text: The program (`dna/parsing.py`).
         seed: Seed of its weights.
         thresholds: The loss it must stay below at each hurdle; None lets everything pass.
         weights: File to keep its weights in if it completes its budget; None for nowhere.

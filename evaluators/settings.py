@@ -1,7 +1,7 @@
 """What a user may set about evaluation: frozen values, one class per section of the YAML.
 
-`search/config.py` reads them, strictly, and composes them with the search's own settings.
-Nothing here imports TensorFlow.
+`search/config/config.py` reads them, strictly, and composes them with the search's own
+settings. Nothing here imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from primeval.dna.cost import Scale
 from primeval.evaluators.budget import Budget
-from primeval.evaluators.texts import EMBEDDED, DataError
+from primeval.evaluators.data.documents import EMBEDDED, DataError
 
 MAX_WIDEN_DENOMINATOR = 64  # 0.3333 is a third
 

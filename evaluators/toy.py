@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 
 from primeval.dna.graph import recent_graph
-from primeval.dna.text import parse
+from primeval.dna.parsing import parse
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.evaluators.settings import Task

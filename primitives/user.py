@@ -6,7 +6,7 @@
 
 Here is what can be said without TensorFlow: names, fields, rules, modules. A kernel is a
 function that imports what it needs inside, so that programs with it can be read anywhere;
-`evaluators/promises.py` tries it before it is used. docs/primitives.md has a whole example.
+`primitives/promises.py` tries it before it is used. docs/primitives.md has a whole example.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from primeval.primitives.primitive import CONSTANT, INPUT_1, INPUT_2, Primitive, Vocabulary
-from primeval.primitives.templates import TEMPLATES
+from primeval.primitives.tensorflow_text import TEMPLATES
 from primeval.primitives.vocabulary import PRIMITIVES
 
 __all__ = ["Kernel", "Primitive", "PrimitiveError", "load_modules", "register", "restricted"]

@@ -19,27 +19,27 @@ from typing import Any
 
 # Modules, and the commands each of them adds.
 COMMANDS = {
-    "search_command": ("search",),
+    "search": ("search",),
     "resume": ("resume", "replay"),
-    "inject_command": ("inject",),
+    "inject": ("inject",),
     "check": ("check",),
     "top": ("top",),
-    "confirm_command": ("confirm",),
+    "confirm": ("confirm",),
     "show": ("show",),
     "lineage": ("lineage",),
     "report": ("report",),
-    "export_command": ("export",),
+    "export": ("export",),
     "catalog": ("seeds", "primitives"),
 }
 # Errors and where they are defined: looked up when one is raised, as modules take a while.
 USER_ERRORS = {
-    "ConfigError": "search.yaml_tree",
-    "DataError": "evaluators.texts",
+    "ConfigError": "search.config.yaml_tree",
+    "DataError": "evaluators.data.documents",
     "ProgramError": "dna.check",
-    "RunError": "search.locking",
+    "RunError": "search.run.locking",
     "UnknownNameError": "primitives.primitive",
 }
-WORK_ERRORS = {"ReplayError": "search.replay", "StoreError": "search.store"}
+WORK_ERRORS = {"ReplayError": "search.drive.replay", "StoreError": "search.run.store"}
 
 
 def build_parser(command: str = "") -> argparse.ArgumentParser:
@@ -52,7 +52,7 @@ def build_parser(command: str = "") -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     modules = [name for name, added in COMMANDS.items() if command in added] or COMMANDS
     for name in modules:
-        importlib.import_module(f"primeval.scripts.{name}").add(commands)
+        importlib.import_module(f"primeval.scripts.commands.{name}").add(commands)
     return parser
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from toys import TOY, primeval
+from helpers.toys import TOY, primeval
 
-from primeval.primitives import templates, user
+from primeval.primitives import tensorflow_text as templates
+from primeval.primitives import user
 from primeval.primitives.vocabulary import PRIMITIVES
-from primeval.search.config import parse_config
-from primeval.search.settings import RunConfig
+from primeval.search.config.config import parse_config
+from primeval.search.config.settings import RunConfig
 
 BUILT_IN = dict(PRIMITIVES._rows), dict(templates.TEMPLATES)
 
@@ -59,7 +60,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ray_session() -> None:
     """Ray, started once for all tests that need it, with room for two pools."""
-    from primeval.evaluators import ray_pool  # sets Ray's environment first
+    from primeval.evaluators.workers import ray_pool  # sets Ray's environment first
 
     if ray_pool.ray.is_initialized():  # else tests with a cluster of their own came between
         return

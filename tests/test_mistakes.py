@@ -8,10 +8,10 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from commands import Capture, refused
-from toys import primeval
+from helpers.commands import Capture, refused
+from helpers.toys import primeval
 
-from primeval.search.runs import open_run
+from primeval.search.run.folder import open_run
 
 MISTAKES = [
     (["serch", "toy"], "Did you mean 'search'?"),

@@ -5,18 +5,18 @@ from __future__ import annotations
 import random
 
 import pytest
-from toys import outcome
+from helpers.toys import outcome
 
 from primeval.dna.check import ProgramError
 from primeval.dna.cost import Scale, measure
-from primeval.dna.diff import diff
 from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed
 from primeval.dna.mutate import mutate
-from primeval.dna.text import format_program, parse
+from primeval.dna.parsing import format_program, parse
+from primeval.dna.writing.diff import diff
 from primeval.evaluators.toy import toy_loss
-from primeval.search.evolution import Search
-from primeval.search.settings import SearchSettings
+from primeval.search.algorithm.evolution import Search
+from primeval.search.config.settings import SearchSettings
 
 TRANSFORMER = load_seed("transformer")
 SQUARED_RELU = format_program(TRANSFORMER).replace(

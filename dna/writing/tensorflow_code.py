@@ -1,0 +1,249 @@
+"""A program as the TensorFlow functions it decodes to (paper, Figure 2), for people.
+
+One Python function per subprogram, one line per instruction, calls as calls; runnable as
+printed with TensorFlow alone. Where a subprogram means different things in different calls
+(other widths, scores instead of a sequence), each meaning is a function. The templates are in
+`primitives/tensorflow_text.py`; what is trained is lowered from the graph, not from this text.
+"""
+
+from __future__ import annotations
+
+import itertools
+import keyword
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from primeval.dna.check import ProgramError
+from primeval.dna.cost import Cost, Scale, measure, node_weight_shape
+from primeval.dna.graph import Graph
+from primeval.dna.infer import Node
+from primeval.dna.parsing import format_instruction, state_name
+from primeval.dna.program import INPUTS, Instruction
+from primeval.dna.writing.calls import Calls, Path
+from primeval.primitives.primitive import Primitive
+from primeval.primitives.rules import fill
+from primeval.primitives.tensorflow_text import (
+    FILL,
+    FILL_ZERO,
+    HELPERS,
+    TEMPLATES,
+    TEMPLATES_OF_SCORES,
+    WEIGHT_CALLS,
+)
+
+WIDE = 88  # columns of the printed text
+Names = Mapping[int, Sequence[str]]  # of states, by subprogram
+
+
+class WeightName(NamedTuple):
+    """The printed name of a weight, and where it is in the graph.
+
+    Attributes:
+        name: As in the printed code: the states on the way, with the branch's number.
+        node: The node that owns it.
+        branch: Its index along the node's branch axes.
+    """
+
+    name: str
+    node: int
+    branch: tuple[int, ...]
+
+
+def weight_names(graph: Graph) -> list[WeightName]:
+    """All weights of the printed code. One of a graph's (1, in, out) is printed (in, out)."""
+    names = []
+    for number, line in enumerate(graph.lines):
+        node = graph.node_of.get(number)
+        primitive = None if node is None else graph.nodes[node].primitive
+        if node is None or primitive is None or not primitive.owns_weights:
+            continue
+        if line.op != primitive.name:  # a marker or a merge, which pass the value on
+            continue
+        steps = [*line.path, (line.subprogram, line.place)]
+        for branch in itertools.product(*map(range, line.scope)):
+            names.append(WeightName(_weight_name(graph, steps, branch), node, branch))
+    return names
+
+
+def _weight_name(graph: Graph, steps: list[tuple[int, int]], branch: tuple[int, ...]) -> str:
+    numbers, words = iter(branch), []
+    for index, place in steps:
+        instruction = graph.program.subprograms[index].instructions[place]
+        number = next(numbers) if instruction.branching > 1 else ""
+        words.append(f"{state_name(place + INPUTS)}{number}")
+    return ".".join(words)
+
+
+def format_code(graph: Graph, scale: Scale, names: Names | None = None) -> str:
+    """A Python module with the block as `block(x)`, its widths those of the scale.
+
+    `names` gives the states of a subprogram other names than letters, as `diff.pair` does.
+    Raises Rejection if no unit fits the scale, and ProgramError for a primitive that has no
+    template.
+    """
+    cost = measure(graph, scale)
+    writer = _Writer(cost, scale.length, names or {})
+    main = writer.function(0, ())
+    functions = "\n\n".join(writer.in_order())
+    used = [name for name in HELPERS if name == "weight" or f"{name}(" in functions]
+    helpers = "\n\n".join(HELPERS[name] for name in used)
+    size = f"{scale.length}, {cost.width}"
+    return f'''\
+import math
+
+import tensorflow as tf
+
+{helpers}
+
+{functions}
+
+def block(x):
+    """One layer of the model: (batch, {size}) to the same shape."""
+    return {main}(x, x, "")
+
+
+if __name__ == "__main__":
+    x = tf.random.normal((2, {size}))
+    y = block(x)
+    count = sum(math.prod(variable.shape) for variable in WEIGHTS.values())
+    print(f"{{x.shape}} -> {{y.shape}}, {{count:,}} weights")
+'''
+
+
+class _Writer:
+    """Writes functions; equal ones are one."""
+
+    def __init__(self, cost: Cost, length: int, names: Names) -> None:
+        self.cost, self.graph, self.length = cost, cost.graph, length
+        self._names = names
+        self._program, self._calls = self.graph.program, Calls(self.graph)
+        self._bodies: dict[tuple[int, str], str] = {}  # subprogram and body to name
+
+    def in_order(self) -> Iterator[str]:
+        """All functions, MAIN first."""
+        for (_, body), name in sorted(self._bodies.items(), key=lambda item: item[0][0]):
+            yield f"def {name}(a, b, at):\n{body}\n"
+
+    def function(self, index: int, path: Path) -> str:
+        """The name of the function that subprogram `index` is when called there."""
+        subprogram = self._program.subprograms[index]
+        lines = [f'    """Subprogram {index}, {subprogram.name}."""']
+        for place in range(len(subprogram.instructions)):
+            lines += self._instruction(index, place, path)
+        output = len(subprogram.instructions) + INPUTS - 1
+        lines.append(f"    return {self._variable(index, output)}")
+        key = (index, "\n".join(lines))
+        if key not in self._bodies:
+            same = sum(other == index for other, _ in self._bodies)
+            name = re.sub(r"[^A-Za-z0-9_]", "_", f"s{index}_{subprogram.name}")
+            self._bodies[key] = f"{name}_{same + 1}" if same else name
+        return self._bodies[key]
+
+    def _instruction(self, index: int, place: int, path: Path) -> list[str]:
+        instruction = self._calls.body(index)[place]
+        state = place + INPUTS
+        if not self._calls.is_live(index, state, path):
+            states = list(self._names[index]) if index in self._names else None
+            name = self._name(index, state)
+            written = format_instruction(instruction, name, states, dormant=False)
+            return [f"    # {written}: dead, nothing depends on it"]
+        branch = "{branch}" if instruction.branching > 1 else ""
+        name = f"{{at}}{self._name(index, state)}{branch}"
+        if isinstance(instruction.op, int):
+            called = self.function(instruction.op, (*path, (index, place)))
+            inputs = ", ".join(
+                self._variable(index, read)
+                if self._calls.is_live(index, read, path)
+                else "None"
+                for read in (instruction.input1, instruction.input2)
+            )
+            value, comment = f'{called}({inputs}, f"{name}.")', ""
+        else:
+            number = self._calls.operation(index, place, path)
+            value, comment = self._primitive(instruction, number, f'f"{name}"')
+        lines = [f"    # {comment}"] if comment else []
+        return lines + _assignment(self._variable(index, state), value, instruction.branching)
+
+    def _primitive(self, instruction: Instruction, number: int, name: str) -> tuple[str, str]:
+        """The expression of a live line, and what is worth saying about it."""
+        line, graph = self.graph.lines[number], self.graph
+        node = graph.nodes[graph.node_of[number]]
+        primitive = node.primitive
+        if primitive is None or node.op not in TEMPLATES:
+            raise ProgramError(
+                f"{line.op} cannot be printed as TensorFlow: it was registered without. "
+                "Give it: register(..., code=...), see docs/primitives.md."
+            )
+        sources = [graph.nodes[graph.node_of[read]] for read in line.inputs[: primitive.arity]]
+        reads = (instruction.input1, instruction.input2)
+        operands = [self._variable(line.subprogram, read) for read in reads]
+        comment = ""
+        for place, source in enumerate(sources):
+            neutral = fill(primitive, source)
+            if neutral is not None:
+                operands[place] = _filled(operands[place], neutral)
+                comment = f"causal: it reads across keys, and sees {neutral:g} for later ones"
+        template = TEMPLATES[node.op]
+        if sources[0].scores:
+            template = TEMPLATES_OF_SCORES.get(node.op, template)
+        constant = self._program.bank.constants[instruction.constant]
+        weight = self._weight(node, primitive, name) if primitive.owns_weights else ""
+        a, b = operands
+        return template.format(a=a, b=b, c=constant, w=weight), comment
+
+    def _name(self, index: int, state: int) -> str:
+        return self._names[index][state] if index in self._names else state_name(state)
+
+    def _variable(self, index: int, state: int) -> str:
+        """The state's name, if Python and the printed code leave it free."""
+        name = self._name(index, state)
+        return f"{name}_" if keyword.iskeyword(name) or name in ("at", "tf") else name
+
+    def _weight(self, node: Node, primitive: Primitive, name: str) -> str:
+        shape = node_weight_shape(self.graph, node, self.cost.unit, self.length)
+        own = shape[len(node.over) :]
+        if primitive.kernel_width == 1:
+            own = own[1:]
+        template = WEIGHT_CALLS.get(primitive.name) or WEIGHT_CALLS[primitive.rule]
+        if name == 'f"{at}"':
+            name = "at"
+        return template.format(name=name, shape=", ".join(map(str, own)))
+
+
+def _filled(operand: str, neutral: float | None) -> str:
+    if neutral is None:
+        return operand
+    if neutral == 0.0:
+        return FILL_ZERO.format(a=operand)
+    value = str(neutral) if math.isfinite(neutral) else f'float("{neutral}")'
+    return FILL.format(a=operand, v=value)
+
+
+def _assignment(target: str, value: str, branches: int) -> list[str]:
+    if branches == 1:
+        return _wrapped(f"    {target} = {value}")
+    inner = f"[{value} for branch in range({branches})]"
+    line = f"    {target} = tf.concat({inner}, axis=-1)"
+    if len(line) <= WIDE:
+        return [line]
+    if len(inner) + 8 <= WIDE - 10:
+        return [f"    {target} = tf.concat(", f"        {inner}, axis=-1", "    )"]
+    return [
+        f"    {target} = tf.concat(",
+        "        [",
+        f"            {value}",
+        f"            for branch in range({branches})",
+        "        ],",
+        "        axis=-1,",
+        "    )",
+    ]
+
+
+def _wrapped(line: str) -> list[str]:
+    """The line, or its outermost call's arguments on a line of their own."""
+    if len(line) <= WIDE or not line.endswith(")"):
+        return [line]
+    head, _, arguments = line.partition("(")
+    return [f"{head}(", f"        {arguments[:-1]}", "    )"]

@@ -1,0 +1,239 @@
+"""Tokens on disk: made once, whole or not at all, and mapped into memory by every worker.
+
+An entry is a folder, named by a digest of everything that decides its tokens: an .npy file
+per split and a manifest with sizes and checksums. It is written under a temporary name,
+under a lock, and renamed when it is complete, as the Hugging Face data sets do it; so no
+process ever sees half of one. What the tokens are is for `data.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import filelock
+import numpy as np
+
+from primeval.evaluators.data.documents import SPLITS, DataError
+from primeval.evaluators.data.tokenizer import Tokens
+
+FORMAT = 2  # goes up when tokens are made or kept in another way
+MANIFEST = "manifest.json"
+# CHOICE: sizes are checked whenever an entry is opened, checksums where that is instant.
+CHECKED = 64 << 20  # bytes
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Tokens of a corpus: memory-mapped arrays and bytes of text, both per split."""
+
+    tokens: dict[str, Tokens]
+    text_bytes: dict[str, int]
+
+
+@dataclass
+class SplitWriter:
+    """Writes one split as it is made; knows its size only at the end."""
+
+    file: BinaryIO
+    dtype: np.dtype[np.unsignedinteger[Any]]
+    tokens: int = 0
+    text_bytes: int = 0
+    sha256: Any = field(default_factory=hashlib.sha256)
+
+    def append(self, tokens: Tokens, text_bytes: int) -> None:
+        data = np.ascontiguousarray(tokens, self.dtype).tobytes()
+        self.sha256.update(data)
+        self.file.write(data)
+        self.tokens += tokens.size
+        self.text_bytes += text_bytes
+
+    def write_header(self) -> None:
+        """Writes the header, at first and again in its place: NumPy leaves room to grow."""
+        self.file.seek(0)
+        header = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.tokens,)}
+        np.lib.format.write_array_header_1_0(self.file, header)
+
+    def summary(self) -> dict[str, object]:
+        return {
+            "tokens": self.tokens,
+            "text_bytes": self.text_bytes,
+            "type": self.dtype.str,
+            "sha256": self.sha256.hexdigest(),
+        }
+
+
+Make = Callable[[Path], Mapping[str, Mapping[str, object]]]
+
+
+def open_or_make(
+    root: Path, name: str, key: Mapping[str, object], make: Make, waiting: Callable[[], None]
+) -> Entry:
+    """The entry of a key; made by `make(folder)`, which returns the summaries of its splits.
+
+    Args:
+        root: Folder of the cache.
+        name: Of the corpus; part of the entry's name, for people.
+        key: Everything that decides the tokens, as JSON values.
+        waiting: Called before waiting for another process that makes the same entry.
+
+    Raises:
+        DataError: The disk is full, or the cache cannot be written.
+    """
+    key = {**key, "format": FORMAT}
+    folder = root / f"{name}-{_digest(key)[:16]}"
+    with _explained(root):
+        if entry := _read(folder, key):
+            return entry
+        root.mkdir(parents=True, exist_ok=True)
+        with _lock(root / f".{folder.name}.lock", waiting):
+            if entry := _read(folder, key):  # the process waited for has made it
+                return entry
+            _make(folder, key, make)
+            made = _read(folder, key)
+    if made is None:
+        raise DataError(f"The tokens just written to {folder} read back wrong: check the disk.")
+    return made
+
+
+def _digest(values: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def require_space(folder: Path, size: int) -> None:
+    """Checks that a disk has room for so many bytes. Raises DataError."""
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise DataError(
+            f"The tokens would take about {size / 2**30:.1f} GiB, and {folder.parent} has "
+            f"{free / 2**30:.1f} GiB free. Set data.examples (for data.tfds), give less text, "
+            "or set data.cache_dir to a folder on a larger disk."
+        )
+
+
+@contextlib.contextmanager
+def split_writers(folder: Path, dtype: np.dtype[Any]) -> Iterator[dict[str, SplitWriter]]:
+    """A writer per split; the files are complete and on disk afterwards."""
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context((folder / f"{split}.npy").open("wb")) for split in SPLITS]
+        writers = {
+            split: SplitWriter(file, dtype) for split, file in zip(SPLITS, files, strict=True)
+        }
+        for writer in writers.values():
+            writer.write_header()
+        yield writers
+        for writer in writers.values():
+            writer.write_header()
+            writer.file.flush()
+            os.fsync(writer.file.fileno())
+
+
+@contextlib.contextmanager
+def _explained(root: Path) -> Iterator[None]:
+    """Turns errors of the file system into messages."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise DataError(
+                f"The disk is full: tokens could not be kept in {root} ({error.strerror}). "
+                "Nothing was left there. Free some space, or set data.cache_dir to a folder "
+                "on another disk."
+            ) from error
+        raise _no_cache(root, error.strerror or str(error)) from error
+    except NotImplementedError as error:  # of filelock: some network disks
+        raise _no_cache(root, "its disk has no file locks") from error
+
+
+def _no_cache(root: Path, reason: str) -> DataError:
+    return DataError(
+        f"Tokens cannot be kept in {root}: {reason}. Set data.cache_dir, or the variable "
+        "PRIMEVAL_CACHE, to a folder that can be written."
+    )
+
+
+@contextlib.contextmanager
+def _lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """One maker at a time. The system gives the lock back even if its holder is killed."""
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        waiting()
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _make(folder: Path, key: Mapping[str, object], make: Make) -> None:
+    """Makes an entry; the caller holds its lock, so older temporary folders are dead."""
+    for left in folder.parent.glob(f".{folder.name}.*.tmp"):
+        shutil.rmtree(left, ignore_errors=True)
+    temporary = folder.parent / f".{folder.name}.{os.getpid()}.tmp"
+    try:
+        temporary.mkdir()
+        splits = make(temporary)
+        with (temporary / MANIFEST).open("w", encoding="utf-8") as file:
+            manifest = {"key": key, "splits": splits, "sha256": _digest(splits)}
+            json.dump(manifest, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        if folder.exists():  # damaged: `_read` has said so
+            folder.rename(temporary.with_suffix(".old.tmp"))
+        temporary.rename(folder)
+    finally:
+        for left in folder.parent.glob(f".{folder.name}.*.tmp"):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _read(folder: Path, key: Mapping[str, object]) -> Entry | None:
+    """An entry that is there and whole, else None."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        splits = manifest["splits"]
+        if manifest["key"] != json.loads(json.dumps(key)):
+            raise ValueError("its key is another one")
+        if manifest["sha256"] != _digest(splits):
+            raise ValueError("its manifest is not what was written")
+        tokens = {split: _map(folder / f"{split}.npy", splits[split]) for split in SPLITS}
+        return Entry(tokens, {split: splits[split]["text_bytes"] for split in SPLITS})
+    except FileNotFoundError:
+        if folder.exists():
+            _LOG.warning("the token cache %s is incomplete and will be made again", folder)
+    except (ValueError, KeyError, TypeError, EOFError) as error:
+        _LOG.warning("the token cache %s is damaged (%s) and will be made again", folder, error)
+    return None
+
+
+def _map(path: Path, summary: Mapping[str, Any]) -> Tokens:
+    """A split's tokens, mapped. Raises ValueError where they are not what was written."""
+    try:
+        tokens: Tokens = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:  # its header is read as Python, and fails in as many ways
+        raise ValueError(f"{path.name} has a wrong header") from error
+    if tokens.dtype.str != summary["type"]:
+        raise ValueError(f"{path.name} holds {tokens.dtype}, not {summary['type']}")
+    if tokens.shape != (summary["tokens"],):
+        raise ValueError(f"{path.name} holds {tokens.shape} tokens, not {summary['tokens']}")
+    if (
+        tokens.nbytes <= CHECKED
+        and hashlib.sha256(tokens.data).hexdigest() != summary["sha256"]
+    ):
+        raise ValueError(f"{path.name} is not what was written")
+    return tokens

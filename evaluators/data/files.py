@@ -1,0 +1,230 @@
+"""Local text files as a source of documents: plain, .gz, .xz or .bz2, in UTF-8.
+
+A document ends at a form feed; a file without one is a single document, which is cut at
+blank lines where the splits need it. What documents are for is said in `texts.py`.
+"""
+
+from __future__ import annotations
+
+import bz2
+import difflib
+import glob
+import gzip
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from primeval.evaluators.data.documents import (
+    HELD_OUT,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    DataError,
+    Document,
+    Source,
+    split_documents,
+)
+
+# CHOICE: from so many documents on, splits are made of whole ones; below that, of spans.
+ENOUGH = 20
+BOUNDARIES = (b"\f", b"\n\n", b"\n", b" ")  # where a span may end, the best first
+
+_UNPACKERS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.decompress,
+    ".xz": lzma.decompress,
+    ".bz2": bz2.decompress,
+}
+# How files begin that are often taken for text, and what to do with them.
+_BEGINNINGS: dict[bytes, str] = {
+    b"\x1f\x8b": "packed by gzip. Give its name the ending .gz",
+    b"\xfd7zXZ\0": "packed by xz. Give its name the ending .xz",
+    b"BZh": "packed by bzip2. Give its name the ending .bz2",
+    b"\x28\xb5\x2f\xfd": "packed by zstd. Unpack it: zstd -d",
+    b"PK\x03\x04": "a zip archive or an office document. Give the text that it holds",
+    b"%PDF": "a PDF. Save it as plain text: pdftotext",
+    b"\xff\xfe": "UTF-16. Convert it: iconv -f utf-16 -t utf-8",
+    b"\xfe\xff": "UTF-16. Convert it: iconv -f utf-16 -t utf-8",
+}
+
+
+def file_source(patterns: tuple[str, ...]) -> Source:
+    """The text of files; a pattern stands for all that it matches, in order of their names.
+
+    CHOICE: files are told apart by path, size and time of change, as `make` does it, so that
+    a worker need not read gigabytes to find their tokens in the cache.
+
+    Raises:
+        DataError: A file is missing, is a folder or, when it is read, is empty or no text.
+    """
+    paths = list(dict.fromkeys(path for one in patterns for path in find_files(one)))
+    stats = [path.stat() for path in paths]
+    seen = [
+        [str(path), stat.st_size, stat.st_mtime_ns]
+        for path, stat in zip(paths, stats, strict=True)
+    ]
+    name = paths[0].name + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+    sizes = [stat.st_size for stat in stats]
+    return Source(name, {"files": seen}, lambda: _documents(paths, sizes), sum(sizes))
+
+
+def find_files(pattern: str) -> list[Path]:
+    """The files that a path or a pattern stands for."""
+    try:
+        return _find_files(pattern, Path(pattern).expanduser())
+    except (OSError, RuntimeError) as error:  # no such home, a name too long, no permission
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(
+            f"data.files: {pattern[:200]!r} cannot be looked up: {reason}. Correct the path."
+        ) from error
+
+
+def _find_files(pattern: str, path: Path) -> list[Path]:
+    if glob.has_magic(pattern) and not path.exists():
+        found = [Path(one) for one in sorted(glob.glob(str(path), recursive=True))]
+        if files := [one.resolve() for one in found if one.is_file()]:
+            return files
+        raise DataError(
+            f"data.files: no file matches {pattern!r} (looked from {Path.cwd()}). Correct the "
+            "pattern; `**` stands for folders at any depth."
+        )
+    if path.is_dir():
+        raise DataError(
+            f"data.files: {pattern!r} is a folder. Name the files in it, for example "
+            f"{str(path / '*.txt')!r}."
+        )
+    if not path.is_file():
+        raise DataError(_missing(path, pattern))
+    return [path.resolve()]
+
+
+def _missing(path: Path, pattern: str) -> str:
+    """Says that a file is missing, and what in its folder has a name like it."""
+    folder = path.absolute().parent
+    if path.exists():
+        return f"data.files: {pattern!r} is not a regular file. Name a text file."
+    if not folder.is_dir():
+        return f"data.files: there is no {pattern!r}: its folder {folder} does not exist."
+    near = difflib.get_close_matches(path.name, [one.name for one in folder.iterdir()], n=3)
+    hint = f" Did you mean {' or '.join(near)}?" if near else " Correct the path."
+    return f"data.files: there is no {pattern!r} in {folder}.{hint}"
+
+
+def read_text(path: Path) -> bytes:
+    """The text of a file as UTF-8, unpacked, with Unix line ends and no byte-order mark.
+
+    CHOICE: a file is held in memory while it is read; corpora of many gigabytes come in many
+    files.
+    """
+    try:
+        text = _unpacked(path.read_bytes(), path)
+    except OSError as error:
+        raise DataError(f"data.files: {path} cannot be read: {error.strerror}.") from error
+    except MemoryError as error:
+        raise DataError(
+            f"data.files: {path} does not fit in memory. Cut it into several files, for "
+            "example: split --line-bytes 500M"
+        ) from error
+    text = text.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+    if not text.strip():
+        raise DataError(f"data.files: {path} is empty. Leave it out, or give a file with text.")
+    _check_utf8(text, path)
+    return text
+
+
+def _unpacked(data: bytes, path: Path) -> bytes:
+    ending = path.suffix.lower()
+    if ending not in _UNPACKERS or not data:
+        return data
+    try:
+        return _UNPACKERS[ending](data)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
+        reason = str(error).rstrip(".")
+        raise DataError(
+            f"data.files: {path} is no whole {ending} file: {reason}. Fetch it again if it was "
+            f"cut short; take the ending {ending} off its name if it was never packed."
+        ) from error
+
+
+def _check_utf8(text: bytes, path: Path) -> None:
+    """Refuses what is not text. CHOICE: as bytes too, since models are there to write text."""
+    zero, problem = text.find(b"\0"), ""
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        problem = (
+            f"is not UTF-8: byte 0x{text[error.start]:02x} at {error.start} ({error.reason}). "
+            f"Convert it, for example: iconv -f latin1 -t utf-8 {path.name}"
+        )
+    if zero >= 0:
+        problem = (
+            f"is not text: byte {zero} of it is zero. Give text in UTF-8 (plain, .gz, .xz or "
+            ".bz2)."
+        )
+    if problem:
+        known = (advice for start, advice in _BEGINNINGS.items() if text.startswith(start))
+        problem = next((f"is not text: it is {advice}." for advice in known), problem)
+        raise DataError(f"data.files: {path} {problem}")
+
+
+def _documents(paths: list[Path], sizes: list[int]) -> Iterator[Document]:
+    done, total = 0, max(1, sum(sizes))
+    for place, (path, size) in enumerate(zip(paths, sizes, strict=True)):
+        text = read_text(path)
+        whole = _split_of(place) if len(paths) >= ENOUGH else None
+        given = 0
+        for split, document in split_file(text, whole, path):
+            given += len(document)
+            yield Document(split, document, (done + size * given / len(text)) / total)
+        done += size
+
+
+def _split_of(place: int) -> str:
+    """The split of a whole file among many: of every 20, the last is test, as `HELD_OUT`.
+
+    CHOICE: held-out files are spread over all, for neighbours in name are alike.
+    """
+    every = round(1 / HELD_OUT)
+    return {every - 1: TEST, every - 2: VALIDATION}.get(place % every, TRAIN)
+
+
+def split_file(text: bytes, whole: str | None, path: Path) -> Iterator[tuple[str, bytes]]:
+    """The documents of a file: split one by one, or into a split given, or cut into spans.
+
+    Args:
+        text: All of the file.
+        whole: The split that a file of few documents goes to; None cuts it in three.
+        path: For messages.
+    """
+    documents = [one for one in text.split(b"\f") if one.strip()]
+    if len(documents) >= ENOUGH:
+        yield from split_documents(documents)
+    elif whole is not None:
+        yield from ((whole, one) for one in documents)
+    else:
+        first = boundary(text, round(len(text) * (1 - 2 * HELD_OUT)))
+        second = boundary(text, round(len(text) * (1 - HELD_OUT)))
+        spans = ((TRAIN, text[:first]), (VALIDATION, text[first:second]), (TEST, text[second:]))
+        for split, span in spans:
+            parts = [one for one in span.split(b"\f") if one.strip()]
+            if not parts:
+                raise DataError(
+                    f"data.files: {path} is too short to be split into training, validation "
+                    f"and test text: it holds {len(text)} bytes. Give more text."
+                )
+            yield from ((split, part) for part in parts)
+
+
+def boundary(text: bytes, place: int) -> int:
+    """Where to cut text near a place: after a document, a block, a line, a word, a character.
+
+    The better boundaries are looked for within 1 % of the text after the place.
+    """
+    reach = place + max(1, len(text) // 100)
+    for mark in BOUNDARIES:
+        found = text.find(mark, place, reach)
+        if found >= 0:
+            return found + len(mark)
+    while place < len(text) and text[place] & 0xC0 == 0x80:  # inside a character
+        place += 1
+    return place

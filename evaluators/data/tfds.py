@@ -1,0 +1,219 @@
+"""Data sets of tensorflow-datasets as a source of documents, read by the genuine `tfds.load`.
+
+The only file that imports tensorflow-datasets. A data set that has been prepared is read
+where it lies; nothing is fetched unless `data.download` says so, and then only after its
+hosts have answered, since tfds would retry for minutes (205 s for lm1b).
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import logging
+import os
+import re
+import socket
+import threading
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from primeval.evaluators.data.documents import SPLITS, DataError, Document, Source
+from primeval.evaluators.data.tfds_splits import (
+    check_disjoint,
+    choose_splits,
+    count_examples,
+    find_feature,
+)
+from primeval.evaluators.settings import DataSettings
+
+ANSWER_WITHIN = 5.0  # seconds
+READ = 64  # examples at a time: a book of pg19 can have megabytes
+
+# tfds warns of every folder in which it looks in vain; what is missing is said here, once
+logging.getLogger("absl").setLevel(logging.ERROR)
+
+
+def tfds_source(settings: DataSettings) -> Source:
+    """A prepared text data set, its splits chosen; see `choose_splits`.
+
+    Raises:
+        DataError: There is no such data set, configuration, version, split or feature, or
+            it is not prepared.
+    """
+    name = str(settings.tfds)
+    if settings.data_dir is not None:
+        settings = replace(settings, data_dir=os.path.expanduser(settings.data_dir))
+    info = _prepared(name, settings).info
+    feature = find_feature(info.features, settings.text_feature, name)
+    specs = choose_splits(list(info.splits), settings)
+    counts = {split: count_examples(info, specs[split], split, settings) for split in SPLITS}
+    check_disjoint(info, specs)
+    identity = {
+        "tfds": info.full_name,
+        "info": hashlib.sha256(info.as_json.encode()).hexdigest(),
+        "folder": str(info.data_dir),
+        "splits": specs,
+        "examples": counts,
+        "feature": feature,
+    }
+
+    def documents() -> Iterator[Document]:
+        read = 0
+        for split in SPLITS:
+            for text in _texts(settings, specs[split], counts[split], feature):
+                read += 1
+                if text:
+                    yield Document(split, text, read / sum(counts.values()))
+
+    return Source(name, identity, documents, _size(info, sum(counts.values())))
+
+
+def _texts(settings: DataSettings, spec: str, count: int, feature: str) -> Iterator[bytes]:
+    """The text of the first examples of a split, in the order in which they are kept."""
+    dataset = tfds.load(
+        settings.tfds,
+        split=spec,
+        data_dir=settings.data_dir,
+        download=False,
+        read_config=tfds.ReadConfig(try_autocache=False),  # it is read once
+    )
+    texts = dataset.take(count).map(lambda example: example[feature]).batch(READ).prefetch(1)
+    try:
+        for batch in texts.as_numpy_iterator():
+            yield from batch.tolist()
+    except tf.errors.OpError as error:
+        raise DataError(
+            f"data.tfds: split {spec!r} of {settings.tfds!r} cannot be read: "
+            f"{_first_line(error)}. Its files are damaged or of another version: remove them "
+            "and prepare it again."
+        ) from error
+
+
+def _size(info: Any, examples: int) -> int:
+    """Bytes that so many examples take, at the data set's average; 0 where it is unknown."""
+    total = sum(int(split.num_examples) for split in info.splits.values())
+    size = sum(int(split.num_bytes or 0) for split in info.splits.values())
+    return size * examples // max(total, 1)
+
+
+def _prepared(name: str, settings: DataSettings) -> Any:
+    """The builder of a data set that lies ready, after a download if that is allowed."""
+    builder = _builder(name, settings.data_dir)
+    if builder.is_prepared():
+        return builder
+    if not settings.download:
+        raise DataError(
+            f"data.tfds: {name!r} is not prepared: nothing lies in {builder.data_dir}. "
+            f"{_ADVICE.format(name=name)}, or set data.download to true to fetch it here."
+        )
+    if silent := _unreachable([str(url) for url in builder.url_infos or ()]):
+        raise DataError(
+            f"data.tfds: {name!r} cannot be downloaded: {silent} does not answer from this "
+            f"machine. {_ADVICE.format(name=name)}."
+        )
+    try:
+        tfds.load(name, data_dir=settings.data_dir, download=True)
+    except Exception as error:  # tfds passes on errors of any kind from its many parts
+        raise DataError(
+            f"data.tfds: tensorflow-datasets could not prepare {name!r}: "
+            f"{type(error).__name__}: {_first_line(error)}. {_ADVICE.format(name=name)}."
+        ) from error
+    return _builder(name, settings.data_dir)
+
+
+_ADVICE = (
+    "Prepare it (`tfds build {name} --data_dir DIR`, where there is a network) and set "
+    "data.data_dir to DIR"
+)
+
+
+def _builder(name: str, data_dir: str | None) -> Any:
+    """The builder of a data set. Opens nothing but local files."""
+    try:
+        return tfds.builder(name, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError as error:
+        raise DataError(_unknown(name, data_dir)) from error
+    except ImportError as error:
+        raise DataError(
+            f"data.tfds: {name!r} needs a Python package that is missing: {error}. Install it."
+        ) from error
+    except Exception as error:  # tfds passes on errors of any kind from its many parts
+        named = isinstance(error, ValueError | AssertionError)
+        if named and not isinstance(error, UnicodeError):
+            advice = (
+                f"{_configurations(name)}Write it as name/configuration:version, such as "
+                "c4/en:3.1.0; both may be left out."
+            )
+            raise DataError(
+                f"data.tfds: {name!r} cannot be opened: {_first_line(error)}. {advice}"
+            ) from error
+        raise DataError(
+            f"data.tfds: what lies ready of {name!r} cannot be read: {_first_line(error)}. "
+            "Its files are damaged: remove them and prepare it again."
+        ) from error
+
+
+def _unknown(name: str, data_dir: str | None) -> str:
+    """Says that there is no such data set, and which have a name like it."""
+    root = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+    prepared = [one.name for one in root.iterdir() if one.is_dir()] if root.is_dir() else []
+    known = [*prepared, *tfds.list_builders(with_community_datasets=False)]
+    short = name.partition("/")[0].partition(":")[0].lower()
+    near = list(dict.fromkeys(difflib.get_close_matches(short, known, n=3)))
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return (
+        f"data.tfds: tensorflow-datasets {tfds.__version__} knows no {name!r}, and none is "
+        f"prepared in {root}.{hint} `tfds.list_builders()` names those it knows."
+    )
+
+
+def _configurations(name: str) -> str:
+    try:
+        known = [*tfds.builder_cls(name.partition("/")[0].partition(":")[0]).builder_configs]
+    except (ValueError, ImportError):
+        return ""
+    return f"Its configurations are {', '.join(known[:10])}. " if known else ""
+
+
+def _first_line(error: Exception) -> str:
+    """An error of tfds without how it came to it, and without the lists that follow."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    line = re.sub(r"\{\{.*?\}\} | \[Op:.*", "", line)  # where in TensorFlow it was
+    return line.rpartition('}": ')[2].partition(" Here are")[0].strip().removesuffix(".")
+
+
+def _unreachable(urls: list[str]) -> str | None:
+    """A host of these addresses that does not take a connection; None where all do.
+
+    CHOICE: data sets that tell no address are left to tfds, which gives up on them at once;
+    and with a proxy nothing is tried, since the hosts are then reached through it.
+    """
+    if urllib.request.getproxies():
+        return None
+    parts = [urlsplit(url) for url in urls]
+    hosts = {(one.hostname or "", one.port or _PORTS.get(one.scheme, 443)) for one in parts}
+    answered: set[tuple[str, int]] = set()
+
+    def connect(host: tuple[str, int]) -> None:
+        try:
+            with socket.create_connection(host, timeout=ANSWER_WITHIN):
+                answered.add(host)
+        except OSError:
+            return
+
+    threads = [threading.Thread(target=connect, args=(host,), daemon=True) for host in hosts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:  # daemons: a name server that hangs must not hold us up
+        thread.join(ANSWER_WITHIN)
+    return min((name for name, _ in hosts - answered), default=None)
+
+
+_PORTS = {"http": 80, "https": 443, "ftp": 21}

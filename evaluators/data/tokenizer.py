@@ -1,0 +1,248 @@
+"""From text to tokens: bytes, or SentencePiece, trained on the corpus or loaded.
+
+Both are told apart by `data.tokenizer`. The only file that imports sentencepiece, and only
+where it is used. What is tokenised, and where the tokens go, is for `data.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import itertools
+import logging
+import re
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from primeval.evaluators.data.documents import DataError
+
+_LOG = logging.getLogger(__name__)
+_SAMPLE = "A line, with  two spaces;\nanother: 1851 \u00e9 \u4e2d."
+
+Tokens = npt.NDArray[np.unsignedinteger[Any]]
+
+BYTES, SENTENCEPIECE = "bytes", "sentencepiece"
+TRAINED_ON = 16 << 20  # bytes of text at most that a vocabulary is made from
+CHUNK = 1 << 20  # bytes of text tokenised at once; a longer document is cut
+LONGEST_SENTENCE = 1 << 14  # bytes of a sentence in training a vocabulary
+
+# CHOICE: nothing is normalised and unseen characters fall back to bytes, so that text can be
+# had back from tokens and bits per byte are exact. Unigram is SentencePiece's own default,
+# and T5's. A line break is a token. One thread, so that a model repeats bit for bit.
+SENTENCEPIECE_OPTIONS: dict[str, Any] = {
+    "model_type": "unigram",
+    "normalization_rule_name": "identity",
+    "remove_extra_whitespaces": False,
+    "add_dummy_prefix": False,
+    "byte_fallback": True,
+    "character_coverage": 0.9995,
+    "user_defined_symbols": ["\n"],
+    "unk_id": 0,
+    "eos_id": 1,
+    "bos_id": -1,
+    "pad_id": -1,
+    "max_sentence_length": LONGEST_SENTENCE + 4,
+    "num_threads": 1,
+}
+
+
+class Encode(Protocol):
+    """The tokens of texts, in a row.
+
+    Args:
+        texts: Documents, or a part of one, of at most `CHUNK` bytes each.
+        ends: Whether each is followed by the end of a document.
+    """
+
+    def __call__(self, texts: Sequence[bytes], ends: bool = True) -> Tokens: ...
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """A vocabulary, and how text is written in it.
+
+    Attributes:
+        vocabulary: Tokens it knows.
+        encode: Gives the tokens of texts.
+    """
+
+    vocabulary: int
+    encode: Encode
+
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
+        """The smallest unsigned type that holds every token."""
+        return smallest_dtype(self.vocabulary)
+
+
+def smallest_dtype(vocabulary: int) -> np.dtype[np.unsignedinteger[Any]]:
+    """The smallest unsigned integer type for tokens 0 to vocabulary - 1."""
+    return np.dtype(np.min_scalar_type(vocabulary - 1))
+
+
+def bytes_tokenizer() -> Tokenizer:
+    """A token for each byte. The end of a document is a form feed, as in the corpora."""
+
+    def encode(texts: Sequence[bytes], ends: bool = True) -> Tokens:
+        end = b"\f" if ends else b""
+        return np.frombuffer(b"".join(text + end for text in texts), np.uint8)
+
+    return Tokenizer(256, encode)
+
+
+def tokenizer_identity(name: str, vocabulary: int) -> dict[str, object]:
+    """Everything that decides a tokeniser, the text it is trained on apart, as JSON values.
+
+    Raises:
+        DataError: There is no such tokeniser, or its vocabulary is not the one asked for.
+    """
+    if name == BYTES:
+        if vocabulary != 256:
+            raise DataError(
+                f"data.vocabulary: bytes have 256 tokens, {vocabulary} were asked for. "
+                "Leave it out, or set data.tokenizer to sentencepiece."
+            )
+        return {"tokenizer": BYTES}
+    if name == SENTENCEPIECE:
+        version = metadata.version("sentencepiece")
+        trained: dict[str, object] = {"version": version, "trained_on": TRAINED_ON}
+        return {"tokenizer": name, "size": vocabulary, **trained, **SENTENCEPIECE_OPTIONS}
+    digest = hashlib.sha256(read_model(name)).hexdigest()
+    return {"tokenizer": "model", "size": vocabulary, "sha256": digest}
+
+
+def read_model(name: str) -> bytes:
+    """The bytes of a SentencePiece model file."""
+    path = Path(name).expanduser()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"data.tokenizer: {name!r} is neither {BYTES} nor {SENTENCEPIECE}, and no model "
+            f"can be read there ({error.strerror}). Give one of the two, or the path of a "
+            "SentencePiece .model file."
+        ) from error
+
+
+def sentencepiece_tokenizer(model: bytes, vocabulary: int, name: str) -> Tokenizer:
+    """The tokeniser of a SentencePiece model.
+
+    Raises:
+        DataError: It is no such model, or does not know `vocabulary` tokens.
+    """
+    import sentencepiece
+
+    try:
+        processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    except RuntimeError as error:
+        raise DataError(
+            f"data.tokenizer: {name} is not a SentencePiece model. Give the .model file that "
+            "SentencePiece wrote, not its .vocab."
+        ) from error
+    if processor.vocab_size() != vocabulary:
+        raise DataError(
+            f"data.vocabulary: {name} knows {processor.vocab_size()} tokens, {vocabulary} "
+            f"were asked for. Set data.vocabulary to {processor.vocab_size()}."
+        )
+    if processor.decode(processor.encode(_SAMPLE)) != _SAMPLE:
+        # CHOICE: bytes are those of the text itself, as is usual, even where tokens lose some.
+        _LOG.warning("%s loses some of the text, so bits per byte flatter it", name)
+    return Tokenizer(vocabulary, _encoder(processor))
+
+
+def _encoder(processor: Any) -> Encode:
+    marks = [mark for mark in (processor.eos_id(), processor.bos_id()) if mark >= 0][:1]
+    dtype = smallest_dtype(processor.vocab_size())
+
+    def encode(texts: Sequence[bytes], ends: bool = True) -> Tokens:
+        end = marks if ends else []
+        rows = ([*row, *end] for row in processor.encode(list(texts)))
+        return np.fromiter(itertools.chain.from_iterable(rows), dtype)
+
+    return encode
+
+
+def train_sentencepiece(texts: Iterable[bytes], vocabulary: int) -> bytes:
+    """A SentencePiece model of so many tokens, made from the start of some text.
+
+    Raises:
+        DataError: The text does not support a vocabulary of that size.
+    """
+    import sentencepiece
+
+    model, failed = io.BytesIO(), list[Exception]()
+
+    def train() -> None:
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=_sentences(texts),
+                model_writer=model,
+                vocab_size=vocabulary,
+                minloglevel=2,
+                **SENTENCEPIECE_OPTIONS,
+            )
+        except Exception as error:
+            failed.append(error)
+
+    # in a thread, since it takes minutes in which the main one would not hear Ctrl-C
+    thread = threading.Thread(target=train, daemon=True)
+    thread.start()
+    thread.join()
+    if failed and isinstance(failed[0], RuntimeError):
+        raise DataError(_explain(str(failed[0]), vocabulary)) from failed[0]
+    if failed:
+        raise failed[0]
+    return model.getvalue()
+
+
+def _explain(message: str, vocabulary: int) -> str:
+    """What SentencePiece found wrong with the size of a vocabulary."""
+    if most := re.search(r"too high.*<= (\d+)", message):
+        return (
+            f"data.vocabulary: the training text is too small for {vocabulary} tokens; it "
+            f"supports at most {most[1]}. Set a smaller vocabulary, or give more text."
+        )
+    if least := re.search(r"required_chars\. \d+ vs (\d+)", message):
+        return (
+            f"data.vocabulary: {vocabulary} tokens are too few for sentencepiece, which needs "
+            f"{least[1]} for bytes and characters alone. Set it to that or more (a corpus of "
+            "a few megabytes supports 8192)."
+        )
+    return (
+        f"data.tokenizer: SentencePiece could not make {vocabulary} tokens from the training "
+        f"text: {message}. Set another data.vocabulary, or use data.tokenizer: bytes."
+    )
+
+
+def _sentences(texts: Iterable[bytes]) -> Iterator[str]:
+    """Lines from the start of the text, in pieces short enough for SentencePiece."""
+    left = TRAINED_ON
+    for text in texts:
+        for line in text[:left].split(b"\n"):
+            for sentence in chunks(line, LONGEST_SENTENCE):
+                yield sentence.decode(errors="ignore")
+        left -= len(text)
+        if left <= 0:
+            return
+
+
+def chunks(text: bytes, limit: int) -> Iterator[bytes]:
+    """Text in pieces of up to `limit` bytes, cut before a space or between characters."""
+    start = 0
+    while len(text) - start > limit:
+        end = text.rfind(b" ", start + 1, start + limit + 1)
+        if end < 0:
+            end = start + limit
+            while end > start + 1 and text[end] & 0xC0 == 0x80:  # inside a character
+                end -= 1
+        yield text[start:end]
+        start = end
+    if start < len(text):
+        yield text[start:]

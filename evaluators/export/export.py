@@ -1,0 +1,200 @@
+"""Taking a program away: a `.keras` file of stock Keras parts, and source that needs no tool.
+
+Both are written under temporary names, opened in a fresh interpreter that has not loaded
+primeval, and compared there with the numbers of the evaluator's own layer. Only then do they
+get their names. What cannot be verified leaves no file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from primeval.dna.cost import Cost, Scale, measure
+from primeval.dna.graph import build_graph
+from primeval.dna.parsing import parse
+from primeval.dna.writing.keras_module import format_source
+from primeval.evaluators.export.stock_model import stock_model
+from primeval.evaluators.lowering.model import LanguageModel, WeightsError, load_weights
+
+TOLERANCE = 1e-5
+# A program may magnify rounding. Then as much is allowed as its own numbers move when weights
+# are rounded the other way, but never more than LOOSEST.
+ROUNDING, TIMES_ROUNDING, LOOSEST = 2e-7, 4.0, 1e-3
+PROBE_BATCH = 2
+MODEL, SOURCE, PROBE = "model.keras", "source.py", "probe.npz"
+
+
+class ExportError(RuntimeError):
+    """The files could not be written, or not verified; nothing was left behind."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written.
+
+    Attributes:
+        cost: The program at the scale.
+        difference: Largest difference to the evaluator's numbers, relative to their size.
+        trained: Whether the `.keras` file carries trained weights.
+    """
+
+    cost: Cost
+    difference: float
+    trained: bool
+
+
+def export_program(
+    text: str,
+    scale: Scale,
+    path: Path | None = None,
+    weights: Path | None = None,
+    seed: int = 0,
+    source: Path | None = None,
+    name: str = "program",
+) -> Export:
+    """Write the program as a Keras model, as Python source, or as both.
+
+    Args:
+        text: The program.
+        scale: The model around it.
+        path: Where the `.keras` file goes; replaced if it exists.
+        weights: Trained weights of it (`save_weights`); fresh ones if None.
+        seed: Seed of fresh weights.
+        source: Where the Python module goes; replaced if it exists.
+        name: Where the program is from; the source says so.
+
+    Raises:
+        ExportError: if it cannot be verified or written; then nothing is.
+        Rejection: if the program does not fit the scale.
+        ProgramError: if a user's primitive has no source.
+    """
+    cost = measure(build_graph(parse(text)), scale)
+    trained = LanguageModel(scale, cost, seed)
+    trained.build((1, scale.length))
+    if weights is not None:
+        try:
+            load_weights(trained, weights)
+        except WeightsError as error:
+            raise ExportError(str(error)) from None
+    tokens, expected, allowed = _probe(trained, scale)
+    with tempfile.TemporaryDirectory(prefix="primeval-export-") as temporary:
+        folder = Path(temporary)
+        stock_model(scale, trained).save(folder / MODEL)
+        if source is not None:
+            (folder / SOURCE).write_text(format_source(cost, scale, name), encoding="utf-8")
+        np.savez(folder / PROBE, tokens=tokens, expected=expected)
+        difference = _verify(folder, allowed)
+        _place({folder / MODEL: path, folder / SOURCE: source})
+    return Export(cost, difference, weights is not None)
+
+
+def _probe(model: LanguageModel, scale: Scale) -> tuple[Any, Any, float]:
+    """Tokens, the model's logits, and how far a copy may be from them. Raises ExportError."""
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(0, scale.vocabulary, (PROBE_BATCH, scale.length), dtype=np.int32)
+
+    def logits() -> Any:
+        return keras.ops.convert_to_numpy(model(tokens))
+
+    expected = logits()
+    if not np.isfinite(expected).all():
+        raise ExportError(
+            "Its numbers are not finite with these weights, so that nothing can be verified."
+        )
+    rounding = _rounding(model, logits, expected)
+    return tokens, expected, max(TOLERANCE, min(TIMES_ROUNDING * rounding, LOOSEST))
+
+
+def _rounding(model: LanguageModel, logits: Callable[[], Any], expected: Any) -> float:
+    """How far the logits move, relative to their size, with weights rounded otherwise."""
+    rng, kept = np.random.default_rng(0), model.get_weights()
+    signs = [rng.choice([-1.0, 1.0], value.shape) for value in kept]
+    model.set_weights(
+        [
+            np.float32(value * (1 + ROUNDING * sign))
+            for value, sign in zip(kept, signs, strict=True)
+        ]
+    )
+    moved = np.abs(logits() - expected).max() / max(1.0, np.abs(expected).max())
+    model.set_weights(kept)
+    return float(moved) if np.isfinite(moved) else LOOSEST
+
+
+_CHECK = """
+import importlib.util, json, os, sys
+import keras, numpy as np
+
+def difference(model):
+    got = np.asarray(model.predict(probe["tokens"], verbose=0))
+    largest = np.abs(got - probe["expected"]).max() / max(1.0, np.abs(probe["expected"]).max())
+    return float(largest) if np.isfinite(largest) else None
+
+probe = np.load("probe.npz")
+found = {"model": difference(keras.models.load_model("model.keras"))}
+if os.path.exists("source.py"):
+    spec = importlib.util.spec_from_file_location("source", "source.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    model = module.build_model()
+    module.load_weights(model, "model.keras")
+    found["source"] = difference(model)
+if any(name.split(".")[0] == "primeval" for name in sys.modules):
+    raise ImportError("it imports primeval")
+print(json.dumps(found))
+"""
+
+
+def _verify(folder: Path, allowed: float) -> float:
+    """The largest difference that a fresh interpreter finds. Raises ExportError."""
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONSAFEPATH": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", _CHECK],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        reason = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise ExportError(f"It did not open in a fresh interpreter: {reason[0]}")
+    found = json.loads(done.stdout.strip().splitlines()[-1])
+    for kind, difference in found.items():
+        if difference is None:
+            raise ExportError(f"The numbers of the exported {kind} are not finite.")
+        if difference > allowed:
+            why = ", as it magnifies rounding" if allowed > TOLERANCE else ""
+            raise ExportError(
+                f"The exported {kind} differs from the evaluator's numbers by "
+                f"{difference:.2g} (allowed: {allowed:.2g}{why})."
+            )
+    return float(max(found.values()))
+
+
+def _place(targets: dict[Path, Path | None]) -> None:
+    """Move verified files to where they are wanted, all or none. Raises ExportError."""
+    wanted = [(draft, target) for draft, target in targets.items() if target is not None]
+    copies = [(target.with_name(f".{target.name}.part"), target) for _, target in wanted]
+    try:
+        for (draft, target), (copy, _) in zip(wanted, copies, strict=True):
+            if target.is_dir():
+                raise IsADirectoryError(f"{target} is a folder")
+            shutil.copyfile(draft, copy)
+        for copy, target in copies:
+            os.replace(copy, target)
+    except OSError as error:
+        for copy, _ in copies:
+            copy.unlink(missing_ok=True)
+        raise ExportError(f"The files could not be written: {error}.") from None

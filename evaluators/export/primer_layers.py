@@ -1,0 +1,129 @@
+"""The paper's two ideas as plain Keras layers, for models that are not searched (section 3).
+
+    SquaredReLU()                          max(x, 0) squared, for the feed-forward part
+    MultiDConvHeadAttention(num_heads=8)   a depthwise convolution after Q, K, V of each head
+
+They stand alone: no program, no search. tests/evaluators/export/test_program_block.py holds
+them to the programs `squared_relu` and `mdha`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable(package="primeval")
+class SquaredReLU(keras.layers.Layer):
+    """max(x, 0) squared, for each number."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, x: Tensor) -> Tensor:
+        return ops.square(ops.relu(x))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(package="primeval")
+class MultiDConvHeadAttention(keras.layers.Layer):
+    """Causal self-attention, with a depthwise convolution along positions on each head's
+    queries, keys and values: (batch, position, width) to the same shape.
+
+    Args:
+        num_heads: How many heads.
+        key_dim: Channels of a head; width / num_heads if None.
+        kernel_size: Positions the convolutions see: the present and those before it.
+        dropout: Of the attention weights, while training.
+
+    Call arguments:
+        x: The input.
+        mask: (batch, position), false where a position is padding: no other position
+            attends to it, and the convolutions see zeros there.
+
+    Raises:
+        ValueError: when it is built, if the width is no multiple of the heads.
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int | None = None,
+        kernel_size: int = 3,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.num_heads, self.key_dim = num_heads, key_dim
+        self.kernel_size, self.dropout = kernel_size, dropout
+        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        heads, width = self.num_heads, input_shape[-1]
+        if width is None or (self.key_dim is None and width % heads):
+            raise ValueError(
+                f"{heads} heads need a width that is a multiple of {heads}, or a key_dim. "
+                f"Received: width {width}."
+            )
+        size = self.key_dim or width // heads
+        self.projections = []
+        for name in ("query", "key", "value"):
+            matrix = self._weight(f"{name}_kernel", (heads, width, size), _normal(width))
+            taps = self._weight(f"{name}_taps", (self.kernel_size, heads, 1, size), _near)
+            self.projections.append((matrix, taps))
+        self.output_kernel = self._weight(
+            "output_kernel", (heads, size, width), _normal(heads * size)
+        )
+
+    def _weight(self, name: str, shape: tuple[int, ...], initializer: Any) -> Any:
+        return self.add_weight(name=name, shape=shape, initializer=initializer)
+
+    def call(self, x: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
+        query, key, value = (self._project(x, *pair, mask) for pair in self.projections)
+        scores = ops.einsum("bntd,bnsd->bnts", query * query.shape[-1] ** -0.5, key)
+        seen = ops.tril(ops.ones_like(scores)) > 0
+        if mask is not None:
+            itself = ops.triu(ops.tril(ops.ones_like(scores))) > 0
+            keys = ops.cast(mask, "bool")[:, None, None, :]
+            seen = ops.logical_and(seen, ops.logical_or(keys, itself))
+        lowest = -6.0e4 if str(scores.dtype) == "float16" else -3.0e38
+        weights = ops.softmax(ops.where(seen, scores, ops.cast(lowest, scores.dtype)))
+        heads = ops.einsum("bnts,bnsd->bntd", self.drop(weights, training=training), value)
+        return ops.einsum("bntd,ndc->btc", heads, self.output_kernel)
+
+    def _project(self, x: Tensor, matrix: Any, taps: Any, mask: Tensor | None) -> Tensor:
+        """(batch, head, position, channel), each position with those before it."""
+        y = ops.einsum("btc,ncd->bntd", x, matrix)
+        if mask is not None:
+            y = y * ops.cast(mask, y.dtype)[:, None, :, None]
+        total = y * taps[0]
+        for step in range(1, self.kernel_size):
+            padding = [[0, 0], [0, 0], [step, 0], [0, 0]]
+            total = total + ops.pad(y, padding)[:, :, :-step] * taps[step]
+        return total
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        config: dict[str, Any] = super().get_config()
+        names = ("num_heads", "key_dim", "kernel_size", "dropout")
+        return {**config, **{name: getattr(self, name) for name in names}}
+
+
+def _normal(inputs: int) -> Any:
+    return keras.initializers.RandomNormal(stddev=inputs**-0.5)
+
+
+def _near(shape: tuple[int, ...], dtype: Any = None) -> Tensor:
+    """Taps (taps, head, 1, channel): 0.5 for the present, 0.5 / taps for those before."""
+    start = ops.convert_to_tensor([0.5, *[0.5 / shape[0]] * (shape[0] - 1)], dtype)
+    return ops.ones(shape, dtype) * ops.reshape(start, (shape[0], 1, 1, 1))

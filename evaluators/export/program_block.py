@@ -1,0 +1,115 @@
+"""A program as a Keras layer to drop into any model.
+
+    x = ProgramBlock("primer_ez")(x)
+
+It takes its width, and for programs of one length its length, from its input, and saves the
+program as text. Padding is by Keras's masks; what that means for arbitrary programs is said
+in `padding.py`.
+"""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from primeval.dna.cost import Scale, measure
+from primeval.dna.graph import build_graph
+from primeval.dna.infer import Node
+from primeval.dna.library import seed_names, seed_text
+from primeval.dna.parsing import format_program, parse
+from primeval.dna.program import Program
+from primeval.evaluators.lowering.block import GraphBlock
+from primeval.evaluators.lowering.padded import run_padded
+from primeval.primitives.kernels import WEIGHTED
+from primeval.primitives.primitive import UnknownNameError
+from primeval.primitives.widths import Rejection
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable(package="primeval")
+class ProgramBlock(keras.layers.Layer):
+    """A decoder block: (batch, position, width) to the same shape, causal.
+
+    Args:
+        program: A built-in name, the path of a `.dna` file, the text of a program, or a
+            `Program` (`find_program("runs/quickstart:3").program` for an individual).
+        seed: Seed of its weights; drawn if None, as Keras does it.
+
+    Call arguments:
+        x: The input.
+        mask: (batch, position), false where a position is padding; Keras passes on that of
+            the input.
+
+    Raises:
+        ProgramError: if the program is none, and Rejection if it has no meaning.
+        ValueError: when it is built, if the program does not fit the width.
+    """
+
+    def __init__(self, program: str | Program, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.program = _text_of(program)
+        self.seed = random.randint(1, 10**9) if seed is None else seed
+        self.graph = build_graph(parse(self.program))
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        length, width = input_shape[-2:]
+        if self.graph.fixed_length and length is None:
+            raise ValueError(
+                "This program owns weights over positions: it works at one length only, and "
+                "that of its input is open. Give it, as in keras.Input((64, width))."
+            )
+        try:  # layers, vocabulary and length decide nothing about the unit
+            cost = measure(self.graph, Scale(1, 1, 1, width=width))
+        except Rejection as rejection:
+            raise ValueError(f"This program does not fit its input: {rejection}.") from None
+        self.block = GraphBlock(
+            self.graph,
+            Fraction(cost.unit),
+            length or 1,
+            self.seed,
+            dtype=self.dtype_policy,
+            name="block",
+        )
+        self.block.build(input_shape)
+
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        if mask is None:
+            return self.block(x)
+
+        def weigh(number: int, node: Node, operand: Tensor) -> Tensor:
+            return WEIGHTED[node.op](operand, self.block.weight_of[number])
+
+        return run_padded(self.graph, x, weigh, mask)
+
+    def compute_output_spec(self, x: Tensor, mask: Tensor | None = None) -> keras.KerasTensor:
+        return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        config: dict[str, Any] = super().get_config()
+        return {**config, "program": self.program, "seed": self.seed}
+
+
+def _text_of(program: str | Program) -> str:
+    """The program, written out. Raises ProgramError, or an error with the nearest names."""
+    if isinstance(program, Program):
+        return format_program(program)
+    if program in seed_names():
+        return format_program(parse(seed_text(program), source=program))
+    if "\n" in program:
+        return format_program(parse(program))
+    path = Path(program)
+    if path.is_file():
+        text = path.read_text(encoding="utf-8-sig")
+        return format_program(parse(text, source=program))
+    raise ValueError(
+        f"{UnknownNameError('program', program, seed_names())} A program is a built-in name, a "
+        "file (my.dna) or a text. For an individual of a run: "
+        "`from primeval.search.run.programs import find_program`, then "
+        'find_program("RUN:ID").program.'
+    )

@@ -1,0 +1,181 @@
+"""A program as a model of stock Keras layers and operations only.
+
+The same walk over the canonical graph as in training, with a stock layer where a weight is
+owned: EinsumDense for matrices and SCALE, DepthwiseConv1D after ZeroPadding1D, an Embedding
+with one row for SHIFT. So the model opens with `keras.models.load_model` where primeval is
+not installed, on every backend. Weights come from a trained `LanguageModel`, names from the
+program (`dna/writing/names.py`): exported source finds the weights by them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from primeval.dna.cost import Scale
+from primeval.dna.graph import Graph
+from primeval.dna.infer import Node
+from primeval.dna.writing.names import name_nodes
+from primeval.evaluators.lowering.model import LanguageModel
+from primeval.evaluators.lowering.walk import run_graph
+from primeval.primitives.kernels import CHANNELS, LETTERS, shifted, with_branches
+
+Tensor = Any
+
+
+def stock_model(scale: Scale, trained: LanguageModel) -> keras.Model:
+    """Token ids (batch, position) to logits (batch, position, vocabulary).
+
+    Any length up to the trained one, unless the program is `fixed_length`.
+    """
+    graph = trained.graph
+    length = scale.length if graph.fixed_length else None
+    tokens = keras.Input((length,), dtype="int32", name="tokens")
+    width = trained.tokens.output_dim
+    embedding = layers.Embedding(scale.vocabulary, width, name="token_embedding")
+    positions = layers.Embedding(scale.length, width, name="position_embedding")
+    rows = _rows(embedding, tokens, scale.vocabulary) if scale.tied else None
+    x = embedding(tokens) if rows is None else ops.take(rows, tokens, axis=0)
+    x = x + positions(_count(ops.ones_like(tokens[:1, :])))
+    copies = [(embedding, trained.tokens), (positions, trained.positions)]
+    for number, block in enumerate(trained.blocks):
+        x = _StockBlock(graph, f"block_{number}", tokens, block.weight_of).apply(x)
+    norm = layers.LayerNormalization(epsilon=trained.norm.epsilon, name="final_norm")
+    x = norm(x)
+    copies.append((norm, trained.norm))
+    if rows is not None:
+        logits = ops.matmul(x, ops.transpose(rows))
+    else:
+        output = layers.Dense(scale.vocabulary, use_bias=False, name="output")
+        logits = output(x)
+        copies.append((output, trained.output_layer))
+    for stock, source in copies:
+        stock.set_weights(source.get_weights())
+    model = keras.Model(tokens, logits, name="primeval")
+    model.compile(
+        optimizer=keras.optimizers.Adam(1e-3),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    model.optimizer.build(model.trainable_variables)  # else loading warns that it is not
+    return model
+
+
+def _one(tokens: Tensor) -> Tensor:
+    """The id 0 as a tensor (1, 1) of the model's graph."""
+    return ops.zeros_like(tokens[:1, :1])
+
+
+def _count(ones: Tensor) -> Tensor:
+    """0, 1, 2, ... along the second axis."""
+    return ops.cumsum(ones, axis=1) - 1
+
+
+def _rows(embedding: layers.Embedding, tokens: Tensor, count: int) -> Tensor:
+    """The whole embedding as a tensor (vocabulary, width), for tied input and output.
+
+    Each row is read once, as is each position: of a row that is read twice, TensorFlow's
+    Keras squares the parts of the gradient in Adam, where it should square their sum.
+    """
+    rows = embedding(_count(ops.repeat(_one(tokens) + 1, count, axis=1)))
+    return ops.reshape(rows, (count, embedding.output_dim))
+
+
+class _StockBlock:
+    """One block: hands out a stock layer for each weight of the graph."""
+
+    def __init__(
+        self, graph: Graph, name: str, tokens: Tensor, weight_of: dict[int, Any]
+    ) -> None:
+        self.graph, self.name, self.tokens, self.weight_of = graph, name, tokens, weight_of
+        self.names = name_nodes(graph).weights
+
+    def apply(self, x: Tensor) -> Tensor:
+        return run_graph(self.graph, x, self._weigh)
+
+    def _weigh(self, number: int, node: Node, x: Tensor) -> Tensor:
+        weight = ops.convert_to_numpy(self.weight_of[number])
+        name = f"{self.name}_{self.names[number]}"
+        if node.primitive is not None and node.primitive.rule == "convolution":
+            return _convolution(name, x, weight)
+        if node.primitive is not None and node.primitive.rule == "depthwise":
+            return _depthwise(name, x, weight)
+        if node.op == "SCALE":
+            return _scale(name, x, weight)
+        return _shift(name, x, weight, self.tokens)
+
+
+def _convolution(name: str, x: Tensor, weight: np.ndarray) -> Tensor:
+    taps, inputs, outputs = weight.shape[-3:]
+    leading = weight.shape[:-3]
+    branches, seen = LETTERS[: len(leading)], LETTERS[: len(x.shape) - 3]
+    if taps > 1:
+        x = ops.concatenate([shifted(x, tap) for tap in range(taps)], axis=CHANNELS)
+    dense = layers.EinsumDense(
+        f"b{seen}tc,{branches}cd->b{branches}td",
+        output_shape=(*leading, x.shape[-2], outputs),
+        kernel_initializer=keras.initializers.RandomNormal(stddev=(taps * inputs) ** -0.5),
+        name=name,
+    )
+    y = dense(x)
+    dense.set_weights([weight.reshape((*leading, taps * inputs, outputs))])
+    return y
+
+
+def _depthwise(name: str, x: Tensor, weight: np.ndarray) -> Tensor:
+    """Branches become channels, as a stock layer knows of no others."""
+    leading, (taps, channels) = weight.shape[:-2], weight.shape[-2:]
+    copies = int(np.prod(leading))
+    for missing in range(len(leading) - (len(x.shape) - 3)):
+        x = ops.repeat(ops.expand_dims(x, -3), leading[missing], axis=-3)
+    parts = _flat_branches(x, len(leading))
+    stacked = parts[0] if copies == 1 else ops.concatenate(parts, axis=CHANNELS)
+    conv = layers.DepthwiseConv1D(taps, use_bias=False, name=name)
+    y = conv(layers.ZeroPadding1D((taps - 1, 0), name=f"{name}_causal")(stacked))
+    # Keras counts taps from the past, this project from the present.
+    kernel = np.flip(weight.reshape((copies, taps, channels)), axis=1)
+    conv.set_weights([kernel.transpose(1, 0, 2).reshape(taps, copies * channels, 1)])
+    if not leading:
+        return y
+    parts = ops.split(y, copies, axis=CHANNELS) if copies > 1 else [y]
+    return _nested(list(parts), leading)
+
+
+def _flat_branches(x: Tensor, depth: int) -> list[Tensor]:
+    """(batch, *branches, t, c) as a list of (batch, t, c), outermost branch first."""
+    if depth == 0:
+        return [x]
+    parts = ops.unstack(x, x.shape[1], axis=1)
+    return [flat for part in parts for flat in _flat_branches(part, depth - 1)]
+
+
+def _nested(parts: list[Tensor], leading: tuple[int, ...]) -> Tensor:
+    """The inverse of `_flat_branches`."""
+    for count in reversed(leading):
+        parts = [
+            ops.stack(parts[start : start + count], axis=1)
+            for start in range(0, len(parts), count)
+        ]
+    return parts[0]
+
+
+def _scale(name: str, x: Tensor, weight: np.ndarray) -> Tensor:
+    branches, seen = LETTERS[: weight.ndim - 1], LETTERS[: len(x.shape) - 3]
+    shape = (*weight.shape[:-1], x.shape[-2], weight.shape[-1])
+    equation = f"b{seen}tc,{branches}c->b{branches}tc"
+    scale = layers.EinsumDense(
+        equation, output_shape=shape, kernel_initializer="ones", name=name
+    )
+    y = scale(x)
+    scale.set_weights([weight])
+    return y
+
+
+def _shift(name: str, x: Tensor, weight: np.ndarray, tokens: Tensor) -> Tensor:
+    vector = layers.Embedding(1, weight.size, embeddings_initializer="zeros", name=name)
+    value = vector(_one(tokens))
+    vector.set_weights([weight.reshape(1, -1)])
+    shape = (1, *weight.shape[:-1], 1, weight.shape[-1])
+    return with_branches(x, weight.ndim - 1) + ops.reshape(value, shape)

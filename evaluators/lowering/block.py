@@ -1,0 +1,108 @@
+"""One program as one Keras layer: the block that is trained.
+
+    ProgramBlock("primer_ez", width=64, length=64)
+
+The layer owns one weight per weight-owning node of the canonical graph, branches stacked in
+front, and runs the graph. Initial values of each kind of weight are stated here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import keras
+import numpy as np
+
+from primeval.dna.cost import node_weight_shape
+from primeval.dna.graph import Graph
+from primeval.dna.infer import Node
+from primeval.evaluators.lowering.plan import Projection, projections
+from primeval.evaluators.lowering.walk import run_graph
+from primeval.primitives.kernels import PLAIN, Forms
+from primeval.primitives.kernels import projections as project
+
+Tensor = Any
+
+
+def initial_value(node: Node, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """The weight of a node at step 0, branches first.
+
+    CHOICE, the paper says nothing but for its depthwise convolutions:
+    - a matrix keeps the variance of its input: normal, 1 / sqrt(taps * inputs);
+    - a depthwise convolution starts near the identity, as the authors' T5 release does: 0.5
+      for the current position, 0.5 / taps for each earlier one;
+    - SCALE starts at 1 and SHIFT at 0, so that an inserted one changes nothing at first.
+    """
+    if node.primitive is not None and node.primitive.rule == "convolution":
+        deviation = 1 / math.sqrt(shape[-3] * shape[-2])
+        return rng.normal(0.0, deviation, shape).astype("float32")
+    if node.primitive is not None and node.primitive.rule == "depthwise":
+        weight = np.full(shape, 0.5 / shape[-2], "float32")
+        weight[..., 0, :] = 0.5
+        return weight
+    return np.full(shape, 0.0 if node.op == "SHIFT" else 1.0, "float32")
+
+
+class GraphBlock(keras.layers.Layer):
+    """The decoder block of a graph, at a unit and a length.
+
+    Maps (batch, position, channel) to the same shape.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        unit: Fraction,
+        length: int,
+        seed: int = 0,
+        forms: Forms = PLAIN,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.forms = forms
+        self.graph, self.unit, self.length, self.seed = graph, unit, length, seed
+        self.weight_of: dict[int, Any] = {}
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        rng = np.random.default_rng(self.seed)
+        for number, node in enumerate(self.graph.nodes):
+            shape = node_weight_shape(self.graph, node, self.unit, self.length)
+            if shape:
+                value = initial_value(node, shape, rng)
+                self.weight_of[number] = self.add_weight(
+                    name=f"{number}_{node.op.lower()}",
+                    shape=shape,
+                    initializer=lambda shape, dtype=None, value=value: keras.ops.cast(
+                        value, dtype
+                    ),
+                )
+
+    def call(self, x: Tensor) -> Tensor:
+        together = projections(self.graph)
+        ready: dict[int, Tensor] = {}
+
+        def weigh(number: int, node: Node, operand: Tensor) -> Tensor:
+            if number not in together:
+                return self.forms.weighted[node.op](operand, self.weight_of[number])
+            if number not in ready:
+                ready.update(self._project(together[number], operand))
+            return ready[number]
+
+        return run_graph(self.graph, x, weigh, self.forms)
+
+    def _project(
+        self, group: tuple[Projection, ...], operand: Tensor
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Values of convolutions of one operand, by number; of a pair, for both."""
+        weights = [self.weight_of[pair.convolution] for pair in group]
+        filters = [
+            self.weight_of[pair.depthwise] for pair in group if pair.depthwise is not None
+        ]
+        values = project(operand, weights, filters or None, self.forms)
+        for pair, value in zip(group, values, strict=True):
+            yield pair.convolution, value
+            if pair.depthwise is not None:
+                yield pair.depthwise, value

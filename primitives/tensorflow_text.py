@@ -1,0 +1,113 @@
+"""How each primitive is written in plain TensorFlow, for people: text, never executed here.
+
+`dna/writing/tensorflow_code.py` prints programs with these templates. They say the same as
+`kernels.py`, which is what trains, and tests/dna/test_code.py holds the two to each other. In a
+template, {a} and {b} are the operands, {c} is the constant and {w} the weight; HELPERS are
+printed where used.
+"""
+
+from __future__ import annotations
+
+# A user's primitive is printed if its module adds a template here.
+TEMPLATES: dict[str, str] = {
+    "ADD": "tf.math.add({a}, {b})",
+    "DIFFERENCE": "tf.math.subtract({a}, {b})",
+    "DIVIDE": "tf.math.divide({a}, {b})",
+    "MULTIPLY": "tf.math.multiply({a}, {b})",
+    "ABS_ROOT": "abs_root({a})",
+    "SQUARE": "tf.math.square({a})",
+    "EXP": "tf.math.exp({a})",
+    "LOG": "tf.math.log(tf.abs({a}))",
+    "C_MUL": "tf.math.multiply({a}, {c})",
+    "ABS": "tf.abs({a})",
+    "RECIP": "tf.math.reciprocal_no_nan({a})",
+    "SIGN": "tf.sign({a})",
+    "COS": "tf.cos({a})",
+    "SIN": "tf.sin({a})",
+    "TANH": "tf.tanh({a})",
+    "SIGMOID": "tf.sigmoid({a})",
+    "MAX": "tf.maximum({a}, {c})",
+    "MIN": "tf.minimum({a}, {c})",
+    "SCALE": "tf.math.multiply({a}, {w})",
+    "SHIFT": "tf.math.add({a}, {w})",
+    "MASK": "tf.linalg.band_part({a}, -1, 0)",
+    "CUM_PROD": "tf.math.cumprod({a}, axis=-2)",
+    "CUM_SUM": "tf.math.cumsum({a}, axis=-2)",
+    "MAT_MUL": "tf.matmul({a}, {b})",
+    "T_MAT_MUL": "tf.matmul({a}, {b}, transpose_b=True)",
+    "CONV_1X1": "tf.matmul({a}, {w})",
+    **{
+        f"RED_{name}": f"tf.reduce_{name.lower()}({{a}}, axis=-1, keepdims=True)"
+        for name in ("MEAN", "SUM", "MIN", "MAX", "PROD")
+    },
+    **{f"CONV_{width}X1": "causal_conv({a}, {w})" for width in (3, 7, 15, 31)},
+    **{f"DCONV_{width}X1": "depthwise_conv({a}, {w})" for width in (3, 7, 15, 31)},
+}
+
+# Where scores are read differently: a mean over the keys a query sees, not over all.
+TEMPLATES_OF_SCORES = {
+    "RED_MEAN": "tf.reduce_sum({a}, axis=-1, keepdims=True) / visible_keys({a})",
+}
+
+# Weights by value rule, and for the primitives that start differently from their rule.
+WEIGHT_CALLS = {
+    "convolution": "weight({name}, {shape})",
+    "depthwise": "taps({name}, {shape})",
+    "SCALE": "weight({name}, {shape}, start=1.0)",
+    "SHIFT": "weight({name}, {shape}, start=0.0)",
+}
+
+# What nobody may read of the future is overwritten before it is read; {v} is the value.
+FILL_ZERO = "tf.linalg.band_part({a}, -1, 0)"
+FILL = "fill_future({a}, {v})"
+
+HELPERS: dict[str, str] = {
+    "weight": '''\
+WEIGHTS = {}
+
+
+def weight(name, *shape, start=None):
+    """The variable of that name; made at first use, random (1 / sqrt(inputs)) or constant."""
+    if name not in WEIGHTS:
+        deviation = math.prod(shape[:-1]) ** -0.5
+        value = tf.random.normal(shape, stddev=deviation) if start is None else start
+        WEIGHTS[name] = tf.Variable(tf.zeros(shape) + value)
+    return WEIGHTS[name]
+''',
+    "taps": '''\
+def taps(name, width, channels):
+    """Weights of a depthwise convolution, near the identity at first; tap 0 is the present."""
+    start = tf.constant([[0.5]] + [[0.5 / width]] * (width - 1))
+    return weight(name, width, channels, start=start)
+''',
+    "causal_conv": '''\
+def causal_conv(x, kernel):
+    """Convolution of the present (tap 0 of the kernel) and the past."""
+    x = tf.pad(x, [[0, 0], [kernel.shape[0] - 1, 0], [0, 0]])
+    return tf.nn.conv1d(x, kernel[::-1], stride=1, padding="VALID")
+''',
+    "depthwise_conv": '''\
+def depthwise_conv(x, kernel):
+    """Convolution of each channel with taps of its own; tap 0 is the present."""
+    x = tf.pad(x, [[0, 0], [kernel.shape[0] - 1, 0], [0, 0]])[:, :, None]
+    kernel = kernel[::-1, None, :, None]
+    return tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], "VALID")[:, :, 0]
+''',
+    "abs_root": '''\
+def abs_root(x):
+    """tf.sqrt(tf.abs(x)), but with gradient 0 at 0 instead of infinity."""
+    zero = tf.equal(x, 0.0)
+    return tf.where(zero, 0.0, tf.sqrt(tf.where(zero, 1.0, tf.abs(x))))
+''',
+    "fill_future": '''\
+def fill_future(scores, value):
+    """The scores (query, key), with `value` where the key comes after the query."""
+    visible = tf.linalg.band_part(tf.ones_like(scores), -1, 0) > 0.0
+    return tf.where(visible, scores, value)
+''',
+    "visible_keys": '''\
+def visible_keys(scores):
+    """How many keys each query sees: 1, 2, ..., as a column."""
+    return tf.cumsum(tf.ones_like(scores[..., :1]), axis=-2)
+''',
+}

@@ -1,0 +1,259 @@
+"""`primeval confirm`: what are the best worth, with fresh seeds and on the test split?"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from primeval.dna.library import load_seed
+from primeval.dna.parsing import parse
+from primeval.dna.program import Program
+from primeval.primitives.widths import Rejection
+from primeval.scripts.commands.search import add_set, log_to, start_evaluator
+from primeval.scripts.tables import terminal
+from primeval.scripts.tables.confirmed import markdown, print_confirmed
+from primeval.search.config.settings import RunConfig
+from primeval.search.config.yaml_tree import ConfigError
+from primeval.search.confirm.training import (
+    BASELINES,
+    Entry,
+    Job,
+    best_entries,
+    confirm,
+    confirming_task,
+    distinct,
+    entry_of,
+    missing_jobs,
+    run_of,
+)
+from primeval.search.run.folder import Run, check_seeds, create_run, reopen_run
+from primeval.search.run.locking import RunError
+from primeval.search.run.schema import FILE_NAME
+from primeval.search.views.confirmed_rows import confirmed_rows
+
+if TYPE_CHECKING:
+    from primeval.evaluators.evaluator import Evaluator
+
+TOP, SEEDS, MAX_SEEDS = 5, 5, 1000
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser(
+        "confirm", help="train the best again, with fresh seeds and on the test split"
+    )
+    parser.add_argument(
+        "target", metavar="RUN|CONFIG", help="a run's folder; or a YAML file or packaged name"
+    )
+    parser.add_argument(
+        "--top",
+        type=_count,
+        metavar="K",
+        help=f"the best K of the run; default: {TOP}, and 0 with --programs",
+    )
+    parser.add_argument(
+        "--seeds", type=_count, default=SEEDS, metavar="N", help=f"default: {SEEDS}"
+    )
+    parser.add_argument(
+        "--programs",
+        metavar="A,B,…",
+        help="programs beside the run's seeds: names, files, RUN:ID, numbers of individuals; "
+        f"default: {','.join(BASELINES)}",
+    )
+    add_set(parser)
+    parser.add_argument(
+        "--run-dir", metavar="DIR", help="with CONFIG: its folder; default: runs/confirm-NAME"
+    )
+    parser.add_argument(
+        "--markdown", metavar="FILE", type=Path, help="write the table there too, for documents"
+    )
+    terminal.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    _check_arguments(args)
+    opened, entries, evaluator = (_of_run if _is_run(args.target) else _of_config)(args)
+    try:
+        jobs = missing_jobs(opened, entries, args.seeds)
+        finished = not jobs or _train(opened, entries, jobs, args.seeds, evaluator)
+        names = {entry.fingerprint: entry.name for entry in entries}
+        rows = confirmed_rows(opened, names, args.seeds)
+        _report(opened, rows, args, finished)
+    finally:
+        opened.close()
+    return 0 if not finished or any(row["loss"] is not None for row in rows) else 1
+
+
+def _check_arguments(args: argparse.Namespace) -> None:
+    if not 1 <= args.seeds <= MAX_SEEDS:
+        raise RunError(f"--seeds is a number from 1 to {MAX_SEEDS}. Received: {args.seeds}.")
+    path = args.markdown
+    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        raise RunError(f"--markdown is a file in a folder that exists. Received: {path}.")
+    if _is_run(args.target):
+        if args.run_dir is not None:
+            raise RunError("A run is confirmed in its own folder. Leave --run-dir out.")
+    elif args.top:
+        raise RunError(
+            f"--top is about the individuals of a run, and {args.target} is none. "
+            "Give a run's folder, or --programs."
+        )
+
+
+def _is_run(target: str) -> bool:
+    """Whether a run is meant, be there one or not, rather than a configuration."""
+    path = Path(target)
+    missing = not path.exists() and "/" in target and path.suffix not in (".yaml", ".yml")
+    return missing or path.is_dir() or path.name == FILE_NAME
+
+
+def _of_run(args: argparse.Namespace) -> tuple[Run, list[Entry], None]:
+    """A run, and what to train: seeds, named programs, the best."""
+    opened = reopen_run(args.target, args.set, lasting=False)
+    try:
+        best = TOP if args.top is None and args.programs is None else args.top or 0
+        seeds = {name: parse(text) for name, text in opened.store.seeds.items()}
+        named = _named(args.programs, opened.config, opened)
+        entries = [*_seeds(seeds, opened.config), *named, *best_entries(opened, best)]
+        return opened, distinct(entries), None
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _of_config(args: argparse.Namespace) -> tuple[Run, list[Entry], Evaluator | None]:
+    """A run without a search, and what to train: the configuration's seeds, named programs.
+
+    For a new folder with an evaluator: if that cannot start, nothing has been written.
+    """
+    from primeval.search.config.config import load_config
+    from primeval.search.run.programs import load_seeds
+
+    config = load_config(args.target, args.set)
+    # beside the folder in which this configuration would be searched
+    own = Path(config.run_dir)
+    folder = args.run_dir or str(own.parent / f"confirm-{own.name}")
+    config = dataclasses.replace(config, run_dir=folder)
+    seeds = load_seeds(config.search.seeds, config.language)
+    check_seeds(config, seeds)
+    entries = distinct([*_seeds(seeds, config), *_named(args.programs, config, None)])
+    try:
+        opened = run_of(config)
+    except ConfigError as error:
+        raise ConfigError(f"{folder}: {error} Another folder: --run-dir DIR.") from None
+    if opened is not None:
+        return opened, entries, None
+    task = confirming_task(config, entries[0].text, len(entries) * args.seeds)
+    evaluator = start_evaluator(task)
+    try:
+        return create_run(config, seeds), entries, evaluator
+    except BaseException:
+        evaluator.close()
+        raise
+
+
+def _seeds(seeds: dict[str, Program], config: RunConfig) -> list[Entry]:
+    """The programs a search starts from; the first is what the others are held against."""
+    return [entry_of(name, program, config) for name, program in seeds.items()]
+
+
+def _named(names: str | None, config: RunConfig, run: Run | None) -> list[Entry]:
+    """Programs by their names; without any, the baselines that fit the scale."""
+    if names is not None:
+        given = [name.strip() for name in names.split(",")]
+        return [_entry(name, config, run) for name in given if name]
+    entries = []
+    for name in BASELINES:
+        try:
+            entries.append(entry_of(name, load_seed(name), config))
+        except Rejection as rejection:
+            print(f"Without {name}, which does not fit: {rejection}.", file=sys.stderr)
+    return entries
+
+
+def _entry(name: str, config: RunConfig, run: Run | None) -> Entry:
+    from primeval.search.run.programs import find_individual, find_program
+
+    own = run is not None and name.isdecimal()
+    if run is not None and own:
+        program = find_individual(f"{run.folder}:{name}")[1].program
+    else:
+        program = find_program(name).program
+    try:
+        entry = entry_of(name, program, config)
+    except Rejection as rejection:
+        raise RunError(f"{name} cannot be trained at this scale: {rejection}.") from None
+    return dataclasses.replace(entry, name=f"#{name}", individual=int(name)) if own else entry
+
+
+def _train(
+    run: Run,
+    entries: Sequence[Entry],
+    jobs: Sequence[Job],
+    seeds: int,
+    evaluator: Evaluator | None,
+) -> bool:
+    """Train what is missing; False if somebody asked to stop."""
+    from primeval.scripts.running.confirm_progress import watching
+
+    done = len(entries) * seeds - len(jobs)
+    before = f", {done} of {done + len(jobs)} trained before" if done else ""
+    print(f"{run.folder}: {len(entries)} programs, {seeds} seeds{before}", file=sys.stderr)
+    if evaluator is None:
+        evaluator = start_evaluator(confirming_task(run.config, run.reference, len(jobs)))
+    log_to(run.folder)
+    with watching(len(jobs)) as watch:
+        return confirm(run, jobs, evaluator, watch)
+
+
+def _report(
+    run: Run, rows: list[dict[str, Any]], args: argparse.Namespace, finished: bool
+) -> None:
+    if args.json:
+        data = {"split": "test", "seeds": args.seeds, "finished": finished, "programs": rows}
+        terminal.print_json(data)
+    else:
+        print_confirmed(run, rows)
+    if args.markdown is not None:
+        _write(args.markdown, markdown(run, rows, _command(args)))
+    if not finished:
+        print(
+            f"\nStopped as asked; what is done is kept. To go on:\n  {_command(args)}",
+            file=sys.stderr,
+        )
+
+
+def _command(args: argparse.Namespace) -> str:
+    """The command that was given, as it can be given again."""
+    words = ["primeval", "confirm", args.target]
+    if args.top is not None:
+        words += ["--top", str(args.top)]
+    words += ["--seeds", str(args.seeds)]
+    if args.programs is not None:
+        words += ["--programs", args.programs]
+    for assignment in args.set:
+        words += ["--set", assignment]
+    if args.run_dir is not None:
+        words += ["--run-dir", args.run_dir]
+    if args.markdown is not None:
+        words += ["--markdown", str(args.markdown)]
+    return shlex.join(words)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}.") from None
+    print(f"\nThe table is in {path}.", file=sys.stderr)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"a whole number, 0 or more. Received: {text!r}.")
+    return int(text)

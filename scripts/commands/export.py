@@ -1,0 +1,192 @@
+"""`primeval export`: take a program away as a Keras model, as Python source, or as both."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from primeval.dna.cost import Scale, measure
+from primeval.dna.graph import build_graph
+from primeval.dna.parsing import format_program
+from primeval.primitives.widths import Rejection
+from primeval.search.config.config import load_config
+from primeval.search.config.settings import RunConfig
+from primeval.search.run.kept_weights import weights_file
+from primeval.search.run.locking import RunError
+from primeval.search.run.programs import Reference, find_program
+
+TRAINED, FRESH = "trained", "fresh"
+CONFIG = "quickstart"  # the scale of a built-in program or a file where none is given
+SIZES = ("layers", "width", "vocab", "length")
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser("export", help="write a program as a Keras model or source")
+    parser.add_argument("program", metavar="REF", help="a name, a file, or RUN:ID")
+    parser.add_argument(
+        "out", metavar="OUT", type=Path, help="OUT.keras for the model, OUT.py for its source"
+    )
+    parser.add_argument("--source", metavar="OUT.py", type=Path, help="its source, too")
+    parser.add_argument(
+        "--weights",
+        choices=(TRAINED, FRESH),
+        help="those of the run, or new ones (default: trained where they are kept and fit)",
+    )
+    parser.add_argument("--layers", metavar="N", type=_count, help="blocks, not the run's")
+    parser.add_argument("--width", metavar="W", type=_count, help="channels of the model")
+    parser.add_argument("--vocab", metavar="V", type=_count, help="tokens, not the data's")
+    parser.add_argument("--length", metavar="L", type=_count, help="positions at most")
+    parser.add_argument(
+        "--config",
+        metavar="CONFIG",
+        help=f"the scale of a built-in program or a file (default: {CONFIG})",
+    )
+    parser.add_argument("--force", action="store_true", help="replace existing files")
+    parser.set_defaults(run=run)
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isdecimal() and len(text) < 10 else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 on, not {text!r}")
+    return number
+
+
+def run(args: argparse.Namespace) -> int:
+    # before the program: it may consist of primitives that the configuration brings
+    config = load_config(args.config) if args.config is not None else None
+    found = find_program(args.program)
+    if found.run is not None:
+        if config is not None:
+            raise RunError("An individual has the scale of its run. Leave --config out.")
+        config = found.run.config
+    config = config or load_config(CONFIG)
+    path, source = _checked_paths(args)
+    try:
+        scale = _resized(found, config, args)
+    except Rejection as rejection:
+        raise _unbuildable(args.program, rejection) from None
+    weights, why_fresh = _weights(found, config, args)
+    print("Building, saving, verifying in a fresh interpreter …", file=sys.stderr, flush=True)
+
+    from primeval.evaluators.runtime import import_tensorflow
+
+    import_tensorflow()
+    from primeval.evaluators.export.export import ExportError, export_program
+
+    text = format_program(found.program)
+    seed = found.individual.seed if found.individual is not None else 0
+    try:
+        export = export_program(
+            text, scale, path, weights, seed, source=source, name=args.program
+        )
+    except Rejection as rejection:
+        raise _unbuildable(args.program, rejection) from None
+    except ExportError as error:
+        print(f"primeval: {error} Nothing was written.", file=sys.stderr)
+        return 1
+    for line in _report(path, source, scale, export, why_fresh):
+        print(line)
+    return 0
+
+
+def _unbuildable(name: str, rejection: Rejection) -> RunError:
+    return RunError(
+        f"{name} cannot be built at this scale: {rejection}. Another scale: --config CONFIG, "
+        "or --width W."
+    )
+
+
+def _resized(found: Reference, config: RunConfig, args: argparse.Namespace) -> Scale:
+    """The scale asked for. Raises Rejection if no unit fits it.
+
+    CHOICE: what is not asked for stays. So more layers, or another vocabulary, leave every
+    width as it was searched, and another width scales all widths by one unit, as always.
+    """
+    scale = config.scale
+    if all(getattr(args, size) is None for size in SIZES):
+        return scale
+    width = args.width or measure(build_graph(found.program), scale).width
+    return replace(
+        scale,
+        layers=args.layers or scale.layers,
+        vocabulary=args.vocab or scale.vocabulary,
+        length=args.length or scale.length,
+        window=None,
+        width=width,
+    )
+
+
+def _weights(
+    found: Reference, config: RunConfig, args: argparse.Namespace
+) -> tuple[Path | None, str]:
+    """The file of trained weights, or None and why. Raises RunError if they were asked for."""
+    why = ""
+    changed = [f"--{size}" for size in SIZES if getattr(args, size) is not None]
+    if args.weights == FRESH:
+        return None, why
+    if found.run is None or found.individual is None:
+        why = "only an individual of a run (RUN:ID) has trained ones"
+    elif changed:
+        why = f"trained ones do not fit another size ({', '.join(changed)})"
+    else:
+        file = weights_file(found.run.folder, found.individual.id)
+        if file.is_file():
+            return file, why
+        numbers = sorted(int(f.stem) for f in file.parent.glob("*.npz") if f.stem.isdecimal())
+        kept = ", ".join(map(str, numbers)) or "none"
+        why = (
+            f"the run keeps those of its {config.keep_weights} best (kept: {kept}); "
+            "`primeval confirm` keeps those of what it trains"
+        )
+    if args.weights == TRAINED:
+        raise RunError(f"There are no trained weights of {args.program}: {why}.")
+    return None, why if found.run is not None else ""
+
+
+def _report(
+    path: Path | None, source: Path | None, scale: Scale, export: Any, why_fresh: str
+) -> Iterator[str]:
+    """What was written, and how it is used."""
+    graph, cost = export.cost.graph, export.cost
+    length = f"{scale.length} only" if graph.fixed_length else f"up to {scale.length}"
+    size = (
+        f"{cost.parameters:,} parameters: {scale.layers} layer{'s' * (scale.layers > 1)} of "
+        f"width {cost.width}, {scale.vocabulary:,} tokens, sequence length {length}"
+    )
+    if path is not None:
+        yield f"{path}: {size}"
+        origin = "trained in the run" if export.trained else "fresh"
+        yield f"weights: {origin}{f' ({why_fresh})' if why_fresh else ''}"
+    if source is not None:
+        yield f"{source}: a Keras layer, and build_model(){'' if path else f', {size}'}"
+    yield f"verified: works without primeval, largest difference {export.difference:.1e}"
+    if path is not None:
+        yield f'use it: keras.models.load_model("{path}"), token ids in, logits out'
+
+
+def _checked_paths(args: argparse.Namespace) -> tuple[Path | None, Path | None]:
+    """Where the model goes, and the source. Raises RunError if they cannot be written."""
+    path, source = args.out, args.source
+    if path.suffix == ".py":
+        if source is not None:
+            raise RunError(f"Two files of source: {path} and {source}. Leave one of them out.")
+        path, source = None, path
+    elif path.suffix != ".keras":
+        raise RunError(
+            "OUT is a Keras model, which ends in .keras, or its source, which ends in .py. "
+            f"Received: {path}."
+        )
+    if source is not None and source.suffix != ".py":
+        raise RunError(f"Python source is a file that ends in .py. Received: {source}.")
+    for file in filter(None, (path, source)):
+        if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
+            raise RunError(f"{file} cannot be written: {file.parent} is no folder to write to.")
+        if file.is_dir() or (file.exists() and not args.force):
+            raise RunError(f"{file} exists. Choose another name, or give --force.")
+    return path, source

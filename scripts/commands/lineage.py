@@ -1,0 +1,92 @@
+"""`primeval lineage`: from the seed to an individual, edit by edit."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from primeval.scripts.commands.top import cell_style, status_text
+from primeval.scripts.tables import terminal
+from primeval.search.run.programs import find_individual
+from primeval.search.views.gains import total_gain, with_gains
+from primeval.search.views.ranking import SEED_ID, lineage
+
+HEADERS = ("id", "loss", "gain", "vs seed", "status", "edit")
+LEFT = {"status", "edit"}
+DIGITS = 4  # of losses; gains are of the losses that are printed, so that they add up
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser("lineage", help="seed to individual, edit by edit")
+    parser.add_argument("individual", metavar="RUN:ID", help="an individual of a run")
+    terminal.add_json(parser)
+    terminal.add_color(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    opened, individual = find_individual(args.individual)
+    rows = lineage(opened, individual.id)
+    if args.json:
+        terminal.print_json(with_gains(rows))
+        return 0
+    rows = with_gains(rows, DIGITS)
+    color = terminal.wants_color(args.color)
+    print(_what_is_compared(rows))
+    cells = [_cells(row, rows[0]) for row in rows]
+    terminal.print_table(HEADERS, cells, LEFT, ("status",), cell_style if color else None)
+    if note := _sum(rows):
+        print(note)
+    if individual.id in (means := opened.store.means()):
+        fitness, count = means[individual.id]
+        print(f"In the ranking it has the mean of {count} evaluations: {-fitness:.4f}.")
+    return 0
+
+
+def _what_is_compared(rows: list[dict[str, Any]]) -> str:
+    last = rows[-1]
+    if last["loss_at_mark"] is None:
+        return f"#{last['id']} has no loss: nothing can be said about gains."
+    if last["hurdle"] is None:
+        return "Losses at the end of the budget. gain: how much an edit lowered the loss."
+    return (
+        f"Losses at hurdle {last['mark'] + 1}, where #{last['id']} was stopped. "
+        "gain: how much an edit lowered the loss."
+    )
+
+
+def _cells(row: dict[str, Any], seed: dict[str, Any]) -> list[str]:
+    return [
+        str(row["id"]),
+        terminal.fixed(row["loss_at_mark"], DIGITS),
+        terminal.signed(row["gain"], DIGITS),
+        terminal.signed(gap_to_seed(row, seed), DIGITS),
+        status_text(row),
+        joint_note(row) + row["edit"],
+    ]
+
+
+def gap_to_seed(row: dict[str, Any], seed: dict[str, Any]) -> float | None:
+    """Its loss minus its seed's where the lineage is compared, else where it was stopped."""
+    if row["loss_at_mark"] is None or seed["loss_at_mark"] is None:
+        gap: float | None = row["loss_vs_seed"]
+        return gap if seed["id"] == SEED_ID else None
+    return float(row["loss_at_mark"] - seed["loss_at_mark"])
+
+
+def joint_note(row: dict[str, Any]) -> str:
+    """Whose edits a gain is of besides its own: ancestors that have none."""
+    others = row["gain_of"][:-1]
+    return f"(with {', '.join(f'#{other}' for other in others)}) " if others else ""
+
+
+def _sum(rows: list[dict[str, Any]]) -> str:
+    total = total_gain(rows)
+    if total is None:
+        return ""
+    known = [row for row in rows if row["loss_at_mark"] is not None]
+    first, last = known[0], known[-1]
+    return (
+        f"#{first['id']} to #{last['id']}: {first['loss_at_mark']:.4f} - "
+        f"{last['loss_at_mark']:.4f} = {total:.4f}, the sum of the gains."
+    )

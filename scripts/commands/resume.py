@@ -1,0 +1,74 @@
+"""`primeval resume` and `primeval replay`: go on with a run, and check that it repeats."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from primeval.scripts.commands.search import add_set, drive_and_report, report, start_evaluator
+from primeval.scripts.tables.terminal import add_json, print_json
+from primeval.search.algorithm.evolution import Search
+from primeval.search.drive.loop import used_up
+from primeval.search.drive.replay import VERIFIED_ON_RESUME, ReplayError, replay
+from primeval.search.run.folder import Run, open_run, reopen_run
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser("resume", help="go on with a run after any kind of stop")
+    parser.add_argument("run_folder", metavar="RUN", help="a run's folder")
+    add_set(parser)
+    parser.add_argument(
+        "--unverified",
+        action="store_true",
+        help="go on even if the last individuals cannot be derived again",
+    )
+    parser.set_defaults(run=resume)
+    parser = commands.add_parser("replay", help="derive every individual of a run again")
+    parser.add_argument("run_folder", metavar="RUN", help="a run's folder")
+    add_json(parser)
+    parser.set_defaults(run=check_replay)
+
+
+def resume(args: argparse.Namespace) -> int:
+    opened = reopen_run(args.run_folder, args.set)
+    try:
+        search = _replayed(opened, args.unverified)
+        if stop := used_up(opened.config.budget, search, opened.store.elapsed()):
+            report(opened, stop)  # without starting anything
+            return 0
+        evaluator = start_evaluator(opened.config.task(opened.reference))
+        return drive_and_report(opened, search, evaluator)
+    finally:
+        opened.close()
+
+
+def _replayed(run: Run, unverified: bool) -> Search:
+    try:
+        return replay(run, derive=0 if unverified else VERIFIED_ON_RESUME)
+    except ReplayError as error:
+        again = f"To go on all the same: primeval resume {run.folder} --unverified"
+        raise ReplayError(f"{error} {again}") from None
+
+
+def check_replay(args: argparse.Namespace) -> int:
+    opened = open_run(args.run_folder)
+    opened.store.check()
+    search = replay(opened, derive=opened.store.asked())
+    stops = sum("population" in event.data for event in opened.store.events())
+    found = {
+        "individuals": search.asked,
+        "outcomes": search.told,
+        "stops": stops,
+        "population_size": len(search.population),
+        "population": search.population.digest,
+    }
+    if args.json:
+        print_json(found)
+        return 0
+    print(
+        f"{opened.folder}: all {search.asked:,} individuals follow from the seeds, the run's "
+        f"seed\nand the order of the {search.told:,} outcomes; the file is sound. The "
+        f"population was the same\nwherever the run stopped (times: {stops}). Its "
+        f"{len(search.population)} members now, as SHA-256:\n{search.population.digest}"
+    )
+    return 0

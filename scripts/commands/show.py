@@ -1,0 +1,231 @@
+"""`primeval show`: a program as text, as code, resolved, drawn, or against another.
+
+Costs are counted at a configuration's scale: that of the run for RUN:ID, or of `--config`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from primeval.dna.parsing import format_program
+from primeval.dna.program import Program
+from primeval.dna.writing.diff import DiffLine, diff
+from primeval.dna.writing.facts import Facts
+from primeval.primitives.vocabulary import PRIMITIVES
+from primeval.scripts.drawing.program_difference import code_difference, difference_drawing
+from primeval.scripts.tables import terminal
+from primeval.search.config.config import load_config
+from primeval.search.run.locking import RunError
+from primeval.search.run.programs import Reference, find_program, root_of
+from primeval.search.views.ranking import individual_row
+
+SEED, PARENT = "seed", "parent"  # what --diff may name besides a program
+CODE_CONFIG = "quickstart"  # the scale of printed code where none is given
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser("show", help="a program: text, code, costs, differences")
+    parser.add_argument("reference", metavar="REF", help="a name, a file, or RUN:ID")
+    parser.add_argument("--code", action="store_true", help="the TensorFlow it decodes to")
+    parser.add_argument("--resolved", action="store_true", help="every call inlined")
+    parser.add_argument(
+        "--diff",
+        nargs="?",
+        const=SEED,
+        metavar="REF",
+        help="its difference to the run's seed (default), to its `parent`, or to a program; "
+        "as text, with --code as TensorFlow, with --graph drawn",
+    )
+    parser.add_argument(
+        "--graph", metavar="FILE", type=Path, help="draw it, as FILE.svg or FILE.png"
+    )
+    parser.add_argument(
+        "--config",
+        metavar="CONFIG",
+        help=f"count costs at this one's scale (--code: {CODE_CONFIG} if not given)",
+    )
+    terminal.add_json(parser)
+    terminal.add_color(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.config is not None:  # first: the program may be of primitives that it brings
+        load_config(args.config)
+    shown = find_program(args.reference)
+    facts = Facts(shown.program, _scale(shown, args))
+    other = None
+    if args.diff is not None:
+        name, program = _other(shown, args.diff)
+        other = Other(name, Facts(program, facts.scale))
+    drawn = _draw(args.graph, shown, facts, other) if args.graph else None
+    if args.json:
+        terminal.print_json(_as_data(args, shown, other, facts))
+        return 0
+    if drawn is not None:
+        print(drawn)
+        return 0
+    color = terminal.wants_color(args.color)
+    for line in _heading(shown, facts):
+        print(terminal.paint(f"# {line}", "dim", color))
+    if other is not None:
+        lines = _difference(args, other, facts)
+        print(terminal.paint(f"# difference to {other.name}", "dim", color))
+        terminal.print_diff(lines, color)
+        if not lines:
+            print("# none")
+    elif args.code:
+        terminal.print_program(_code(facts), color)
+    elif args.resolved:
+        _print_resolved(facts, color)
+    else:
+        terminal.print_program(format_program(shown.program), color)
+    return 0
+
+
+class Other(NamedTuple):
+    """What a program is compared with, and what to call it."""
+
+    name: str
+    facts: Facts
+
+
+def _difference(args: argparse.Namespace, other: Other, facts: Facts) -> list[DiffLine]:
+    if args.code:
+        return code_difference(other.facts, facts)
+    return diff(other.facts.program, facts.program)
+
+
+def _other(shown: Reference, wanted: str) -> tuple[str, Program]:
+    """The program to compare with, and what to call it."""
+    if wanted == SEED:
+        return _seed(shown)
+    if wanted != PARENT:
+        return wanted, find_program(wanted).program
+    if shown.run is None or shown.individual is None:
+        raise RunError(f"Only an individual of a run (RUN:ID) has a parent, not {shown.name}.")
+    if shown.individual.parent is None:
+        raise RunError(f"{shown.name} is a seed: it has no parent.")
+    name = f"{shown.run.folder}:{shown.individual.parent}"
+    return name, find_program(name).program
+
+
+def _seed(shown: Reference) -> tuple[str, Program]:
+    """The seed an individual descends from. CHOICE: of anything else, the Transformer."""
+    if shown.run is None or shown.individual is None:
+        return "transformer", find_program("transformer").program
+    individual = root_of(shown.run.store, shown.individual)
+    return f"its seed, {shown.run.folder}:{individual.id}", individual.program
+
+
+def _scale(shown: Reference, args: argparse.Namespace) -> Any:
+    if args.config is not None:
+        return load_config(args.config).scale
+    if shown.run is not None:
+        return shown.run.config.scale
+    return load_config(CODE_CONFIG).scale if args.code else None
+
+
+def _heading(shown: Reference, facts: Facts) -> list[str]:
+    """What there is to say about a program, a line each."""
+    lines = [shown.name]
+    if shown.run is not None and shown.individual is not None:
+        row = individual_row(shown.run, shown.individual)
+        parent = "" if row["parent"] is None else f", from {row['parent']}"
+        lines[0] += f": {row['edit']}{parent}"
+        status = f"{row['status']}, loss {terminal.fixed(row['loss'])}"
+        lines.append(f"{status} ({terminal.signed(row['loss_vs_seed'])} against the seed)")
+        if row["message"]:
+            lines.append(row["message"])
+    if facts.graph is not None:
+        graph = facts.graph
+        lines.append(f"{len(graph.nodes)} operations, fingerprint {graph.fingerprint[:12]}")
+        if graph.fixed_length:
+            lines[-1] += ", works at one length only"
+    if facts.problem:
+        lines.append(facts.problem)
+    if facts.cost is not None:
+        known = facts.costs()
+        lines.append(
+            f"{known['parameters']:,} parameters, {known['flops_per_token']:,} FLOPs per token"
+        )
+        lines.append(
+            f"width {known['model_width']} (unit {known['unit']}), "
+            f"matrices {', '.join(map(str, known['widths']))} wide"
+        )
+    return lines
+
+
+def _code(facts: Facts) -> str:
+    if facts.graph is None or facts.scale is None or facts.cost is None:
+        raise RunError(
+            f"No code can be printed: this program {facts.problem}. Another --config may help."
+        )
+    from primeval.dna.writing.tensorflow_code import format_code
+
+    return format_code(facts.graph, facts.scale)
+
+
+def _draw(path: Path, shown: Reference, facts: Facts, other: Other | None) -> str:
+    """Draw into a file; says what was written. Raises RunError."""
+    from primeval.scripts.drawing.files import write_drawing
+    from primeval.scripts.drawing.shapes import make_drawing
+
+    if facts.graph is None:
+        raise RunError(f"Nothing can be drawn: this program {facts.problem}.")
+    if other is not None:
+        drawing = difference_drawing(f"{shown.name} against {other.name}", other.facts, facts)
+        write_drawing(path, drawing)
+        return f"{path}: difference to {other.name}"
+    graph = facts.cost.graph if facts.cost else facts.graph
+    write_drawing(path, make_drawing(shown.name, graph, facts.cost))
+    return f"{path}: {len(facts.graph.nodes)} operations"
+
+
+def _print_resolved(facts: Facts, color: bool) -> None:
+    if facts.graph is None:
+        raise RunError(f"No lines can be resolved: this program {facts.problem}.")
+    rows = facts.listing()
+    headers = ("index", "op", "inputs", "constant", "dim", "width", "live", "place")
+    cells = [[_cell(row[header]) for header in headers] for row in rows]
+    terminal.print_table(headers, cells, left={"op", "inputs", "live", "place"})
+    dead = sum(row["op"] in PRIMITIVES and not row["live"] for row in rows)
+    if dead:
+        note = f"# {dead} operations are dead: the output does not depend on them"
+        print(terminal.paint(note, "dim", color))
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "live" if value else "dead"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _as_data(
+    args: argparse.Namespace,
+    shown: Reference,
+    other: Other | None,
+    facts: Facts,
+) -> dict[str, Any]:
+    data: dict[str, Any] = {"reference": shown.name, **facts.as_data()}
+    if args.resolved:
+        data["instructions"] = facts.listing()
+    if args.code and other is None:
+        data["code"] = _code(facts)
+    if args.graph:
+        data["graph"] = str(args.graph)
+    if shown.run is not None and shown.individual is not None:
+        data["individual"] = individual_row(shown.run, shown.individual)
+    if other is not None:
+        lines = _difference(args, other, facts)
+        data["diff"] = {
+            "against": other.name,
+            "lines": [{"sign": line.sign, "text": line.text} for line in lines],
+        }
+    return data

@@ -1,0 +1,109 @@
+"""Drawings as files: one list of shapes, written as SVG or painted as PNG.
+
+SVG is written as text. PNG is painted by matplotlib, which brings its own fonts, so that both
+look the same on a machine that has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+
+from primeval.scripts.drawing.looks import PAPER, look_of
+from primeval.scripts.drawing.shapes import (
+    Drawing,
+    Rectangle,
+    Shape,
+    Text,
+    arrow_head,
+    pieces,
+)
+from primeval.search.run.locking import RunError
+
+FONT = "DejaVu Sans Mono, Menlo, Consolas, monospace"
+PNG_SCALE = 2.0  # pixels per unit
+
+
+def write_drawing(path: Path, drawing: Drawing) -> None:
+    """Write an SVG or PNG file. Raises RunError if it cannot be written."""
+    writers = {".svg": _write_svg, ".png": _write_png}
+    if path.suffix.lower() not in writers:
+        raise RunError(f"A drawing is a file that ends in .svg or .png. Received: {path}.")
+    try:
+        writers[path.suffix.lower()](drawing, path)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _write_svg(drawing: Drawing, path: Path) -> None:
+    size = f'width="{drawing.width:.0f}" height="{drawing.height:.0f}"'
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view(drawing)} font-family="{FONT}" '
+        f'role="img">\n<title>{escape(drawing.description)}</title>\n'
+        f'<rect width="100%" height="100%" fill="{PAPER}"/>'
+    )
+    body = "\n".join(svg(shape, _attributes) for shape in drawing.shapes)
+    path.write_text(f"{head}\n{body}\n</svg>\n", encoding="utf-8")
+
+
+def view(drawing: Drawing) -> str:
+    return f'viewBox="0 0 {drawing.width:.0f} {drawing.height:.0f}"'
+
+
+def _attributes(look: str) -> str:
+    """A look, written out, so that any viewer knows it."""
+    known = look_of(look)
+    words = [f'fill="{known.fill}"']
+    if known.stroke != "none":
+        words.append(f'stroke="{known.stroke}"')
+        words += [f'stroke-width="{known.thick:g}"'] * (known.thick != 1)
+        words += ['stroke-dasharray="4 3"'] * known.dashed
+    return " ".join(words + ['font-weight="bold"'] * known.bold)
+
+
+def svg(shape: Shape, attributes: Callable[[str], str]) -> str:
+    """A shape as an element; `attributes` gives those of its look."""
+    look = attributes(shape.look)
+    if isinstance(shape, Rectangle):
+        return (
+            f'<rect x="{shape.x:.1f}" y="{shape.y:.1f}" width="{shape.width:.1f}" '
+            f'height="{shape.height:.1f}" rx="{shape.radius:g}" {look}/>'
+        )
+    if isinstance(shape, Text):
+        anchor = ' text-anchor="middle"' if shape.middle else ""
+        return (
+            f'<text x="{shape.x:.1f}" y="{shape.y:.1f}" font-size="{shape.size:g}" '
+            f"{look}{anchor}>{escape(shape.text)}</text>"
+        )
+    words = []
+    for kind, points in pieces(shape):
+        words.append(kind + " ".join(f"{x:.1f},{y:.1f}" for x, y in points))
+    line = f'<path d="{" ".join(words)}" {look}/>'
+    if not shape.arrow:
+        return line
+    head = " ".join(f"{x:.1f},{y:.1f}" for x, y in arrow_head(shape))
+    return f'{line}<polygon points="{head}" {attributes("arrow" + shape.look[4:])}/>'
+
+
+def _write_png(drawing: Drawing, path: Path) -> None:
+    from primeval.scripts.drawing.png import paint
+
+    paint(drawing, path, PNG_SCALE)
+
+
+def inline_svg(drawing: Drawing) -> str:
+    """An element for a page that has styles for the looks: `d-` and each of its words."""
+    body = "".join(svg(shape, _classes) for shape in drawing.shapes)
+    size = f'width="{drawing.width:.0f}" height="{drawing.height:.0f}"'
+    return (
+        f'<svg class="drawing" {size} {view(drawing)} role="img" '
+        f'aria-label="{escape(drawing.description)}">{body}</svg>'
+    )
+
+
+def _classes(look: str) -> str:
+    first, *rest = look.split()
+    kind, number = first.rstrip("0123456789"), first.lstrip("abcdefghijklmnopqrstuvwxyz")
+    words = [f"d-{kind}", *([f"tint{number}"] if number else []), *rest]
+    return f'class="{" ".join(words)}"'

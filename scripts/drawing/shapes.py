@@ -1,0 +1,203 @@
+"""A drawing as a list of shapes, each with a look; files and pages give looks their colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from primeval.dna.cost import Cost
+from primeval.dna.graph import Graph
+from primeval.scripts.drawing.boxes import Box, Change, draw_program
+from primeval.scripts.drawing.difference import draw_difference
+from primeval.scripts.drawing.layout import HEADER, OP_HEIGHT, Placed, Point, place, walk
+
+MARGIN, TITLE = 24.0, 34.0
+ARROW = 3.2
+TINTS = 9  # of calls; MAIN has one of its own, number 0
+DRAW_ORDER = (Change.REMOVED, Change.KEPT, Change.ADDED)  # of wires: what is new lies on top
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    x: float
+    y: float
+    width: float
+    height: float
+    look: str
+    radius: float = 5.0
+
+
+@dataclass(frozen=True)
+class Text:
+    x: float
+    y: float  # of the baseline
+    text: str
+    look: str
+    size: float = 11.0
+    middle: bool = False
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Alternating straight and curved pieces between corners, with an arrow at the end."""
+
+    corners: tuple[Point, ...]
+    look: str = "wire"
+    arrow: bool = True
+
+
+Shape = Rectangle | Text | Curve
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Shapes in the order they are painted, on a page.
+
+    Attributes:
+        width, height: Of the page.
+        shapes: Their looks are words of the table in `drawing_looks.py`.
+        description: What there is to see, in a sentence.
+    """
+
+    width: float
+    height: float
+    shapes: list[Shape]
+    description: str
+
+
+def make_drawing(name: str, graph: Graph, cost: Cost | None) -> Drawing:
+    """The picture of a program, its title and its legend."""
+    size = _size(graph, cost)
+    legend = [_widths(cost), _MARKS]
+    return _page(draw_program(graph, cost), _incoming(graph, cost), name, size, legend)
+
+
+def make_difference(
+    name: str, old: tuple[Graph, Cost | None], new: tuple[Graph, Cost | None]
+) -> Drawing:
+    """The picture of what became of one program in another."""
+    boxes = [(graph.program, draw_program(graph, cost)) for graph, cost in (old, new)]
+    joint = draw_difference(*boxes)
+    counts = {change: sum(_counted(joint, change)) for change in Change}
+    size = f"{counts[Change.ADDED]} operations added, {counts[Change.REMOVED]} removed"
+    legend = [_widths(new[1]), _MARKS, "green, bold: added   faded, dashed: removed"]
+    return _page(joint, _incoming(*new), name, size, legend)
+
+
+_MARKS = "yellow: owns weights   ×n: n branches, side by side   left input first"
+
+
+def _widths(cost: Cost | None) -> str:
+    return "numbers: widths in channels" + (" (u: units)" if cost is None else "")
+
+
+def _size(graph: Graph, cost: Cost | None) -> str:
+    size = f"{len(graph.nodes)} operations"
+    if cost is not None:
+        size += f", {cost.parameters:,} parameters, width {cost.width}"
+    return size
+
+
+def _incoming(graph: Graph, cost: Cost | None) -> str:
+    """The width of what comes in, as text."""
+    model = graph.nodes[0].width
+    return str(model if cost is None else model.channels(cost.unit))
+
+
+def _counted(box: Box, change: Change) -> Iterator[bool]:
+    """For each operation in a box, whether that became of it."""
+    if not box.boxes:
+        yield box.change is change
+    for inner in box.boxes:
+        yield from _counted(inner, change)
+
+
+def _page(main: Box, incoming: str, name: str, size: str, legend: list[str]) -> Drawing:
+    placed, top = place(main), MARGIN + TITLE
+    shapes: list[Shape] = [
+        Text(MARGIN, MARGIN + 8, name, "title", 15),
+        Text(MARGIN, MARGIN + 24, size, "note", 10),
+    ]
+    boxes = list(walk(placed, MARGIN, top + 16))
+    for draw in (_box, _wires):
+        for x, y, box in boxes:
+            shapes += draw(x, y, box)
+    for port in placed.ports:
+        x = MARGIN + port
+        shapes += [
+            Curve(((x, top - 6), (x, top + 16))),
+            Text(x + 5, top + 6, incoming, "width", 9),
+        ]
+    x, y = MARGIN + placed.out, top + 16 + placed.height
+    shapes += [
+        Curve(((x, y), (x, y + 22))),
+        Text(x + 5, y + 14, placed.box.width, "width", 9),
+    ]
+    bottom = y + 46
+    shapes += [
+        Text(MARGIN, bottom + 14 * at, text, "note", 9) for at, text in enumerate(legend)
+    ]
+    bottom += 14 * (len(legend) - 1)
+    longest = max([*(len(text) * 5.5 for text in legend), len(size) * 6.1, len(name) * 9.1])
+    width = 2 * MARGIN + max(placed.width, longest)
+    return Drawing(width, bottom + MARGIN, shapes, f"Drawing of {name}: {size}.")
+
+
+def _box(x: float, y: float, placed: Placed) -> Iterator[Shape]:
+    box = placed.box
+    changed = f" {box.change.value}" if box.change.value else ""
+    several = box.branches > 1
+    if box.subprogram is None:
+        look = ("weights" if box.weights else "operation") + changed
+        for shift in (4.0, 2.0) if several else ():
+            yield Rectangle(x + shift, y + shift, placed.width, OP_HEIGHT, look)
+        yield Rectangle(x, y, placed.width, OP_HEIGHT, look)
+        middle = y + OP_HEIGHT / 2 + 4
+        yield Text(x + placed.width / 2, middle, box.title, "label" + changed, middle=True)
+        return
+    tint = 1 + (box.subprogram - 1) % TINTS if box.subprogram else 0
+    for shift in (8.0, 4.0) if several else ():
+        yield Rectangle(
+            x + shift, y + shift, placed.width, placed.height, f"behind{tint}{changed}", 8
+        )
+    yield Rectangle(x, y, placed.width, placed.height, f"call{tint}{changed}", 8)
+    yield Rectangle(x + 0.5, y + 0.5, placed.width - 1, HEADER - 1, f"header{tint}{changed}", 8)
+    noted = changed or (f" {Change.ADDED.value}" if box.note else "")
+    yield Text(x + 10, y + 15, box.title, "name" + noted)
+
+
+def _wires(x: float, y: float, placed: Placed) -> Iterator[Shape]:
+    """The wires in a call, and the width of each value beside the first of them."""
+    box, last = placed.box, len(placed.box.boxes)
+    labelled: set[int] = set()
+    drawn = list(zip(box.wires, placed.wires, strict=True))
+    for wire, corners in sorted(drawn, key=lambda one: DRAW_ORDER.index(one[0].change)):
+        changed = f" {wire.change.value}" if wire.change.value else ""
+        corners_here = tuple((x + dx, y + dy) for dx, dy in corners)
+        yield Curve(corners_here, "wire" + changed, wire.target != last)
+        inside = wire.target == last and box.branches == 1  # said once, below the call
+        if wire.source >= 0 and wire.source not in labelled and not inside:
+            labelled.add(wire.source)
+            dx, dy = corners[0]
+            source = box.boxes[wire.source]
+            lower = 0.0 if source.branches == 1 else 8.0 if source.boxes else 3.0
+            look = "width" + (f" {source.change.value}" if source.change.value else "")
+            yield Text(x + dx + 5, y + dy + lower + 10, source.width, look, 9)
+
+
+def pieces(curve: Curve) -> Iterator[tuple[str, list[Point]]]:
+    """Pieces of a path: `M` and `L` with a point, `C` with two controls and a point."""
+    (x, y), *rest = curve.corners
+    yield "M", [(x, y)]
+    for to_x, to_y in rest:
+        if abs(to_x - x) < 0.5:
+            yield "L", [(to_x, to_y)]
+        else:
+            middle = (y + to_y) / 2
+            yield "C", [(x, middle), (to_x, middle), (to_x, to_y)]
+        x, y = to_x, to_y
+
+
+def arrow_head(curve: Curve) -> list[Point]:
+    x, y = curve.corners[-1]
+    return [(x, y), (x - ARROW, y - 2 * ARROW), (x + ARROW, y - 2 * ARROW)]

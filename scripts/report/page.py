@@ -1,0 +1,78 @@
+"""The page of a report: templates filled, everything escaped, nothing loaded from anywhere.
+
+The page's own policy (Content-Security-Policy) lets no request leave it and no script run but
+its own, so that text from a run, whatever it holds, stays text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from primeval.scripts.tables import terminal
+from primeval.search.config.units import rough_duration
+
+FOLDER = Path(__file__).parent / "template"
+MINUS = "\N{MINUS SIGN}"
+
+
+def render(facts: dict[str, Any]) -> str:
+    """The page, as text."""
+    templates = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {
+        "fixed": fixed,
+        "signed": signed,
+        "count": lambda number: "–" if number is None else f"{number:,}",
+        "short": terminal.short_count,
+        "percent": percent,
+        "duration": rough_duration,
+        "drawn": Markup,  # of drawings only, which are escaped where they are made
+        "json": embedded_json,
+    }
+    script = (FOLDER / "page.js").read_text(encoding="utf-8")
+    return templates.get_template("page.html").render(
+        **facts,
+        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def fixed(number: float | None, digits: int = 4) -> str:
+    return "–" if number is None else f"{number:.{digits}f}".replace("-", MINUS)
+
+
+def signed(number: float | None, digits: int = 4) -> str:
+    """With its sign, a real minus; zero has none."""
+    if number is None:
+        return "–"
+    text = f"{number:+.{digits}f}"
+    return text[1:] if not float(text) else text.replace("-", MINUS)
+
+
+def percent(share: float | None) -> str:
+    if share is None:
+        return "–"
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return f"{100 * share:.1f} %"
+
+
+def embedded_json(data: Any) -> Markup:
+    """JSON for a script element: nothing in it can end the element."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)

@@ -1,0 +1,228 @@
+"""The plots of a report: scales, ticks and paths, as plain data for the template.
+
+A plot is an SVG stretched to the page (1000 by 1000, strokes keep their width) with its ticks
+as text beside it, so that it fits a phone and a sheet of paper without being drawn again.
+Points of one band are one path; those that would fall on one spot are drawn once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from primeval.search.views.history import History, Told
+
+SIZE = 1000  # of a plot, both ways
+GRID_X, GRID_Y = 1000, 500  # spots at which points are told apart
+CLIPPED = 0.975  # share of the candidates that the scale of losses is made for
+TICKS = 5
+SECONDS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
+
+
+@dataclass(frozen=True)
+class Tick:
+    at: float  # per cent of the axis
+    label: str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A scale from `low` to `high`, which is drawn from 0 to 100 per cent."""
+
+    low: float
+    high: float
+    ticks: list[Tick]
+    title: str
+
+    def at(self, value: float) -> float:
+        """Per cent of the axis; kept on it."""
+        return 100 * min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What the template draws.
+
+    Attributes:
+        key: A word for it, in ids.
+        title, description: For people, and for those who cannot see it.
+        x, y: Its axes; losses grow upwards.
+        bands: Paths of points, with how far along the scale of colours each is, from 0 to 1.
+        line: Path of the best so far; empty for none.
+        seed: Where the seed's loss is, in per cent from the top; None for nowhere.
+        end: Where the line ends, in per cent from the top, with its loss.
+        failed: Path of the marks of those without a loss, along the bottom.
+        above: How many lie above the scale, and are drawn on its upper edge.
+    """
+
+    key: str
+    title: str
+    description: str
+    x: Axis
+    y: Axis
+    bands: list[tuple[float, str]]
+    line: str
+    seed: float | None
+    end: tuple[float, float] | None
+    failed: str = ""
+    above: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def best_plot(history: History) -> Plot | None:
+    """The best loss over compute, with the candidates that came near; None without one."""
+    records, seed = history.records(), history.seed_loss
+    if not records:
+        return None
+    best = records[-1].loss or 0.0
+    worst = max(record.loss or 0.0 for record in records[:1]) if seed is None else seed
+    room = max(0.25 * (worst - best), 1e-3)
+    y = _loss_axis(best - room / 2, worst + room)
+    x = _compute_axis(history)
+    near = [one for one in history.told if one.loss is not None and one.loss <= y.high]
+    gain = "" if seed is None else f" The seed has {seed:.4f}."
+    return Plot(
+        "best",
+        "Best loss over compute",
+        f"The best loss falls from {records[0].loss:.4f} to {best:.4f} in {len(records) - 1} "
+        f"steps, over {x.title}.{gain}",
+        x,
+        y,
+        _bands(near, history, x, y),
+        _stairs(records, history.spent, x, y),
+        None if seed is None else 100 - y.at(seed),
+        (100 - y.at(best), best),
+    )
+
+
+def all_plot(history: History) -> Plot | None:
+    """Every candidate's loss over compute by band (the paper's Figure 12)."""
+    losses = sorted(one.loss for one in history.told if one.loss is not None)
+    if not losses:
+        return None
+    top = losses[min(len(losses) - 1, math.ceil(CLIPPED * len(losses)))]
+    room = max(0.04 * (top - losses[0]), 1e-3)
+    x, y = _compute_axis(history), _loss_axis(losses[0] - room, top + room)
+    seed = history.seed_loss
+    shown = [one for one in history.told if one.loss is not None]
+    return Plot(
+        "all",
+        "Every candidate",
+        f"{len(shown):,} losses over {x.title}, coloured by how many hurdles were passed. "
+        "The table beside it has counts and medians.",
+        x,
+        y,
+        _bands(shown, history, x, y),
+        _stairs(history.records(), history.spent, x, y),
+        None if seed is None else 100 - y.at(seed),
+        None,
+        _marks(history.failed(), x),
+        sum(one.loss is not None and one.loss > y.high for one in shown),
+    )
+
+
+def plotted(history: History) -> dict[str, Any]:
+    """What the page's script says about a point: columns, in the order of `history.told`."""
+    total = history.spent or 1.0
+    return {
+        "hurdles": history.hurdles,
+        "id": [one.id for one in history.told],
+        "x": [round(100 * one.compute / total, 2) for one in history.told],
+        "loss": [None if one.loss is None else round(one.loss, 4) for one in history.told],
+        "band": [one.band for one in history.told],
+        "status": [None if one.loss is not None else one.status for one in history.told],
+        "edit": [one.edit for one in history.told],
+    }
+
+
+def band_color(band: int, history: History) -> float:
+    """How far along the scale of colours a band is: 1 for the whole budget."""
+    return band / history.hurdles if history.hurdles else 1.0
+
+
+def _bands(
+    points: Sequence[Told], history: History, x: Axis, y: Axis
+) -> list[tuple[float, str]]:
+    """A path per band, those that got farthest on top."""
+    paths = []
+    for band in range(history.hurdles + 1):
+        spots = {
+            (round(x.at(one.compute) * GRID_X / 100), round(y.at(one.loss) * GRID_Y / 100))
+            for one in points
+            if one.band == band and one.loss is not None
+        }
+        path = _path(spots, lambda spot: (spot[0] * SIZE / GRID_X, spot[1] * SIZE / GRID_Y))
+        if path:
+            paths.append((band_color(band, history), path))
+    return paths
+
+
+def _path(
+    spots: Iterable[tuple[int, int]], place: Callable[[tuple[int, int]], tuple[float, float]]
+) -> str:
+    """Dots: lines of no length with round ends."""
+    placed = (place(spot) for spot in sorted(spots))
+    return "".join(f"M{x:g} {SIZE - y:g}h0" for x, y in placed)
+
+
+def _stairs(records: Sequence[Told], end: float, x: Axis, y: Axis) -> str:
+    """The best so far: level until somebody is better."""
+    if not records:
+        return ""
+    words = []
+    for number, record in enumerate(records):
+        across, down = (
+            SIZE / 100 * x.at(record.compute),
+            SIZE - SIZE / 100 * y.at(record.loss or 0),
+        )
+        words.append(f"M{across:.1f} {down:.1f}" if not number else f"H{across:.1f}V{down:.1f}")
+    return "".join(words) + f"H{SIZE / 100 * x.at(end):.1f}"
+
+
+def _marks(points: Sequence[Told], x: Axis) -> str:
+    """Short strokes along the bottom."""
+    places = sorted({round(x.at(one.compute) * SIZE / 100) for one in points})
+    return "".join(f"M{at} {SIZE}v-24" for at in places)
+
+
+def _compute_axis(history: History) -> Axis:
+    if history.unit == "steps":
+        factor, unit = 1.0, "training steps"
+    else:
+        factor, name = next(
+            (one for one in SECONDS if history.spent >= 2 * one[0]), SECONDS[-1]
+        )
+        unit = f"{name} of worker time"
+    high = max(history.spent, 1e-9) / factor
+    ticks = [
+        Tick(100 * value / high, _short(value)) for value in nice(0.0, high) if value <= high
+    ]
+    return Axis(0.0, history.spent or 1.0, ticks, unit)
+
+
+def _loss_axis(low: float, high: float) -> Axis:
+    values = nice(low, high)
+    step = values[1] - values[0] if values[1:] else 0.001
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    axis = Axis(low, high, [], "loss")
+    ticks = [Tick(100 - axis.at(value), f"{value:.{digits}f}") for value in values]
+    return Axis(low, high, ticks, "loss, nats per token")
+
+
+def nice(low: float, high: float, count: int = TICKS) -> list[float]:
+    """Round numbers from `low` to `high`, about `count` of them."""
+    step = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(step))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= step * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [number * step for number in range(first, last + 1)]
+
+
+def _short(value: float) -> str:
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= limit:
+            return f"{value / limit:g}{unit}"
+    return f"{value:g}"

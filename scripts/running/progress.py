@@ -1,0 +1,193 @@
+"""How a running search looks: a line per candidate, or a live picture on a terminal."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from primeval.evaluators.outcome import Outcome
+from primeval.scripts.commands.top import status_text
+from primeval.scripts.tables import terminal
+from primeval.search.algorithm.evolution import Search
+from primeval.search.algorithm.population import Individual
+from primeval.search.config.units import rough_duration
+from primeval.search.drive.loop import Stop
+from primeval.search.run.folder import Run
+from primeval.search.views.ranking import SEED_ID, describe_edit, loss_gap
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+HOUR = 3600
+
+
+class Tally:
+    """What both pictures show: how far, how fast, what is best."""
+
+    def __init__(self) -> None:
+        self.best: tuple[float, int, str, float | None] | None = None
+        self.seed: Outcome | None = None
+        self.flying: dict[int, Individual] = {}
+
+    def begin(self, run: Run, search: Search, elapsed: float) -> None:
+        self.run, self.search = run, search
+        self.first_told, self.first_elapsed, self.elapsed = search.told, elapsed, elapsed
+        self.seed = run.store.outcome(SEED_ID)
+        if search.best is not None:
+            individual = search.best[1]
+            outcome = run.store.outcome(individual.id)
+            if outcome is not None:
+                self._note_best(individual, outcome)
+
+    def asked(self, individual: Individual) -> None:
+        self.flying[individual.id] = individual
+
+    def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
+        self.elapsed = elapsed
+        self.flying.pop(individual.id, None)
+        if individual.id == SEED_ID:
+            self.seed = outcome
+        best = -math.inf if self.best is None else -self.best[0]
+        if outcome.fitness > best:
+            self._note_best(individual, outcome)
+
+    def _note_best(self, individual: Individual, outcome: Outcome) -> None:
+        edit = describe_edit(self.run, individual)
+        gap = loss_gap(outcome, self.seed)
+        self.best = (-outcome.fitness, individual.id, edit, gap)
+
+    @property
+    def per_hour(self) -> float | None:
+        """Candidates an hour in this session; None before the first."""
+        told, seconds = self.search.told - self.first_told, self.elapsed - self.first_elapsed
+        return told / seconds * HOUR if told and seconds > 0 else None
+
+    def seconds_left(self) -> float | None:
+        """Until the first budget is used up; None while nobody knows."""
+        budget = self.run.config.budget
+        limits = []
+        if budget.max_time is not None:
+            limits.append(budget.max_time - self.elapsed)
+        if self.per_hour:
+            limits.append((budget.max_candidates - self.search.told) / self.per_hour * HOUR)
+        return max(0.0, min(limits)) if limits else None
+
+
+class Lines:
+    """A line per candidate, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def begin(self, run: Run, search: Search, elapsed: float) -> None:
+        self.tally.begin(run, search, elapsed)
+        done = f", {search.told} evaluated already" if search.told else ""
+        total = run.config.budget.max_candidates
+        print(f"{run.folder}: up to {total:,} candidates{done}", flush=True)
+
+    def asked(self, individual: Individual) -> None:
+        self.tally.asked(individual)
+
+    def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
+        self.tally.told(individual, outcome, elapsed)
+        print(_line(self.tally, individual, outcome), flush=True)
+
+    def tick(self, elapsed: float) -> None:
+        pass
+
+    def end(self, stop: Stop, elapsed: float) -> None:
+        pass
+
+
+def _line(tally: Tally, individual: Individual, outcome: Outcome) -> str:
+    total = tally.run.config.budget.max_candidates
+    status = status_text({"hurdle": outcome.hurdle, "status": outcome.status.value})
+    loss = outcome.loss if outcome.loss is not None and math.isfinite(outcome.loss) else None
+    count = str(tally.search.told).rjust(len(str(total)))
+    return (
+        f"{count}/{total} {rough_duration(tally.elapsed):>7}  #{individual.id:<4} "
+        f"{status:<10} {terminal.fixed(loss):>7} "
+        f"{terminal.signed(loss_gap(outcome, tally.seed)):>7}  "
+        f"{describe_edit(tally.run, individual)}"
+    )
+
+
+class Picture:
+    """A live picture on a terminal: progress, the best so far, the last few candidates."""
+
+    LAST = 6
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.lines: list[str] = []
+        self.live: Live | None = None
+
+    def begin(self, run: Run, search: Search, elapsed: float) -> None:
+        from rich.live import Live
+
+        self.tally.begin(run, search, elapsed)
+        self.live = Live(self._picture(), refresh_per_second=4, transient=True)
+        self.live.start()
+
+    def asked(self, individual: Individual) -> None:
+        self.tally.asked(individual)
+        self._draw()
+
+    def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
+        self.tally.told(individual, outcome, elapsed)
+        self.lines = [*self.lines, _line(self.tally, individual, outcome)][-self.LAST :]
+        self._draw()
+
+    def tick(self, elapsed: float) -> None:
+        self.tally.elapsed = elapsed
+        self._draw()
+
+    def end(self, stop: Stop, elapsed: float) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
+
+    def _draw(self) -> None:
+        if self.live is not None:
+            self.live.update(self._picture())
+
+    def _picture(self) -> Any:
+        from rich.console import Group
+        from rich.text import Text
+
+        tally, config = self.tally, self.tally.run.config
+        done, total = tally.search.told, config.budget.max_candidates
+        left = tally.seconds_left()
+        rate = f"{tally.per_hour:,.0f} an hour" if tally.per_hour else "starting"
+        parts = [
+            f"{done:,}/{total:,} candidates",
+            rate,
+            f"workers {len(tally.flying)}/{config.workers.count} busy",
+            f"{rough_duration(tally.elapsed)} so far",
+        ]
+        if left is not None:
+            parts.append(f"at most {rough_duration(left)} left")
+        lines = [Text(line, style="dim", no_wrap=True) for line in self.lines]
+        return Group(
+            Text(f"{tally.run.folder}", style="bold"),
+            Text(_bar(done / total, min(76, terminal.width() - 4)), style="green"),
+            Text(" · ".join(parts), no_wrap=True, overflow="ellipsis"),
+            *lines,
+            Text(self._best(), style="green", no_wrap=True, overflow="ellipsis"),
+        )
+
+    def _best(self) -> str:
+        """The best so far, with its edit."""
+        if self.tally.best is None:
+            return "best so far: none yet"
+        loss, number, edit, gap = self.tally.best
+        against = "" if gap is None else f" ({gap:+.4f} against the seed)"
+        return f"best so far: #{number} loss {loss:.4f}{against}  {edit}"
+
+
+def _bar(share: float, width: int) -> str:
+    full = round(min(1.0, share) * width)
+    return "━" * full + "─" * (width - full)

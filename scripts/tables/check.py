@@ -1,0 +1,254 @@
+"""What `primeval check` prints: the plan, the seeds, the forecast, and what may go wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from primeval.dna.cost import Cost
+from primeval.scripts.tables import terminal
+from primeval.search.config.config import to_plain
+from primeval.search.config.settings import RunConfig
+from primeval.search.config.units import format_duration, rough_duration
+from primeval.search.forecast.forecast import counted_step, mean_share
+from primeval.search.run.folder import check_free
+from primeval.search.run.locking import RunError
+
+if TYPE_CHECKING:
+    from primeval.search.forecast.forecast import Forecast
+    from primeval.search.forecast.rehearsal import Rehearsal
+
+Tried = tuple["Rehearsal", "Forecast"]
+SEED_HEADERS = ("seed", "parameters", "width", "unit", "FLOPs a token")
+
+
+def print_check(
+    name: str, config: RunConfig, costs: dict[str, Cost], tried: Tried | None
+) -> None:
+    """All of it, readable at 80 columns and without colours."""
+    print(f"{name} is valid. {_trial_text(tried)}\n")
+    _print_lines(_plan(config))
+    print()
+    cells = [
+        [name, f"{cost.parameters:,}", str(cost.width), str(cost.unit), f"{cost.flops:,}"]
+        for name, cost in costs.items()
+    ]
+    terminal.print_table(SEED_HEADERS, cells, left={"seed"})
+    if tried is not None:
+        print()
+        _print_lines(_forecast(config, *tried))
+    for note in _notes(config, costs, tried):
+        print(f"\nNote: {note}")
+
+
+def as_json(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> dict[str, Any]:
+    """The same for tools: seconds and bytes; null where nothing was tried."""
+    rows = [
+        {
+            "seed": name,
+            "parameters": cost.parameters,
+            "unit": str(cost.unit),
+            "width": cost.width,
+            "flops_per_token": cost.flops,
+        }
+        for name, cost in costs.items()
+    ]
+    return {
+        "config": to_plain(config),
+        "seeds": rows,
+        "measured": None if tried is None else asdict(tried[0].measured),
+        "forecast": None if tried is None else {**asdict(tried[1]), "disk": tried[1].disk},
+        "notes": _notes(config, costs, tried),
+    }
+
+
+def _print_lines(lines: list[tuple[str, str]]) -> None:
+    for name, text in lines:
+        print(f"{name:<15} {text}")
+
+
+def _trial_text(tried: Tried | None) -> str:
+    if tried is None:
+        return "Nothing was trained."
+    rehearsal = tried[0]
+    share = "all" if rehearsal.share == 1 else f"{100 * rehearsal.share:.2g}%"
+    return f"Tried with {rehearsal.candidates} candidates and {share} of their budget."
+
+
+def _plan(config: RunConfig) -> list[tuple[str, str]]:
+    budget, training = config.budget, config.candidate.budget
+    data = config.data.source or config.data.tfds or ", ".join(config.data.files)
+    limit = "" if budget.max_time is None else f", at most {format_duration(budget.max_time)}"
+    return [
+        ("run folder", config.run_dir),
+        ("candidates", f"{budget.max_candidates:,}{limit}"),
+        (
+            "each",
+            f"{training.amount:,g} {training.unit.replace('_', ' ')}; with {training.hurdles} "
+            f"hurdles, {mean_share(training.hurdles):.0%} of it on average",
+        ),
+        ("search", f"{config.search.algorithm}, population {config.search.population_size}"),
+        ("data", f"{data}, {config.data.tokenizer} tokens"),
+        ("workers", _workers_text(config)),
+    ]
+
+
+def _workers_text(config: RunConfig) -> str:
+    workers = config.workers
+    if workers.evaluator != "ray":
+        return f"{workers.evaluator}: one candidate at a time"
+    return f"{workers.count} ray"
+
+
+def _forecast(
+    config: RunConfig, rehearsal: Rehearsal, forecast: Forecast
+) -> list[tuple[str, str]]:
+    measured, hurdles = rehearsal.measured, config.candidate.budget.hurdles
+    lines = []
+    if measured.step is not None:
+        tokens = config.training.batch_size * config.model.length
+        training, overhead = _time(forecast.training), _time(measured.overhead)
+        validating = _time((hurdles + 1) * measured.validation)
+        lines = [
+            ("a step", f"{_time(measured.step)} of the seed, {tokens:,} tokens"),
+            (
+                "a full budget",
+                f"{_time(forecast.full)}: {training} training, {validating} validating, "
+                f"{overhead} compiling etc.",
+            ),
+        ]
+    halved = hurdles and measured.step is not None
+    assumed = ", if half of them pass each hurdle" if halved else ""
+    lines += [
+        ("a candidate", f"{_time(forecast.mean)} on average{assumed}"),
+        ("an hour", f"{_rounded(forecast.per_hour)} candidates"),
+        ("the whole run", _run_text(config, forecast)),
+        ("memory", _memory_text(config, rehearsal, forecast)),
+        ("disk", _disk_text(config, rehearsal, forecast)),
+    ]
+    return lines
+
+
+def _run_text(config: RunConfig, forecast: Forecast) -> str:
+    ends = f"all {forecast.candidates:,} candidates"
+    if forecast.ends_by != "candidates":
+        ends = f"about {forecast.candidates:,} candidates, when its {forecast.ends_by} is up"
+    target = ", sooner at the target loss" if config.budget.target_loss is not None else ""
+    return f"{rough_duration(forecast.seconds)}, {ends}{target}"
+
+
+def _memory_text(config: RunConfig, rehearsal: Rehearsal, forecast: Forecast) -> str:
+    measured = rehearsal.measured
+    if forecast.memory is None or measured.worker_memory is None:
+        return "not measured: the workers are a cluster's"
+    if measured.other_memory == 0:
+        return terminal.size(forecast.memory)
+    total, worker, rest = (
+        terminal.size(one)
+        for one in (forecast.memory, measured.worker_memory, measured.other_memory)
+    )
+    return f"{total}: {config.workers.count} workers of {worker}, {rest} the rest"
+
+
+def _disk_text(config: RunConfig, rehearsal: Rehearsal, forecast: Forecast) -> str:
+    parts = [
+        f"{terminal.size(size)} {what}"
+        for size, what in (
+            (forecast.token_bytes, "tokens"),
+            (forecast.store_bytes, "run.sqlite"),
+            (forecast.weight_bytes, "weights"),
+        )
+        if size
+    ]
+    return f"{terminal.size(forecast.disk)}: {', '.join(parts)}"
+
+
+def _notes(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> list[str]:
+    """What is likely to go wrong, though the configuration is valid."""
+    notes = []
+    try:
+        check_free(Path(config.run_dir))
+    except RunError as error:
+        notes.append(str(error))
+    notes += _early_hurdles(config, next(iter(costs.values())), tried)
+    if tried is None:
+        return notes
+    forecast, workers = tried[1], config.workers
+    if forecast.full > config.candidate.timeout:
+        notes.append(
+            f"A full budget takes {rough_duration(forecast.full)}, and candidate.timeout is "
+            f"{format_duration(config.candidate.timeout)}: the best would be given up."
+        )
+    cores = os.cpu_count() or 1
+    if workers.evaluator == "ray" and workers.address is None:
+        wanted = workers.count * workers.threads
+        if wanted > cores:
+            notes.append(
+                f"{workers.count} workers of {workers.threads} threads share the {cores} cores "
+                "here; the figures are for what these can do."
+            )
+    notes += _resources(config, forecast)
+    return notes
+
+
+def _early_hurdles(config: RunConfig, cost: Cost, tried: Tried | None) -> list[str]:
+    """Hurdles that stand where losses say little yet: so early, they may even mislead."""
+    budget, warmup = config.candidate.budget, config.training.warmup_steps
+    step = None if tried is None else tried[0].measured.step
+    if config.workers.evaluator == "toy" or (budget.unit == "seconds" and step is None):
+        return []
+    steps = budget.total_steps(1.0, step or 1.0, counted_step(config, cost))
+
+    def early(hurdles: int) -> bool:
+        return hurdles > 0 and replace(budget, hurdles=hurdles).marks()[0] * steps <= warmup
+
+    if not early(budget.hurdles):
+        return []
+    enough = next(hurdles for hurdles in range(budget.hurdles, -1, -1) if not early(hurdles))
+    return [
+        f"The first hurdle is at step {budget.marks()[0] * steps:.0f} of {steps}, and "
+        f"training.warmup_steps is {warmup}: what learns fast at first passes, what would be "
+        f"better in the end is stopped. Train longer, or set candidate.hurdles to {enough}."
+    ]
+
+
+def _resources(config: RunConfig, forecast: Forecast) -> list[str]:
+    """What this machine has too little of."""
+    from primeval.evaluators.workers.memory import free_memory
+
+    notes = []
+    memory, disk = free_memory(), _free_disk(Path(config.run_dir))
+    if forecast.memory is not None and forecast.memory > memory:
+        notes.append(
+            f"The run needs {terminal.size(forecast.memory)} of memory, and "
+            f"{terminal.size(memory)} are free. Lower workers.count or model."
+        )
+    if forecast.disk - forecast.token_bytes > disk:
+        notes.append(
+            f"The run folder will take {terminal.size(forecast.disk - forecast.token_bytes)}, "
+            f"and its disk has {terminal.size(disk)} free. Lower keep_weights, or give another "
+            "run_dir."
+        )
+    return notes
+
+
+def _free_disk(folder: Path) -> int:
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def _rounded(number: float) -> str:
+    """A number with two figures: 48, 790, 1,700,000."""
+    return f"{float(f'{number:.2g}'):,.0f}" if number >= 10 else f"{number:.2g}"
+
+
+def _time(seconds: float) -> str:
+    """A time with two or three figures: 350 µs, 27.1 ms, 9.1 s, 4m 10s."""
+    for unit, name in ((1e-6, "µs"), (1e-3, "ms"), (1.0, "s")):
+        if seconds < 100 * unit * (1 if name == "s" else 10):
+            return f"{seconds / unit:.3g} {name}"
+    return rough_duration(seconds)

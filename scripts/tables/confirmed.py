@@ -1,0 +1,171 @@
+"""How a confirmation looks: a table for terminals, and one for documents."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from collections.abc import Iterable
+from typing import Any
+
+from primeval.scripts.tables import terminal
+from primeval.search.config.settings import RunConfig
+from primeval.search.config.units import rough_duration
+from primeval.search.run.folder import Run
+
+HEADERS = ("rank", "loss", "bits", "sd", "vs seed", "± 95 %", "steps", "ratio")
+SEARCH_HEADERS = ("search", "vs seed")
+
+
+def print_confirmed(run: Run, rows: list[dict[str, Any]]) -> None:
+    """A table that is readable at 80 columns, and what failed."""
+    if not rows:
+        print(f"{run.folder}: nothing is confirmed yet.")
+        return
+    names = list(run.store.seeds)
+    print(
+        f"Test loss in nats per token, and in bits per byte: means over {_seeds(rows)}.\n"
+        f"vs seed: difference to {names[0]}, paired by seed, with half its 95 % interval."
+    )
+    searched = any(row["search_status"] is not None for row in rows)
+    headers = (*HEADERS, *(SEARCH_HEADERS if searched else ()), "program")
+    cells = [
+        [*_cells(at, row), *(_search_cells(row) if searched else ()), row["name"]]
+        for at, row in enumerate(rows)
+    ]
+    terminal.print_table(headers, cells, {"program"})
+    for line in _failures(rows):
+        print(line)
+
+
+def _cells(at: int, row: dict[str, Any]) -> list[str]:
+    return [
+        str(at + 1),
+        loss_text(row),
+        terminal.fixed(row["bits_per_byte"], 3),
+        terminal.fixed(row["deviation"]),
+        terminal.signed(row["loss_vs_seed"]),
+        terminal.fixed(half_width(row)),
+        "-" if row["steps"] is None else f"{row['steps']:.0f}",
+        terminal.fixed(row["step_ratio"], 3),
+    ]
+
+
+def _search_cells(row: dict[str, Any]) -> list[str]:
+    """The search's figures; those of a hurdle cannot stand beside those of the end."""
+    whole = row["search_status"] == "completed"
+    loss = terminal.fixed(row["search_loss"]) if whole else row["search_status"] or "-"
+    return [loss, terminal.signed(row["search_loss_vs_seed"] if whole else None)]
+
+
+def loss_text(row: dict[str, Any]) -> str:
+    """The mean loss; for a program that failed with some seeds, how often it did."""
+    if row["loss"] is not None or not row["failures"]:
+        return terminal.fixed(row["loss"])
+    ways = ", ".join(f"{way} in {count}" for way, count in row["failures"].items())
+    return f"{ways.replace('_', ' ')} of {row['seeds']}"
+
+
+def half_width(row: dict[str, Any]) -> float | None:
+    """Half of its interval."""
+    if row["interval"] is None:
+        return None
+    low, high = row["interval"]
+    return float(high - low) / 2
+
+
+def _seeds(rows: list[dict[str, Any]]) -> str:
+    """How many seeds the figures are of."""
+    counts = {row["seeds"] for row in rows}
+    most = max(counts)
+    text = f"{most} seed{'s' if most > 1 else ''}"
+    return text if len(counts) == 1 else f"up to {text} (not all are trained yet)"
+
+
+def _failures(rows: list[dict[str, Any]]) -> Iterable[str]:
+    """A line for each training that failed."""
+    for row in rows:
+        for one in row["runs"]:
+            if one["status"] != "completed":
+                first = one["message"].split("\n", 1)[0]
+                yield f"{row['name']}, seed {one['seed']}: {one['status']}: {first}"
+
+
+def markdown(run: Run, rows: list[dict[str, Any]], command: str) -> str:
+    """The table with what made it, as a document."""
+    reference = next(iter(run.store.seeds))
+    made = [f"- {name}: {text}" for name, text in facts(run, rows)]
+    headers = [
+        *("rank", "program", "loss", "sd", "bits per byte", f"vs {reference}", "95 % interval"),
+        *("steps", "step ratio", "parameters", "search loss", "search vs seed"),
+    ]
+    aligned = ["---" if name == "program" else "---:" for name in headers]
+    table = [headers, aligned, *(_document_cells(at, row) for at, row in enumerate(rows))]
+    lines = [
+        "# Confirmed programs",
+        "",
+        "```sh",
+        command,
+        "```",
+        "",
+        *made,
+        "",
+        *(f"| {' | '.join(cells)} |" for cells in table),
+        "",
+        "Loss: nats per token on the test split, mean and standard deviation (sd) over "
+        f"{_seeds(rows)}. Differences to {reference} are paired by seed; their intervals are "
+        "Student's t and cover what weights and order of the data do, not the choice of text.",
+        *(f"\n{line}" for line in _failures(rows)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _document_cells(at: int, row: dict[str, Any]) -> list[str]:
+    rank, loss, bits, deviation, gap, _, steps, ratio = _cells(at, row)
+    interval = row["interval"]
+    between = "-" if interval is None else f"{interval[0]:+.4f} to {interval[1]:+.4f}"
+    parameters = "-" if row["parameters"] is None else f"{row['parameters']:,}"
+    name = row["name"].replace("|", r"\|")
+    figures = [loss, deviation, bits, gap, between, steps, ratio, parameters]
+    return [rank, name, *figures, *_search_cells(row)]
+
+
+def facts(run: Run, rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """What made the figures: scale, budget, data, training, cost, versions."""
+    config = run.config
+    model, budget, training = config.model, config.candidate.budget, config.training
+    if model.parameters is not None:
+        size = f"{model.parameters[0]:,} to {model.parameters[1]:,} parameters"
+    else:
+        size = f"width {model.width}"
+    data = config.data.source or config.data.tfds or "files of one's own"
+    spent = math.fsum(math.fsum(one["seconds"].values()) for row in rows for one in row["runs"])
+    return [
+        ("run", str(run.folder)),
+        ("scale", f"layers: {model.layers}, length: {model.length}, {size}"),
+        ("budget of each", f"{budget.amount:,g} {budget.unit.replace('_', ' ')}"),
+        ("data", f"{data}, {config.data.tokenizer} tokens"),
+        (
+            "training",
+            f"batch {training.batch_size}, {training.optimizer}, learning rate "
+            f"{training.learning_rate:g}, tested on {training.validation_batches} batches",
+        ),
+        ("cost", f"{rough_duration(spent)} of workers"),
+        ("made with", _environment(config)),
+    ]
+
+
+def _environment(config: RunConfig) -> str:
+    from importlib import metadata  # slow to import
+
+    names = ["primeval", *(["tensorflow"] if config.workers.evaluator != "toy" else [])]
+    versions = [f"{name} {metadata.version(name)}" for name in names]
+    workers = config.workers
+    return ", ".join(
+        [
+            *versions,
+            f"Python {platform.python_version()}",
+            f"{workers.evaluator} workers: {workers.count}, cores each: {workers.threads}",
+            f"CPUs: {os.cpu_count()} ({platform.machine()})",
+        ]
+    )

@@ -1,0 +1,139 @@
+"""Text for people: columns that fit, colours where they are wanted. Standard library only."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from primeval.dna.writing.diff import DiffLine
+
+CODES = {"+": "32", "-": "31", "@": "36", "bold": "1", "dim": "2"}
+ROOM = 20  # columns below which a table's last column had rather others went
+
+
+def add_color(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colours: auto means on a terminal unless NO_COLOR is set",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def wants_color(choice: str = "auto") -> bool:
+    if choice != "auto":
+        return choice == "always"
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def paint(text: str, style: str, color: bool) -> str:
+    return f"\x1b[{CODES[style]}m{text}\x1b[0m" if color and style in CODES else text
+
+
+def width() -> int:
+    """Columns of the terminal, or of $COLUMNS; as many as it takes if there is neither."""
+    return shutil.get_terminal_size((1000, 24)).columns
+
+
+def print_json(data: Any) -> None:
+    print(json.dumps(data, indent=2, allow_nan=False))
+
+
+def print_diff(lines: Iterable[DiffLine], color: bool) -> None:
+    """A difference of programs, `+` and `-` in front."""
+    for line in lines:
+        print(paint(f"{line.sign} {line.text}".rstrip(), line.sign, color))
+
+
+def print_program(text: str, color: bool) -> None:
+    """A program's text, or code: headers stand out, dormant fields and comments step back."""
+    for line in text.splitlines():
+        if re.match(r"S\d+ |def ", line):
+            print(paint(line, "@", color))
+            continue
+        shown, mark, aside = line.partition("; " if "= " in line else "# ")
+        print(shown + (paint(mark + aside, "dim", color) if mark else ""))
+
+
+def print_table(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    left: set[str],
+    spare: Sequence[str] = (),
+    style: Callable[[str, str], str] | None = None,
+) -> None:
+    """Columns as wide as they need; the last one takes what is left of the terminal.
+
+    Args:
+        headers: Column names.
+        rows: Cells.
+        left: Names of the columns that are aligned left; numbers go right.
+        spare: Columns that may go, the first one first, where there is little room.
+        style: The style of a cell, by its column and its text; None for no colours.
+    """
+    cells = [list(headers), *([str(cell) for cell in row] for row in rows)]
+    sizes = [max(len(line[at]) for line in cells) for at in range(len(headers))]
+    shown = list(range(len(headers)))
+    for name in spare:
+        if _rest(sizes, shown) >= min(ROOM, sizes[-1]):
+            break
+        shown.remove(len(headers) - 1 - headers[::-1].index(name))
+    sizes[-1] = min(sizes[-1], max(12, _rest(sizes, shown)))
+    for number, line in enumerate(cells):
+        fitted = []
+        for at in shown:
+            name, wide, cell = headers[at], sizes[at], line[at]
+            text = _clip(cell, wide).ljust(wide) if name in left else cell.rjust(wide)
+            if at == shown[-1]:
+                text = text.rstrip()
+            if style is not None:
+                text = paint(text, style(name, cell) if number else "bold", True)
+            fitted.append(text)
+        print(" ".join(fitted).rstrip())
+
+
+def _rest(sizes: Sequence[int], shown: Sequence[int]) -> int:
+    """Columns of the terminal left for a table's last column."""
+    return width() - sum(sizes[at] for at in shown[:-1]) - len(shown)
+
+
+def _clip(text: str, size: int) -> str:
+    return text if len(text) <= size else f"{text[: size - 1]}…"
+
+
+def short_count(number: float | None) -> str:
+    """1,234,567 as 1.23M."""
+    if number is None:
+        return "-"
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= limit:
+            return f"{number / limit:.3g}{unit}" if number < 999.5 * limit else f"{number:.3g}"
+    return f"{number:g}"
+
+
+def size(count: float) -> str:
+    """Bytes with two or three figures: 4.3 MB, 620 MB, 19 GB."""
+    for limit, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= 0.9995 * limit:
+            digits = 1 if count < 10 * limit else 0
+            return f"{count / limit:.{digits}f} {unit}"
+    return f"{count:.0f} bytes"
+
+
+def signed(number: float | None, digits: int = 4) -> str:
+    return "-" if number is None else f"{number:+.{digits}f}"
+
+
+def fixed(number: float | None, digits: int = 4) -> str:
+    return "-" if number is None else f"{number:.{digits}f}"

@@ -1,0 +1,143 @@
+"""What confirmation found: each program's figures over fresh seeds, read from a run's store.
+
+Losses are of the test split. Programs trained with the same seed saw the same data in the same
+order, so two of them are compared seed by seed. Nothing is left out: a program that failed
+with one of its seeds has no mean, and says how often it failed.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from primeval.dna.graph import build_graph
+from primeval.dna.parsing import parse
+from primeval.evaluators.outcome import Outcome, Status
+from primeval.search.confirm.intervals import Interval, interval
+from primeval.search.run.folder import Run
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A program's figures over seeds.
+
+    Attributes:
+        name: What it was called.
+        fingerprint: Of its canonical graph, in hexadecimal.
+        outcomes: By seed, 0, 1, … .
+    """
+
+    name: str
+    fingerprint: str
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+
+    @cached_property
+    def losses(self) -> dict[int, float]:
+        """Test loss in nats per token of the seeds that were trained to the end."""
+        return {
+            seed: one.loss
+            for seed, one in sorted(self.outcomes.items())
+            if finished(one) and one.loss is not None
+        }
+
+    @property
+    def failures(self) -> Counter[str]:
+        """How it failed, and with how many seeds."""
+        ends = (one.status.value for one in self.outcomes.values() if not finished(one))
+        return Counter(ends)
+
+    @property
+    def loss(self) -> float | None:
+        """Mean over the seeds.
+
+        CHOICE: none if it failed with one of them. The mean of the others would make a
+        program look good for failing where it is bad.
+        """
+        return None if self.failures or not self.losses else statistics.fmean(self._values)
+
+    @property
+    def deviation(self) -> float | None:
+        """Standard deviation of the loss over the seeds; None for fewer than two."""
+        several = self.loss is not None and len(self.losses) > 1
+        return statistics.stdev(self._values) if several else None
+
+    @property
+    def _values(self) -> list[float]:
+        return list(self.losses.values())
+
+    def mean(self, name: str) -> float | None:
+        """Mean over the seeds of another figure of the outcomes: `steps`, `bits_per_byte`."""
+        figures = [getattr(self.outcomes[seed], name) for seed in self.losses]
+        known = [figure for figure in figures if figure is not None]
+        return statistics.fmean(known) if known and self.loss is not None else None
+
+    def gap(self, other: Confirmed | None) -> Interval | None:
+        """Its loss minus another's, paired by seed; None where there is nothing to compare."""
+        if self.loss is None or other is None:
+            return None
+        shared = [seed for seed in self.losses if seed in other.losses]
+        differences = [self.losses[seed] - other.losses[seed] for seed in shared]
+        return interval(differences) if differences else None
+
+    def figures(self, reference: Confirmed | None) -> dict[str, Any]:
+        """Itself in numbers, ready for JSON; None for what it has no figure of.
+
+        `loss` and `bits_per_byte` are means over `seeds` seeds; `deviation` is of the loss over
+        them. `loss_vs_seed` is the mean of `pairs` differences to the reference, and `interval`
+        covers the true one with 95 %. `failures` counts seeds by how they failed.
+        """
+        gap = self.gap(reference)
+        other = gap is not None and reference is not self
+        return {
+            "loss": self.loss,
+            "bits_per_byte": self.mean("bits_per_byte"),
+            "deviation": self.deviation,
+            "loss_vs_seed": gap.mean if gap else None,
+            "interval": list(gap.bounds) if gap and gap.bounds and other else None,
+            "pairs": gap.count if gap and other else 0,
+            "seeds": len(self.outcomes),
+            "failures": dict(self.failures),
+            "steps": self.mean("steps"),
+            "step_ratio": self.mean("step_ratio"),
+            "parameters": next((o.parameters for o in self.outcomes.values()), None),
+        }
+
+    def within(self, seeds: int) -> Confirmed:
+        """The same with the first so many seeds only."""
+        few = {seed: one for seed, one in self.outcomes.items() if seed < seeds}
+        return Confirmed(self.name, self.fingerprint, few)
+
+
+def finished(outcome: Outcome) -> bool:
+    """Whether a program used its whole budget and has a loss to show for it."""
+    return outcome.status is Status.COMPLETED and math.isfinite(outcome.fitness)
+
+
+def read_confirmed(run: Run) -> dict[str, Confirmed]:
+    """All confirmed programs of a run by fingerprint, in the order they were first trained."""
+    found: dict[str, Confirmed] = {}
+    for one in run.store.confirmations():
+        before = found.get(one.fingerprint, Confirmed("", one.fingerprint))
+        outcomes = before.outcomes | {one.seed: one.outcome}  # the last one counts
+        found[one.fingerprint] = Confirmed(one.name, one.fingerprint, outcomes)
+    return found
+
+
+def reference_of(run: Run, confirmed: dict[str, Confirmed]) -> Confirmed | None:
+    """The run's first seed, which the others are held against."""
+    return confirmed.get(build_graph(parse(run.reference)).fingerprint)
+
+
+def best_first(confirmed: Iterable[Confirmed]) -> list[Confirmed]:
+    """By mean loss; those that failed with a seed come last, the most failures at the end."""
+    return sorted(confirmed, key=_order)
+
+
+def _order(one: Confirmed) -> tuple[bool, int, float]:
+    loss = math.inf if one.loss is None else one.loss
+    return one.loss is None, one.failures.total(), loss

@@ -1,0 +1,215 @@
+"""Confirming: programs are trained again, with seeds and on text that the search never used.
+
+The best of a search are the best partly by luck: of many noisy figures the smallest was kept.
+So the figure that counts is measured again, at the full budget, on the test split, with
+several fresh seeds. A seed decides weights and order of the data, and is the same for every
+program: two programs are compared seed by seed, which takes out what the data's order does.
+
+Each outcome is appended to the run's store as it comes, so what is done is not done again.
+What the outcomes say is read by `confirmed.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+from primeval.dna.cost import measure
+from primeval.dna.graph import build_graph
+from primeval.dna.parsing import format_program
+from primeval.dna.program import Program
+from primeval.evaluators.evaluator import Candidate, Evaluator
+from primeval.evaluators.outcome import Outcome, Status
+from primeval.evaluators.settings import Task
+from primeval.search.config.changes import refuse_incomparable
+from primeval.search.config.settings import RunConfig
+from primeval.search.confirm.figures import read_confirmed
+from primeval.search.drive.interrupts import Interrupts
+from primeval.search.run.folder import Run, check_free, reopen_run
+from primeval.search.run.kept_weights import weights_file
+from primeval.search.run.schema import FILE_NAME
+from primeval.search.run.store import Confirmation
+
+TICK = 0.5  # seconds between looks at the clock while nothing finishes
+
+# The paper's modifications one by one, its Primer-EZ, and the strongest known Transformer.
+BASELINES = ("squared_relu", "mdha", "transformer_pp", "primer_ez")
+
+# CHOICE: what may be the machine's fault is tried again by the next confirmation; what is the
+# program's own is kept. No loss is looked at for that, so it favours nobody.
+TRIED_AGAIN = (Status.CRASHED, Status.LOST, Status.OUT_OF_MEMORY, Status.TIMED_OUT)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A program to confirm.
+
+    Attributes:
+        name: What people call it; several names of one program joined by ` = `.
+        text: The program.
+        fingerprint: Of its canonical graph, in hexadecimal.
+        individual: Its number in the run; None for a program from elsewhere.
+    """
+
+    name: str
+    text: str
+    fingerprint: str
+    individual: int | None = None
+
+
+class Job(NamedTuple):
+    """One training: a program with a seed."""
+
+    entry: Entry
+    seed: int
+
+
+Watch = Callable[[Job, Outcome], None]
+
+
+def entry_of(name: str, program: Program, config: RunConfig) -> Entry:
+    """A program under a name. Raises Rejection if it cannot be trained at this scale."""
+    graph = build_graph(program)
+    measure(graph, config.scale)
+    return Entry(name, format_program(program), graph.fingerprint)
+
+
+def best_entries(run: Run, count: int) -> list[Entry]:
+    """The `count` individuals that the search found best, seeds apart."""
+    entries: list[Entry] = []
+    for number in run.store.ranked():
+        individual, outcome = run.store.individual(number), run.store.outcome(number)
+        if len(entries) == count or outcome is None or not math.isfinite(outcome.fitness):
+            break  # failures are at the end
+        if individual is None or individual.parent is None or outcome.same_as is not None:
+            continue  # a seed, or the same program as another
+        entries.append(Entry(f"#{number}", individual.text, individual.fingerprint, number))
+    return entries
+
+
+def distinct(entries: Sequence[Entry]) -> list[Entry]:
+    """Each program once, under all its names."""
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        same = found.get(entry.fingerprint)
+        if same is None:
+            found[entry.fingerprint] = entry
+        elif entry.name not in same.name.split(" = "):
+            number = entry.individual if same.individual is None else same.individual
+            both = f"{same.name} = {entry.name}"
+            found[entry.fingerprint] = replace(same, name=both, individual=number)
+    return list(found.values())
+
+
+def missing_jobs(run: Run, entries: Sequence[Entry], seeds: int) -> list[Job]:
+    """What has no outcome yet, one seed after the other, so that pairs are complete early."""
+    done = {
+        (key, seed)
+        for key, one in read_confirmed(run).items()
+        for seed, outcome in one.outcomes.items()
+        if outcome.status not in TRIED_AGAIN
+    }
+    jobs = (Job(entry, seed) for seed, entry in product(range(seeds), entries))
+    return [job for job in jobs if (job.entry.fingerprint, job.seed) not in done]
+
+
+def run_of(config: RunConfig) -> Run | None:
+    """The run in a configuration's folder, to go on with it; None if there is none yet.
+
+    Raises RunError; ConfigError if it has other settings.
+    """
+    folder = Path(config.run_dir)
+    if not (folder / FILE_NAME).is_file():
+        check_free(folder)
+        return None
+    run = reopen_run(folder, lasting=False)
+    try:
+        refuse_incomparable(run.config, replace(config, run_dir=run.config.run_dir))
+    except BaseException:
+        run.close()
+        raise
+    return replace(run, config=config)
+
+
+def confirming_task(config: RunConfig, reference: str, jobs: int) -> Task:
+    """What an evaluator needs to know: as in the search, but on the test split."""
+    workers = replace(config.workers, count=max(1, min(config.workers.count, jobs)))
+    return replace(config.task(reference), split="test", workers=workers)
+
+
+def fresh_seed(purpose: str, seed: int, number: int) -> int:
+    """A seed for `weights` or `data`; a function of the run's seed and a number from 0.
+
+    Drawn from another stream than those of the search, so that no program meets again the
+    weights or the batches that it was chosen on.
+    """
+    digest = hashlib.blake2b(f"confirm/{purpose}/{seed}/{number}".encode(), digest_size=4)
+    return int.from_bytes(digest.digest(), "big") >> 1  # every library takes 31 bits
+
+
+def confirm(run: Run, jobs: Sequence[Job], evaluator: Evaluator, watch: Watch) -> bool:
+    """Train, and append each outcome as it comes; False if somebody asked to stop.
+
+    The evaluator is closed at the end. Raises StoreError if the store cannot be written.
+    """
+    waiting, flying = deque(enumerate(jobs)), dict[int, Job]()
+    wait, nothing = partial(evaluator.wait, TICK), list[tuple[int, Outcome]]()
+    with Interrupts() as interrupts:
+        try:
+            while (waiting or flying) and not interrupts.requested:
+                while waiting and len(flying) < evaluator.capacity:
+                    number, job = waiting.popleft()
+                    flying[number] = job
+                    candidate = _candidate(run, number, job)
+                    interrupts.patiently(partial(evaluator.submit, candidate), None)
+                for number, outcome in interrupts.patiently(wait, nothing):
+                    job = flying.pop(number)
+                    _append(run, job, outcome)
+                    watch(job, outcome)
+        finally:
+            evaluator.close()
+    return not waiting and not flying
+
+
+def _candidate(run: Run, number: int, job: Job) -> Candidate:
+    """No bars, so that it gets its whole budget. Missing weights of an individual are kept."""
+    individual, weights = job.entry.individual, None
+    if individual is not None and job.seed == 0 and run.config.keep_weights:
+        file = weights_file(run.folder, individual)
+        weights = None if file.exists() else str(file)
+    own = run.config.seed
+    return Candidate(
+        number,
+        job.entry.text,
+        fresh_seed("weights", own, job.seed),
+        weights=weights,
+        data_seed=fresh_seed("data", own, job.seed),
+    )
+
+
+def _append(run: Run, job: Job, outcome: Outcome) -> None:
+    entry, own = job.entry, run.config.seed
+    if outcome.status is not Status.COMPLETED:
+        name = f"{entry.name} with seed {job.seed}"
+        log.warning("%s %s: %s", name, outcome.status.value, outcome.message)
+    run.store.append_confirmation(
+        Confirmation(
+            entry.fingerprint,
+            job.seed,
+            entry.name,
+            entry.text,
+            fresh_seed("weights", own, job.seed),
+            fresh_seed("data", own, job.seed),
+            outcome,
+        )
+    )

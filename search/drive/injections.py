@@ -1,0 +1,90 @@
+"""Programs given to a run from outside, while it is driven or while nobody drives it.
+
+`primeval inject` appends them to the store; the driver looks there between events and takes
+them in order, each once: the individual made of one and the note that it was taken are one
+transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from primeval.dna.bank import with_bank
+from primeval.dna.check import ProgramError, check
+from primeval.dna.cost import measure
+from primeval.dna.graph import Graph, build_graph
+from primeval.dna.parsing import format_program, parse
+from primeval.dna.program import Program
+from primeval.primitives.user import restricted
+from primeval.primitives.widths import Rejection
+from primeval.search.algorithm.evolution import Search
+from primeval.search.algorithm.population import Individual
+from primeval.search.config.settings import RunConfig
+from primeval.search.run.folder import Run
+from primeval.search.run.locking import RunError
+from primeval.search.run.rows import Injection
+
+EVENT = "injected"
+LOOK_SECONDS = 0.1  # between looks at a queue that was empty
+
+log = logging.getLogger(__name__)
+
+
+def fitted(program: Program, name: str, config: RunConfig) -> tuple[Program, Graph]:
+    """A program as a run can take it, and its graph. Raises RunError with the reason."""
+    try:
+        program = with_bank(program, config.language.constants, config.language.dims)
+        check(program, restricted(config.language.primitives))
+        graph = build_graph(program)
+        measure(graph, config.scale)
+    except (ProgramError, Rejection) as error:
+        raise RunError(f"{name} cannot be injected into this run: {error}") from None
+    return program, graph
+
+
+def inject(run: Run, programs: dict[str, Program]) -> dict[str, int | None]:
+    """Leave programs for the run's driver: all of them, or RunError and none.
+
+    Returns, for each name, the individual that is the same program already, or None.
+    """
+    made = {name: fitted(program, name, run.config) for name, program in programs.items()}
+    for name, (program, _) in made.items():
+        run.store.append_injection(name, format_program(program))
+    return {name: run.store.find(graph.fingerprint) for name, (_, graph) in made.items()}
+
+
+class Injections:
+    """The driver's side of the queue."""
+
+    def __init__(self, run: Run) -> None:
+        self._store, self._config = run.store, run.config
+        taken = (event.data["seq"] for event in run.store.events() if event.kind == EVENT)
+        self._taken: int = max(taken, default=0)
+        self._look_at = 0.0  # of the clock
+
+    def take(self, search: Search, elapsed: float) -> Individual | None:
+        """An individual of the next program that waits, recorded; None if none waits."""
+        while search.asked >= search.seed_count and (found := self._next()) is not None:
+            try:
+                program, _ = fitted(parse(found.text), found.name, self._config)
+            except (ProgramError, RunError) as error:  # settings have changed since
+                log.warning("%s", error)
+                data = {"seq": found.seq, "name": found.name, "id": None, "message": str(error)}
+                self._store.append_event(EVENT, data, elapsed)
+                continue
+            individual = search.inject(program)
+            self._store.append_individual(individual, elapsed, found)
+            return individual
+        return None
+
+    def _next(self) -> Injection | None:
+        now = time.monotonic()
+        if now < self._look_at:
+            return None
+        found = self._store.injection(self._taken)
+        if found is None:
+            self._look_at = now + LOOK_SECONDS
+        else:
+            self._taken = found.seq
+        return found

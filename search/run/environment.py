@@ -1,0 +1,50 @@
+"""On what a run was made: versions and hardware, noted when it is made. Nothing personal."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+from primeval.search.run.store import Store
+
+PACKAGES = ("primeval", "tensorflow", "keras", "ray", "numpy", "sentencepiece")
+META = "environment"
+
+
+def environment() -> dict[str, str]:
+    """What there is to know, by name; imports none of the packages."""
+    from importlib import metadata  # slow to import
+
+    import psutil
+
+    found = {
+        "Python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
+        "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "memory": f"{psutil.virtual_memory().total / 2**30:.1f} GiB",
+    }
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def read_environment(store: Store) -> dict[str, str]:
+    """What was noted; of runs from before it was, only primeval's version."""
+    noted = store.meta(META)
+    if noted:
+        found = store.parsed(noted, dict)
+        return {str(name): str(text) for name, text in found.items()}
+    return {"primeval": store.meta("primeval")}
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor() or "unknown processor"
+    names = [line.partition(":")[2] for line in text.splitlines() if "model name" in line]
+    return names[0].strip() if names else "unknown processor"

@@ -1,0 +1,54 @@
+"""Trained weights of the best individuals, kept in the run's folder: `weights/ID.npz`.
+
+Workers write them when a candidate completes its budget; here those that are no longer among
+the best are removed, so that a long run does not fill the disk. Weights are a convenience,
+for export: nothing in the search depends on them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import math
+from pathlib import Path
+
+from primeval.evaluators.outcome import Outcome
+from primeval.search.run.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def weights_file(folder: Path, number: int) -> Path:
+    """Where an individual's weights are, if they are kept."""
+    return folder.resolve() / "weights" / f"{number}.npz"
+
+
+class KeptWeights:
+    """Keeps the weights of the `count` fittest; those of a cluster's workers are sent here."""
+
+    def __init__(self, folder: Path, count: int, store: Store) -> None:
+        self._folder, self._count = weights_file(folder, 0).parent, count
+        self._kept: list[tuple[float, int]] = []  # a heap, the worst first
+        for file in self._folder.glob("*.npz"):
+            number = int(file.stem) if file.stem.isdecimal() else -1
+            if number >= 0 and (outcome := store.outcome(number)) is not None:
+                self.tell(number, outcome)
+
+    def path(self, number: int) -> str | None:
+        """Where a worker is to write the weights of an individual; None for nowhere."""
+        return f"{self._folder}/{number}.npz" if self._count else None
+
+    def tell(self, number: int, outcome: Outcome) -> None:
+        """Keep the weights of an individual, at the expense of the worst if need be."""
+        if not math.isfinite(outcome.fitness) or not self._file(number).exists():
+            return
+        heapq.heappush(self._kept, (outcome.fitness, number))
+        while len(self._kept) > self._count:
+            _, worst = heapq.heappop(self._kept)
+            try:
+                self._file(worst).unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("weights of %d could not be removed: %s", worst, error)
+
+    def _file(self, number: int) -> Path:
+        return self._folder / f"{number}.npz"

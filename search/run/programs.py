@@ -1,0 +1,134 @@
+"""Program references, the same everywhere: a built-in name, a path, or RUN:ID."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from primeval.dna.bank import with_bank
+from primeval.dna.check import ProgramError
+from primeval.dna.library import seed_names, seed_text
+from primeval.dna.parsing import MAX_TEXT, parse
+from primeval.dna.program import Program
+from primeval.primitives.primitive import UnknownNameError
+from primeval.search.algorithm.population import Individual
+from primeval.search.config.settings import LanguageSettings
+from primeval.search.run.folder import Run, open_run
+from primeval.search.run.locking import RunError
+from primeval.search.run.store import Store
+
+LANGUAGE = LanguageSettings()
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a program reference stands for.
+
+    Attributes:
+        name: As it was given.
+        program: The program.
+        run: The run it is from; None for a built-in program or a file.
+        individual: Its individual there.
+    """
+
+    name: str
+    program: Program
+    run: Run | None = None
+    individual: Individual | None = None
+
+
+def find_program(reference: str) -> Reference:
+    """The program a reference stands for. Raises an error that offers the nearest names."""
+    if reference in seed_names():
+        return Reference(reference, parse(seed_text(reference), source=reference))
+    path = Path(reference)
+    if path.is_file():
+        return Reference(reference, read_program(path))
+    folder, colon, _ = reference.rpartition(":")
+    if colon and folder:
+        run, individual = find_individual(reference)
+        return Reference(reference, individual.program, run, individual)
+    if path.is_dir():
+        raise RunError(
+            f"{reference} is a folder. An individual of the run in it is written RUN:ID, as in "
+            f"{reference.rstrip('/') or reference}:17."
+        )
+    if path.suffix == ".dna" or "/" in reference:
+        beside = [str(other) for other in path.parent.glob("*.dna")] if path.parent else []
+        raise UnknownNameError("program file", reference, beside)
+    raise RunError(
+        f"{UnknownNameError('program', reference, seed_names())} A program is a built-in name "
+        f"({', '.join(seed_names())}), a file (my.dna) or RUN:ID."
+    )
+
+
+def read_program(path: Path) -> Program:
+    """The program in a file. Raises ProgramError or RunError."""
+    if path.suffix == ".keras":
+        raise RunError(
+            f"{path} is for `keras.models.load_model`: no program is read back from it. "
+            "A program is a built-in name, a file (my.dna) or RUN:ID."
+        )
+    try:
+        with path.open(encoding="utf-8-sig") as file:  # some editors write a mark first
+            text = file.read(MAX_TEXT + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(
+            f"{path}: this file cannot be read: {error}. A program is a text in UTF-8."
+        ) from None
+    return parse(text, source=str(path))
+
+
+def find_individual(reference: str) -> tuple[Run, Individual]:
+    """The individual RUN:ID. Raises RunError."""
+    folder, colon, number = reference.rpartition(":")
+    if not colon or not folder or not number.isdecimal() or len(number) > 15:
+        raise RunError(
+            "An individual is written RUN:ID, as in runs/quickstart:17. "
+            f"Received: {reference!r}."
+        )
+    run = open_run(folder)
+    individual = run.store.individual(int(number))
+    if individual is None:
+        count = run.store.asked()
+        held = f"it has 0 to {count - 1}" if count else "it has none yet"
+        raise RunError(f"{folder} has no individual {number}: {held}.")
+    return run, individual
+
+
+def load_seeds(
+    references: Sequence[str], language: LanguageSettings = LANGUAGE
+) -> dict[str, Program]:
+    """Programs to start from, by names that can be those of files, their banks in size.
+
+    Raises an error that offers the nearest names, or ProgramError for a bank too small.
+    """
+    seeds: dict[str, Program] = {}
+    for reference in references:
+        program = find_program(reference).program
+        try:
+            program = with_bank(program, language.constants, language.dims)
+        except ProgramError as error:
+            raise ProgramError(
+                f"The seed {reference} cannot start this search: {error.message} "
+                "See language.constants and language.dims."
+            ) from None
+        stem = Path(reference).stem if reference.endswith(".dna") else reference
+        name = base = re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-.") or "seed"
+        number = 2
+        while name in seeds:
+            name, number = f"{base}-{number}", number + 1
+        seeds[name] = program
+    return seeds
+
+
+def root_of(store: Store, individual: Individual) -> Individual:
+    """The seed an individual descends from. Raises RunError if its lineage is broken."""
+    while individual.parent is not None:
+        parent = store.individual(individual.parent)
+        if parent is None or parent.id >= individual.id:
+            raise RunError(f"{store.path} has no parent of individual {individual.id}.")
+        individual = parent
+    return individual

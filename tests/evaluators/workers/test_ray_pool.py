@@ -1,0 +1,69 @@
+"""What only worker processes can promise: time limits that kill, deaths that cost one."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.training import DIVERGING, SEED, outcomes, task
+
+from primeval.evaluators.evaluator import Candidate
+from primeval.evaluators.outcome import Status
+from primeval.evaluators.settings import WorkerSettings
+
+pytestmark = [pytest.mark.tf, pytest.mark.ray, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def pool(ray_session: None) -> Iterator[Any]:
+    from primeval.evaluators.workers.ray_pool import RayEvaluator
+
+    settings = task("steps", 100_000)
+    settings = replace(
+        settings,
+        workers=WorkerSettings(count=2),
+        candidate=replace(settings.candidate, timeout=15.0),
+    )
+    made = RayEvaluator(settings)
+    made.warm_up()
+    yield made
+    made.close()
+
+
+def test_a_candidate_out_of_time_is_killed_and_the_pool_goes_on(pool: Any) -> None:
+    began = time.monotonic()
+    done = outcomes(pool, Candidate(0, SEED, 1), Candidate(1, DIVERGING, 1))
+    assert done[0].status is Status.TIMED_OUT
+    assert "candidate.timeout" in done[0].message
+    assert done[1].status is Status.DIVERGED
+    assert time.monotonic() - began < 100
+    assert outcomes(pool, Candidate(2, DIVERGING, 1))[2].status is Status.DIVERGED
+
+
+def test_a_worker_says_in_its_log_what_it_does(pool: Any) -> None:
+    import ray
+
+    outcomes(pool, Candidate(5, DIVERGING, 1), Candidate(6, SEED, 1, probe=True))
+    logs = Path(ray._private.worker.global_worker.node.get_logs_dir_path())
+    said = "".join(log.read_text(errors="replace") for log in logs.glob("worker-*.out"))
+    assert "train #5\n" in said
+    assert "probe #6\n" in said
+
+
+def test_a_candidate_whose_process_is_killed_is_asked_again(pool: Any) -> None:
+    pool.warm_up()
+    pool.submit(Candidate(3, SEED, 1))
+    (process,) = pool.busy_processes()
+    os.kill(process, 9)
+    deadline, done = time.monotonic() + 150, list[Any]()
+    while not done and time.monotonic() < deadline:
+        done = pool.wait(1.0)
+    ((number, outcome),) = done  # the second time it is out of time, as it would have been
+    assert (number, outcome.status) == (3, Status.TIMED_OUT)
+    assert outcome.seconds["lost"] > 15.0
+    assert outcomes(pool, Candidate(4, DIVERGING, 1))[4].status is Status.DIVERGED

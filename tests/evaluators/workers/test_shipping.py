@@ -1,0 +1,80 @@
+"""What machines of a cluster lack: this primeval, users' primitives, the tokens."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.training import task
+
+from primeval.evaluators.data.corpus import load_corpus
+from primeval.evaluators.workers.shipping import open_corpus, pack, write_wheel
+
+
+def test_the_wheel_is_whole_and_needs_nothing(tmp_path: Path) -> None:
+    wheel = write_wheel(tmp_path)
+    assert wheel.read_bytes() == write_wheel(tmp_path).read_bytes()
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (metadata,) = (name for name in names if name.endswith("METADATA"))
+        assert b"Requires-Dist" not in archive.read(metadata)
+    assert "primeval/evaluators/data/corpora/PROVENANCE.md" in names
+    target = tmp_path / "installed"
+    install = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--target"]
+    subprocess.run([*install, str(target), str(wheel)], check=True)
+    code = (
+        f"import sys; sys.path.insert(0, {str(target)!r}); sys.meta_path = "
+        "[f for f in sys.meta_path if 'editable' not in repr(f)]; "
+        "import primeval.dna.library as l; print(l.__file__, len(l.seed_text('primer_ez')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.stdout.startswith(str(target)), done.stderr
+
+
+def test_tokens_are_used_in_place_where_the_disk_is_shared(tmp_path: Path) -> None:
+    settings = task()
+    shipment, _ = pack(settings)
+    at = shipment.place(settings, lambda: pytest.fail("nothing is to be brought"))
+    assert at == shipment.files
+
+
+def test_tokens_are_brought_once_to_a_machine_without_the_files(tmp_path: Path) -> None:
+    settings = task()
+    shipment, tokens = pack(settings)
+    elsewhere = replace(
+        settings, data=replace(settings.data, cache_dir=str(tmp_path / "cache"))
+    )
+    shipment = replace(shipment, files=replace(shipment.files, folder="/nowhere"))
+    fetched = list[int]()
+
+    def fetch() -> dict[str, Any]:
+        fetched.append(1)
+        return tokens
+
+    places = [shipment.unpack(elsewhere, tmp_path, fetch) for _ in range(2)]
+    assert len(fetched) == 1
+    there, here = open_corpus(places[1]), load_corpus(settings.data)
+    for split in ("train", "validation", "test"):
+        assert np.array_equal(getattr(there, split), getattr(here, split))
+    assert there.bytes_per_token == here.bytes_per_token
+
+
+def test_users_primitives_travel_as_text(tmp_path: Path) -> None:
+    module = tmp_path / "mine.py"
+    module.write_text("x = 1\n", encoding="utf-8")
+    settings = replace(task(), modules=(str(module), "package.module"))
+    shipment, tokens = pack(settings)
+    module.unlink()
+    (tmp_path / "there").mkdir()
+    unpacked = shipment.unpack(settings, tmp_path / "there", lambda: tokens)
+    path, dotted = unpacked.modules
+    assert Path(path).read_text(encoding="utf-8") == "x = 1\n"
+    assert dotted == "package.module"

@@ -1,0 +1,50 @@
+"""Trained layers in small, and the test that they cannot see the future."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from primeval.dna.cost import Scale, measure
+from primeval.dna.graph import Graph
+
+LENGTH = 6
+
+
+SMALL = Scale(1, 16, LENGTH, (1_000, 40_000))
+
+
+def make_block(graph: Graph, scale: Scale = SMALL, seed: int = 0):  # type: ignore[no-untyped-def]
+    """A built block with random weights everywhere, and its width."""
+    from primeval.evaluators.lowering.block import GraphBlock
+
+    cost = measure(graph, scale)
+    block = GraphBlock(graph, cost.unit, scale.length, seed)
+    block.build((2, scale.length, cost.width))
+    rng = np.random.default_rng(seed)
+    for weight in block.trainable_weights:
+        weight.assign(weight.numpy() + rng.normal(0, 0.2, weight.shape))
+    return block, cost.width
+
+
+def changed_after(x: np.ndarray, position: int, rng: np.random.Generator) -> np.ndarray:
+    other = x.copy()
+    other[:, position:] = rng.normal(0, 3, other[:, position:].shape)
+    return other
+
+
+def assert_causal(block, x: np.ndarray, rng: np.random.Generator) -> bool:  # type: ignore[no-untyped-def]
+    """No output depends on a later input; False where values are not finite.
+
+    A number that is not finite anywhere makes the whole loss so, which ends the candidate:
+    nothing can be gained from it.
+    """
+    before = np.asarray(block(x))
+    assert before.shape == x.shape
+    for position in range(1, x.shape[1]):
+        after = np.asarray(block(changed_after(x, position, rng)))
+        if not (np.isfinite(before).all() and np.isfinite(after).all()):
+            return False
+        size = max(1.0, np.abs(before).max())
+        difference = np.abs(before - after)[:, :position].max() / size
+        assert difference < 1e-4, f"position {position} is seen earlier"
+    return True

@@ -1,0 +1,140 @@
+"""What several tests need: toy runs, evaluators with a script, the command as a process."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from primeval.dna.graph import build_graph
+from primeval.dna.library import load_seed
+from primeval.dna.parsing import parse
+from primeval.evaluators import make_evaluator
+from primeval.evaluators.evaluator import Candidate, Evaluator
+from primeval.evaluators.outcome import Outcome, Point, Status
+from primeval.evaluators.toy import ToyEvaluator
+from primeval.search.algorithm.evolution import Search
+from primeval.search.algorithm.population import Individual
+from primeval.search.config.settings import RunConfig
+from primeval.search.drive.loop import drive
+from primeval.search.drive.replay import replay
+from primeval.search.run.folder import Run, create_run, make_search, reopen_run
+
+TOY = """\
+search: {population_size: 8, tournament_size: 3}
+budget: {max_candidates: 30}
+candidate:
+  budget: {steps: 31}
+model: {parameters: [100_000, 140_000]}
+workers: {evaluator: toy, count: 1}
+"""
+
+
+def begin(config: RunConfig) -> tuple[Run, Search]:
+    """A new run of the Transformer, and its search."""
+    run = create_run(config, {"transformer": load_seed("transformer")})
+    return run, make_search(config, list(run.store.seeds.values()))
+
+
+def outcome(loss: float | None, marks: int = 5, status: Status | None = None) -> Outcome:
+    """An outcome with a falling curve that ends at `loss`; without a loss, a failure."""
+    if loss is None:
+        return Outcome(status or Status.DIVERGED, message="not finite")
+    curve = tuple(Point(step + 1, loss + marks - 1 - step) for step in range(marks))
+    return Outcome(status or Status.COMPLETED, loss=loss, curve=curve, steps=marks)
+
+
+class Scripted(Evaluator):
+    """Gives each candidate the outcome that a function has for it, in random order.
+
+    With a function for their digests, candidates are probed first.
+    """
+
+    def __init__(
+        self,
+        script: Callable[[Candidate], Outcome],
+        capacity: int = 1,
+        seed: int = 0,
+        digests: Callable[[Candidate], str | None] | None = None,
+    ) -> None:
+        self.capacity, self._script, self._random = capacity, script, random.Random(seed)
+        self._digests, self.probes = digests, digests is not None
+        self.submitted: list[Candidate] = []
+        self.closed = False
+        self._flying: list[Candidate] = []
+
+    def submit(self, candidate: Candidate) -> None:
+        self.submitted.append(candidate)
+        self._flying.append(candidate)
+
+    def wait(self, timeout: float) -> list[tuple[int, Outcome]]:
+        candidate = self._flying.pop(self._random.randrange(len(self._flying)))
+        if candidate.probe and self._digests is not None:
+            digest = self._digests(candidate)
+            return [(candidate.id, Outcome(Status.PROBED, digest=digest))]
+        return [(candidate.id, self._script(candidate))]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def toy_script(config: RunConfig) -> Callable[[Candidate], Outcome]:
+    """What the toy evaluator would say, for a scripted one."""
+    toy = ToyEvaluator(config.task(""))
+
+    def script(candidate: Candidate) -> Outcome:
+        toy.submit(candidate)
+        ((_, result),) = toy.wait(0)
+        return result
+
+    return script
+
+
+def history(run: Run) -> tuple[list[Individual], list[tuple[int, Outcome]]]:
+    """All that a run's store says, times apart."""
+    return list(run.store.individuals()), list(run.store.outcomes())
+
+
+def primeval(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "primeval.scripts.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=60,
+        check=False,
+    )
+
+
+class PowerCutError(Exception):
+    """Ends a drive in the midst of it."""
+
+
+def dying(config: RunConfig, after: int, capacity: int = 1, seed: int = 0) -> Scripted:
+    """An evaluator that takes the driver with it after so many candidates."""
+    script, left = toy_script(config), [after]
+
+    def mortal(candidate: Candidate) -> Outcome:
+        left[0] -= 1
+        if left[0] < 0:
+            raise PowerCutError
+        return script(candidate)
+
+    return Scripted(mortal, capacity, seed)
+
+
+def finish(folder: Path, *sets: str) -> Run:
+    run = reopen_run(folder, sets)
+    stop = drive(run, replay(run), make_evaluator(run.config.task(run.reference)))
+    assert stop.reason == "candidates"
+    return run
+
+
+def by_length(candidate: Candidate) -> str:
+    """A digest that few programs have for themselves."""
+    operations = len(build_graph(parse(candidate.text)).nodes)
+    return hashlib.md5(f"{operations}".encode()).hexdigest()

@@ -1,0 +1,64 @@
+"""The scalars that TensorBoard is given are the run's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers.toys import begin, finish
+
+from primeval.evaluators import make_evaluator
+from primeval.search.config.settings import RunConfig
+from primeval.search.drive.loop import Silent, drive
+from primeval.search.drive.replay import replay
+from primeval.search.drive.tensorboard import FOLDER, TensorBoard
+from primeval.search.run.folder import reopen_run
+
+Scalars = dict[str, dict[int, float]]
+
+
+def scalars(run: Path) -> Scalars:
+    """All that was written, by name and step, read by TensorBoard's own format."""
+    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.record_writer import RecordWriter  # noqa: F401  (the format is its)
+
+    found: Scalars = {}
+    for file in sorted((run / FOLDER).iterdir()):
+        data = file.read_bytes()
+        while data:
+            size = int.from_bytes(data[:8], "little")
+            event = Event.FromString(data[12 : 12 + size])
+            data = data[12 + size + 4 :]
+            for value in event.summary.value:
+                found.setdefault(value.tag, {})[event.step] = value.simple_value
+    return found
+
+
+def test_a_run_leaves_its_scalars_and_goes_on_with_them(
+    toy_config: Callable[..., RunConfig],
+) -> None:
+    run, search = begin(toy_config("budget.max_candidates=12"))
+    drive(run, search, make_evaluator(run.config.task("")), TensorBoard(Silent()))
+    run.close()
+    run = reopen_run(run.folder, ["budget.max_candidates=20"])
+    drive(run, replay(run), make_evaluator(run.config.task("")), TensorBoard(Silent()))
+    found, outcomes = scalars(run.folder), dict(run.store.outcomes())
+    assert list(found["loss/best"]) == list(range(1, 21))
+    best = -run.store.outcome(run.store.ranked(1)[0]).fitness  # type: ignore[union-attr]
+    assert found["loss/best"][20] == pytest.approx(best)
+    passed = [one for one in outcomes.values() if one.hurdle != 0]
+    assert found["hurdles/1"][20] == pytest.approx(len(passed) / 20)
+    assert found["rate/candidates_per_hour"][20] > 0
+    run.close()
+
+
+def test_nothing_is_written_unless_it_is_asked_for(
+    toy_config: Callable[..., RunConfig],
+) -> None:
+    run, search = begin(toy_config())
+    drive(run, search, make_evaluator(run.config.task("")))
+    assert not run.config.tensorboard
+    assert not (run.folder / FOLDER).exists()
+    run.close()
+    finish(run.folder, "budget.max_candidates=31").close()

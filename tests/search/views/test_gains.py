@@ -1,0 +1,104 @@
+"""What each edit of a lineage gained: figures that add up, everywhere they are shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.reports import page_of, troubled_folder
+from helpers.toys import begin
+
+from primeval.evaluators import make_evaluator
+from primeval.scripts.cli import main
+from primeval.search.config.settings import RunConfig
+from primeval.search.drive.loop import drive
+from primeval.search.run.folder import Run, open_run
+from primeval.search.views.gains import total_gain, with_gains
+from primeval.search.views.ranking import lineage, ranking
+
+Capture = pytest.CaptureFixture[str]
+Config = Callable[..., RunConfig]
+MINUS = "\N{MINUS SIGN}"
+
+
+@pytest.fixture(scope="module")
+def troubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with failures, times, confirmations and hostile texts."""
+    return troubled_folder(tmp_path_factory.mktemp("report") / "a <b> & 'c'")
+
+
+def toy_run(config: RunConfig) -> Run:
+    run, search = begin(config)
+    drive(run, search, make_evaluator(config.task(run.reference)))
+    return run
+
+
+def test_gains_add_up_from_the_seed_to_every_individual(toy_config: Config) -> None:
+    run = toy_run(toy_config("budget.max_candidates=150"))
+    added = 0
+    for number in range(run.store.asked()):
+        rows = with_gains(lineage(run, number))
+        seed, last = rows[0]["loss_at_mark"], rows[-1]["loss_at_mark"]
+        if last is None or len(rows) == 1:
+            continue
+        gains = [row["gain"] for row in rows if row["gain"] is not None]
+        assert sum(gains) == pytest.approx(seed - last, abs=1e-12)
+        assert total_gain(rows) == seed - last
+        edits = [edit for row in rows for edit in row["gain_of"]]
+        assert edits == [row["id"] for row in rows[1:]]
+        added += len(gains)
+    assert added > 150
+
+
+def test_the_gains_of_the_page_add_up_digit_by_digit(troubled: Path) -> None:
+    page = page_of(troubled, "--top", "1")
+    text = page.split('<table class="lineage">')[1].split("</table>")[0].replace(MINUS, "-")
+    body, foot = text.split("<tfoot>")
+    gains = [Decimal(gain) for gain in re.findall(r'gain[^>]*">([-+]?[\d.]+)</td>', body)]
+    losses = re.findall(r"</th>\s*<td class=\"number\">([\d.]+)</td>", body)
+    (total,) = re.findall(r'id="gain-total">([-+][\d.]+)<', foot)
+    assert len(gains) >= 1
+    assert sum(gains) == Decimal(total) == Decimal(losses[0]) - Decimal(losses[-1])
+    assert f"= {losses[0]} of #0" in foot
+
+
+def told(number: int, *losses: float | None) -> dict[str, Any]:
+    """A row of a lineage, as far as gains look at it."""
+    curve = [{"step": step, "loss": loss} for step, loss in enumerate(losses)]
+    return {"id": number, "edit_kind": "insert" if number else None, "curve": curve}
+
+
+def test_an_ancestor_that_was_stopped_counts_with_the_next() -> None:
+    rows = with_gains([told(0, 4.0, 2.0), told(3, 4.5), told(4, 3.5, None), told(7, 3.0, 1.75)])
+    assert [row["loss_at_mark"] for row in rows] == [2.0, None, None, 1.75]
+    assert [row["gain"] for row in rows] == [None, None, None, 0.25]
+    assert rows[-1]["gain_of"] == [3, 4, 7]
+    assert total_gain(rows) == 0.25
+
+
+def test_a_lineage_is_compared_where_its_last_one_was_stopped() -> None:
+    rows = with_gains([told(0, 4.0, 2.0), told(3, 3.5, 1.5), told(7, 3.75)])
+    assert [row["loss_at_mark"] for row in rows] == [4.0, 3.5, 3.75]
+    assert [row["gain"] for row in rows] == [None, 0.5, -0.25]
+
+
+def test_nothing_is_gained_where_nothing_was_measured() -> None:
+    assert [row["gain"] for row in with_gains([told(0, 4.0), told(1)])] == [None, None]
+    seedless = with_gains([told(0), told(1, 4.0), told(2, 3.0)])
+    assert [row["gain"] for row in seedless] == [None, None, 1.0]
+    assert total_gain(with_gains([told(0, 4.0)])) is None
+
+
+def test_lineage_prints_gains_that_add_up(troubled: Path, capsys: Capture) -> None:
+    best = ranking(open_run(troubled), 1)[0]["id"]
+    assert main(["lineage", f"{troubled}:{best}"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split()[:3] == ["id", "loss", "gain"]
+    gains = [Decimal(line.split()[2]) for line in lines[3:-1] if line.split()[2] != "-"]
+    found = re.fullmatch(r"#0 to #\d+: ([\d.]+) - ([\d.]+) = ([\d.]+), .*", lines[-1])
+    assert found is not None
+    assert sum(gains) == Decimal(found[3]) == Decimal(found[1]) - Decimal(found[2])
