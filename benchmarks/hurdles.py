@@ -108,7 +108,7 @@ def trained(args: argparse.Namespace) -> tuple[list[Outcome], tuple[float, ...]]
     sets += ["workers.count=1", "training.validation_batches=4", *args.set]
     with tempfile.TemporaryDirectory() as folder:
         config = load_config("quickstart", sets, run_dir=folder)
-        from primeval.evaluators import make_evaluator
+        from primeval.evaluators.workers.factory import make_evaluator
 
         text = seed_text("transformer")
         evaluator: Evaluator = make_evaluator(config.task(text))

@@ -27,7 +27,7 @@ from typing import Any
 from planted import PROBLEMS, candidates_needed
 from ranks import Needed, p_fewer
 
-from primeval.search.algorithm.evolution import ALGORITHMS
+from primeval.search.config.settings import ALGORITHMS
 
 RANDOM = "random"
 CHUNK = 4  # searches that a process takes at a time

@@ -31,9 +31,9 @@ from typing import Any
 import psutil
 
 from primeval.dna.library import load_seed
-from primeval.evaluators import make_evaluator
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Point, Status
+from primeval.evaluators.workers.factory import make_evaluator
 from primeval.evaluators.workers.keeper import Report
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import parse_config

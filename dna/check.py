@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from primeval.dna.program import BRANCHINGS, INPUTS, Bank, Instruction, Program, Subprogram
-from primeval.primitives.primitive import UnknownNameError, Vocabulary
+from primeval.primitives.errors import UnknownNameError, UserError
+from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 
 # Far beyond what a search reaches; they keep a hostile text from using up the machine.
@@ -26,7 +27,7 @@ MAX_DIM = 1024
 MAX_CONSTANT = 1e30
 
 
-class ProgramError(ValueError):
+class ProgramError(UserError):
     """A program that breaks a rule of the language.
 
     `subprogram` and `place` name the instruction that breaks it, where one does.

@@ -7,7 +7,7 @@ from importlib import resources
 
 from primeval.dna.parsing import parse
 from primeval.dna.program import Program
-from primeval.primitives.primitive import UnknownNameError
+from primeval.primitives.errors import UnknownNameError
 
 _FOLDER = resources.files("primeval.dna") / "seeds"
 

@@ -12,9 +12,11 @@ from fractions import Fraction
 
 from primeval.dna.cost import Scale
 from primeval.evaluators.budget import Budget
-from primeval.evaluators.data.documents import EMBEDDED, DataError
+from primeval.evaluators.errors import DataError
 
 MAX_WIDEN_DENOMINATOR = 64  # 0.3333 is a third
+
+EMBEDDED = ("austen", "moby-dick")  # corpora that come with primeval
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ TensorFlow is not installed. The rows themselves are in `vocabulary.py`.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+
+from primeval.primitives.errors import UnknownNameError
 
 INPUT_1, INPUT_2, CONSTANT, DIM = "input1", "input2", "constant", "dim"
 
@@ -62,15 +63,6 @@ class Primitive:
 
 # The rules whose operations own trainable weights: `rules.weight_shape` gives the shapes.
 WEIGHTED_RULES = frozenset({"convolution", "depthwise", "channelwise"})
-
-
-class UnknownNameError(ValueError):
-    """A name that is not in a registry; the message offers the nearest ones."""
-
-    def __init__(self, what: str, name: str, known: Iterator[str] | list[str]) -> None:
-        near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        super().__init__(f"There is no {what} called {name!r}.{hint}")
 
 
 class Vocabulary(Mapping[str, Primitive]):

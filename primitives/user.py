@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from primeval.primitives.errors import UserError
 from primeval.primitives.primitive import CONSTANT, INPUT_1, INPUT_2, Primitive, Vocabulary
 from primeval.primitives.tensorflow_text import TEMPLATES
 from primeval.primitives.vocabulary import PRIMITIVES
@@ -43,7 +44,7 @@ USER_KERNELS: dict[str, Kernel] = {}
 _loaded: set[str] = set()
 
 
-class PrimitiveError(ValueError):
+class PrimitiveError(UserError):
     """A user's primitive that cannot be used; the message says which promise it breaks."""
 
 

@@ -10,12 +10,13 @@ Exit status: 0, 1 (the work failed), 2 (the user's input was wrong).
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any
+
+from primeval.primitives.errors import UserError, WorkError, did_you_mean
 
 # Modules, and the commands each of them adds.
 COMMANDS = {
@@ -31,15 +32,6 @@ COMMANDS = {
     "export": ("export",),
     "catalog": ("seeds", "primitives"),
 }
-# Errors and where they are defined: looked up when one is raised, as modules take a while.
-USER_ERRORS = {
-    "ConfigError": "search.config.yaml_tree",
-    "DataError": "evaluators.data.documents",
-    "ProgramError": "dna.check",
-    "RunError": "search.run.locking",
-    "UnknownNameError": "primitives.primitive",
-}
-WORK_ERRORS = {"ReplayError": "search.drive.replay", "StoreError": "search.run.store"}
 
 
 def build_parser(command: str = "") -> argparse.ArgumentParser:
@@ -81,17 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:
-        for status, known in ((2, USER_ERRORS), (1, WORK_ERRORS)):
-            if isinstance(error, _classes(known)):
-                print(f"primeval: {error}", file=sys.stderr)
-                return status
-        raise
-
-
-def _classes(errors: dict[str, str]) -> tuple[type[Exception], ...]:
-    modules = {name: importlib.import_module(f"primeval.{at}") for name, at in errors.items()}
-    return tuple(getattr(module, name) for name, module in modules.items())
+    except (UserError, WorkError) as error:
+        print(f"primeval: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UserError) else 1
 
 
 def _suggest(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
@@ -102,8 +86,7 @@ def _suggest(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
         if isinstance(action, argparse._SubParsersAction)
     )
     if arguments and not arguments[0].startswith("-") and arguments[0] not in commands:
-        near = difflib.get_close_matches(arguments[0], list(commands), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(arguments[0], commands, 1)
         parser.error(
             f"there is no command {arguments[0]!r}.{hint} Commands: {', '.join(commands)}."
         )

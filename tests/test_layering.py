@@ -15,7 +15,7 @@ import pytest
 from helpers.places import ROOT
 from helpers.toys import begin
 
-from primeval.evaluators import make_evaluator
+from primeval.evaluators.workers.factory import make_evaluator
 from primeval.search.config.settings import RunConfig
 from primeval.search.drive.loop import drive
 
@@ -92,7 +92,8 @@ def upward_imports(root: Path) -> list[str]:
                     continue
                 higher = order.index(layer) > order.index(package)
                 if layer == package and _room(root, other) != _room(root, path):
-                    higher = floor[_room(root, other)] >= own
+                    front_door = path == root / package / "__init__.py"  # shows what is inside
+                    higher = not front_door and floor[_room(root, other)] >= own
                 if higher:
                     faults.append(f"{path.relative_to(root)} imports {other.relative_to(root)}")
     return faults
@@ -114,12 +115,11 @@ def circles(root: Path) -> list[str]:
     return []
 
 
-@pytest.mark.xfail(strict=True, reason="some code has to be cut first")
 def test_imports_point_downwards() -> None:
     assert upward_imports(ROOT) == []
 
 
-@pytest.mark.xfail(strict=True, reason="some code has to be cut first")
+@pytest.mark.xfail(strict=True, reason="trial.py and allowance.py")
 def test_no_files_import_each_other() -> None:
     assert circles(ROOT) == []
 

@@ -23,8 +23,9 @@ from typing import Any, BinaryIO
 import filelock
 import numpy as np
 
-from primeval.evaluators.data.documents import SPLITS, DataError
+from primeval.evaluators.data.documents import SPLITS
 from primeval.evaluators.data.tokenizer import Tokens
+from primeval.evaluators.errors import DataError
 
 FORMAT = 2  # goes up when tokens are made or kept in another way
 MANIFEST = "manifest.json"

@@ -15,13 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from primeval.evaluators.data import cache as token_cache
 from primeval.evaluators.data.documents import (
     SPLITS,
     TEST,
     TRAIN,
     VALIDATION,
-    DataError,
     Document,
     Source,
     embedded,
@@ -39,7 +40,8 @@ from primeval.evaluators.data.tokenizer import (
     tokenizer_identity,
     train_sentencepiece,
 )
-from primeval.evaluators.settings import DataSettings, ModelSettings, TrainingSettings
+from primeval.evaluators.errors import DataError
+from primeval.evaluators.settings import DataSettings, ModelSettings, Task, TrainingSettings
 
 __all__ = [
     "Corpus",
@@ -268,3 +270,16 @@ def _tokenizer(
     tokenizer = sentencepiece_tokenizer(model, settings.vocabulary, settings.tokenizer)
     (folder / "tokenizer.model").write_bytes(model)
     return tokenizer
+
+
+def open_corpus(task: Task) -> Corpus:
+    """The tokens of a task: those that were sent to this machine, or its own."""
+    if task.tokens is None:
+        return load_corpus(task.data)
+    folder = Path(task.tokens.folder)
+    return Corpus(
+        **{split: np.load(folder / f"{split}.npy", mmap_mode="r") for split in SPLITS},
+        vocabulary=task.data.vocabulary,
+        bytes_per_token=dict(task.tokens.bytes_per_token),
+        name=folder.name,
+    )

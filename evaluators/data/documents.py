@@ -16,12 +16,7 @@ from importlib import resources
 from typing import NamedTuple
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
-EMBEDDED = ("austen", "moby-dick")
 HELD_OUT = 0.05  # share of the test split, and of the validation split
-
-
-class DataError(ValueError):
-    """The user's data or settings of data are wrong: what, what was received, what to do."""
 
 
 class Document(NamedTuple):

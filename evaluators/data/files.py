@@ -7,7 +7,6 @@ blank lines where the splits need it. What documents are for is said in `texts.p
 from __future__ import annotations
 
 import bz2
-import difflib
 import glob
 import gzip
 import lzma
@@ -20,11 +19,12 @@ from primeval.evaluators.data.documents import (
     TEST,
     TRAIN,
     VALIDATION,
-    DataError,
     Document,
     Source,
     split_documents,
 )
+from primeval.evaluators.errors import DataError
+from primeval.primitives.errors import did_you_mean
 
 # CHOICE: from so many documents on, splits are made of whole ones; below that, of spans.
 ENOUGH = 20
@@ -105,8 +105,8 @@ def _missing(path: Path, pattern: str) -> str:
         return f"data.files: {pattern!r} is not a regular file. Name a text file."
     if not folder.is_dir():
         return f"data.files: there is no {pattern!r}: its folder {folder} does not exist."
-    near = difflib.get_close_matches(path.name, [one.name for one in folder.iterdir()], n=3)
-    hint = f" Did you mean {' or '.join(near)}?" if near else " Correct the path."
+    beside = [one.name for one in folder.iterdir()]
+    hint = did_you_mean(path.name, beside) or " Correct the path."
     return f"data.files: there is no {pattern!r} in {folder}.{hint}"
 
 

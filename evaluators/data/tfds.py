@@ -7,7 +7,6 @@ hosts have answered, since tfds would retry for minutes (205 s for lm1b).
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import logging
 import os
@@ -24,14 +23,16 @@ from urllib.parse import urlsplit
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from primeval.evaluators.data.documents import SPLITS, DataError, Document, Source
+from primeval.evaluators.data.documents import SPLITS, Document, Source
 from primeval.evaluators.data.tfds_splits import (
     check_disjoint,
     choose_splits,
     count_examples,
     find_feature,
 )
+from primeval.evaluators.errors import DataError
 from primeval.evaluators.settings import DataSettings
+from primeval.primitives.errors import did_you_mean
 
 ANSWER_WITHIN = 5.0  # seconds
 READ = 64  # examples at a time: a book of pg19 can have megabytes
@@ -166,8 +167,7 @@ def _unknown(name: str, data_dir: str | None) -> str:
     prepared = [one.name for one in root.iterdir() if one.is_dir()] if root.is_dir() else []
     known = [*prepared, *tfds.list_builders(with_community_datasets=False)]
     short = name.partition("/")[0].partition(":")[0].lower()
-    near = list(dict.fromkeys(difflib.get_close_matches(short, known, n=3)))
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    hint = did_you_mean(short, dict.fromkeys(known))
     return (
         f"data.tfds: tensorflow-datasets {tfds.__version__} knows no {name!r}, and none is "
         f"prepared in {root}.{hint} `tfds.list_builders()` names those it knows."

@@ -5,20 +5,14 @@ Decided from what the data set says of itself; nothing here reads it, or imports
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from primeval.evaluators.data.documents import (
-    HELD_OUT,
-    SPLITS,
-    TEST,
-    TRAIN,
-    VALIDATION,
-    DataError,
-)
+from primeval.evaluators.data.documents import HELD_OUT, SPLITS, TEST, TRAIN, VALIDATION
+from primeval.evaluators.errors import DataError
 from primeval.evaluators.settings import DataSettings
+from primeval.primitives.errors import did_you_mean
 
 USUAL_FEATURES = ("text", "book_text")  # lm1b, c4, wiki40b and most others; pg19
 
@@ -34,11 +28,10 @@ def find_feature(features: Mapping[str, Any], asked: str | None, name: str) -> s
     if asked is None and (len(texts) == 1 or (usual[:1] and usual[0] in USUAL_FEATURES)):
         return usual[0]
     wrong = f"{asked!r} is not a text feature" if asked else "it is not clear which is the text"
-    near = difflib.get_close_matches(asked or "", texts, n=1)
     raise DataError(
         f"data.text_feature: {wrong} of {name!r}; its text features are "
         f"{', '.join(texts) or 'none: it is not a text data set'}."
-        + (f" Did you mean {near[0]}?" if near else " Set data.text_feature to one of them.")
+        + (did_you_mean(asked or "", texts, 1) or " Set data.text_feature to one of them.")
     )
 
 

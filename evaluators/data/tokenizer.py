@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from primeval.evaluators.data.documents import DataError
+from primeval.evaluators.errors import DataError
 
 _LOG = logging.getLogger(__name__)
 _SAMPLE = "A line, with  two spaces;\nanother: 1851 \u00e9 \u4e2d."

@@ -27,6 +27,7 @@ from primeval.dna.parsing import parse
 from primeval.dna.writing.keras_module import format_source
 from primeval.evaluators.export.stock_model import stock_model
 from primeval.evaluators.lowering.model import LanguageModel, WeightsError, load_weights
+from primeval.primitives.errors import WorkError
 
 TOLERANCE = 1e-5
 # A program may magnify rounding. Then as much is allowed as its own numbers move when weights
@@ -36,7 +37,7 @@ PROBE_BATCH = 2
 MODEL, SOURCE, PROBE = "model.keras", "source.py", "probe.npz"
 
 
-class ExportError(RuntimeError):
+class ExportError(WorkError):
     """The files could not be written, or not verified; nothing was left behind."""
 
 

@@ -24,8 +24,8 @@ from primeval.dna.parsing import format_program, parse
 from primeval.dna.program import Program
 from primeval.evaluators.lowering.block import GraphBlock
 from primeval.evaluators.lowering.padded import run_padded
+from primeval.primitives.errors import UnknownNameError
 from primeval.primitives.kernels import WEIGHTED
-from primeval.primitives.primitive import UnknownNameError
 from primeval.primitives.widths import Rejection
 
 Tensor = Any

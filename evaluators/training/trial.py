@@ -17,14 +17,13 @@ import tensorflow as tf
 from primeval.dna.cost import Cost, measure
 from primeval.dna.graph import Graph, build_graph
 from primeval.dna.parsing import parse
-from primeval.evaluators.data.corpus import require_windows
+from primeval.evaluators.data.corpus import open_corpus, require_windows
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.lowering.model import save_weights
 from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.evaluators.settings import Task
 from primeval.evaluators.training.allowance import Allowance
 from primeval.evaluators.training.trainer import Trainer, token_tensors
-from primeval.evaluators.workers.shipping import open_corpus
 from primeval.primitives.user import load_modules
 from primeval.primitives.widths import Rejection
 

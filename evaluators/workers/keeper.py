@@ -21,6 +21,7 @@ from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.settings import Task
 from primeval.evaluators.workers.memory import held_memory, total_memory
+from primeval.primitives.errors import WorkError
 
 STARTUP_SECONDS = 300.0  # for importing TensorFlow, reading tokens, compiling the reference
 LOOK_SECONDS = 0.1  # how often memory is looked at
@@ -32,7 +33,7 @@ FATAL = "Fatal Python error"  # of faulthandler; what comes before it is of the 
 FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-class WorkerError(RuntimeError):
+class WorkerError(WorkError):
     """A worker process cannot start; the message says why."""
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import filelock
 import numpy as np
 
-from primeval.evaluators.data.corpus import Corpus, cache_dir, load_corpus
+from primeval.evaluators.data.corpus import cache_dir, load_corpus
 from primeval.evaluators.data.documents import SPLITS
 from primeval.evaluators.data.tokenizer import Tokens
 from primeval.evaluators.settings import Task, TokenFiles
@@ -97,19 +97,6 @@ def pack(task: Task) -> tuple[Shipment, dict[str, Tokens]]:
     }
     files = TokenFiles(str(folder), corpus.bytes_per_token)
     return Shipment(modules, files, _sizes(folder), digest.hexdigest()), tokens
-
-
-def open_corpus(task: Task) -> Corpus:
-    """The tokens of a task: those that were sent to this machine, or its own."""
-    if task.tokens is None:
-        return load_corpus(task.data)
-    folder = Path(task.tokens.folder)
-    return Corpus(
-        **{split: np.load(folder / f"{split}.npy", mmap_mode="r") for split in SPLITS},
-        vocabulary=task.data.vocabulary,
-        bytes_per_token=dict(task.tokens.bytes_per_token),
-        name=folder.name,
-    )
 
 
 def _sizes(folder: Path) -> dict[str, int]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +19,8 @@ from primeval.scripts.commands.search import add_set, start_evaluator, try_primi
 from primeval.scripts.tables import terminal
 from primeval.search.config.config import load_config
 from primeval.search.config.settings import RunConfig
+from primeval.search.errors import RunError
 from primeval.search.run.folder import check_seeds
-from primeval.search.run.locking import RunError
 from primeval.search.run.programs import load_seeds
 
 if TYPE_CHECKING:
@@ -47,23 +46,18 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from primeval.scripts.tables import check as check_text
-    from primeval.search.forecast.rehearsal import RehearsalError
 
     config = load_config(args.config, args.set)
     seeds = load_seeds(config.search.seeds, config.language)
     costs = check_seeds(config, seeds)
     try_primitives(config.language.modules)
     tried = None
-    try:
-        if args.train is False:
-            _look_for_files(config)
-        else:
-            if args.train is None:
-                require_memory(args.config, config, next(iter(costs.values())))
-            tried = try_out(config, seeds, next(iter(costs.values())))
-    except RehearsalError as error:
-        print(f"primeval: {error}", file=sys.stderr)
-        return 1
+    if args.train is False:
+        _look_for_files(config)
+    else:
+        if args.train is None:
+            require_memory(args.config, config, next(iter(costs.values())))
+        tried = try_out(config, seeds, next(iter(costs.values())))
     if args.json:
         terminal.print_json(check_text.as_json(config, costs, tried))
     else:

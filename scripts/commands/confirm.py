@@ -18,7 +18,6 @@ from primeval.scripts.commands.search import add_set, log_to, start_evaluator
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.confirmed import markdown, print_confirmed
 from primeval.search.config.settings import RunConfig
-from primeval.search.config.yaml_tree import ConfigError
 from primeval.search.confirm.training import (
     BASELINES,
     Entry,
@@ -31,8 +30,8 @@ from primeval.search.confirm.training import (
     missing_jobs,
     run_of,
 )
+from primeval.search.errors import ConfigError, RunError
 from primeval.search.run.folder import Run, check_seeds, create_run, reopen_run
-from primeval.search.run.locking import RunError
 from primeval.search.run.schema import FILE_NAME
 from primeval.search.views.confirmed_rows import confirmed_rows
 

@@ -16,8 +16,8 @@ from primeval.dna.parsing import format_program
 from primeval.primitives.widths import Rejection
 from primeval.search.config.config import load_config
 from primeval.search.config.settings import RunConfig
+from primeval.search.errors import RunError
 from primeval.search.run.kept_weights import weights_file
-from primeval.search.run.locking import RunError
 from primeval.search.run.programs import Reference, find_program
 
 TRAINED, FRESH = "trained", "fresh"
@@ -88,8 +88,7 @@ def run(args: argparse.Namespace) -> int:
     except Rejection as rejection:
         raise _unbuildable(args.program, rejection) from None
     except ExportError as error:
-        print(f"primeval: {error} Nothing was written.", file=sys.stderr)
-        return 1
+        raise ExportError(f"{error} Nothing was written.") from error
     for line in _report(path, source, scale, export, why_fresh):
         print(line)
     return 0

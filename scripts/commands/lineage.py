@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from primeval.scripts.commands.top import cell_style, status_text
 from primeval.scripts.tables import terminal
+from primeval.scripts.tables.ranking import cell_style, status_text
 from primeval.search.run.programs import find_individual
-from primeval.search.views.gains import total_gain, with_gains
-from primeval.search.views.ranking import SEED_ID, lineage
+from primeval.search.views.gains import gap_to_seed, total_gain, with_gains
+from primeval.search.views.ranking import lineage
 
 HEADERS = ("id", "loss", "gain", "vs seed", "status", "edit")
 LEFT = {"status", "edit"}
@@ -66,20 +66,6 @@ def _cells(row: dict[str, Any], seed: dict[str, Any]) -> list[str]:
     ]
 
 
-def gap_to_seed(row: dict[str, Any], seed: dict[str, Any]) -> float | None:
-    """Its loss minus its seed's where the lineage is compared, else where it was stopped."""
-    if row["loss_at_mark"] is None or seed["loss_at_mark"] is None:
-        gap: float | None = row["loss_vs_seed"]
-        return gap if seed["id"] == SEED_ID else None
-    return float(row["loss_at_mark"] - seed["loss_at_mark"])
-
-
-def joint_note(row: dict[str, Any]) -> str:
-    """Whose edits a gain is of besides its own: ancestors that have none."""
-    others = row["gain_of"][:-1]
-    return f"(with {', '.join(f'#{other}' for other in others)}) " if others else ""
-
-
 def _sum(rows: list[dict[str, Any]]) -> str:
     total = total_gain(rows)
     if total is None:
@@ -90,3 +76,9 @@ def _sum(rows: list[dict[str, Any]]) -> str:
         f"#{first['id']} to #{last['id']}: {first['loss_at_mark']:.4f} - "
         f"{last['loss_at_mark']:.4f} = {total:.4f}, the sum of the gains."
     )
+
+
+def joint_note(row: dict[str, Any]) -> str:
+    """Whose edits a gain is of besides its own: ancestors that have none."""
+    others = row["gain_of"][:-1]
+    return f"(with {', '.join(f'#{other}' for other in others)}) " if others else ""

@@ -10,8 +10,8 @@ from typing import Any
 
 from primeval.scripts.running.watching import add_watch, is_running, watch
 from primeval.scripts.tables import terminal
+from primeval.search.errors import RunError
 from primeval.search.run.folder import Run, open_run
-from primeval.search.run.locking import RunError
 
 TOP = 10
 WATCH_SECONDS = 30.0

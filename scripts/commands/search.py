@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from primeval.dna.parsing import format_program
 from primeval.primitives.user import PrimitiveError
 from primeval.scripts.tables import terminal
-from primeval.search.config.config import ConfigError, load_config
+from primeval.search.config.config import load_config
+from primeval.search.errors import ConfigError, RunError
 from primeval.search.run.folder import Run, check_free, check_seeds, create_run, make_search
-from primeval.search.run.locking import RunError
 
 if TYPE_CHECKING:
     from primeval.evaluators.evaluator import Evaluator
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
 def start_evaluator(task: Task) -> Evaluator:
     """The evaluator of a task, its data ready. Raises ConfigError or DataError."""
-    from primeval.evaluators import make_evaluator
+    from primeval.evaluators.workers.factory import make_evaluator
 
     try_primitives(task.modules)
 
@@ -131,8 +131,8 @@ def log_to(folder: Path) -> None:
 
 def report(run: Run, stop: Stop) -> None:
     """The ranking, the winner's difference to the seed, and what to type next."""
-    from primeval.scripts.commands.top import print_ranking, print_summary
     from primeval.scripts.tables.ledger import receipt
+    from primeval.scripts.tables.ranking import print_ranking, print_summary
     from primeval.search.views.ranking import ranking
     from primeval.search.views.savings import savings
 

@@ -17,7 +17,7 @@ from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.scripts.drawing.program_difference import code_difference, difference_drawing
 from primeval.scripts.tables import terminal
 from primeval.search.config.config import load_config
-from primeval.search.run.locking import RunError
+from primeval.search.errors import RunError
 from primeval.search.run.programs import Reference, find_program, root_of
 from primeval.search.views.ranking import individual_row
 

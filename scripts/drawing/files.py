@@ -19,7 +19,7 @@ from primeval.scripts.drawing.shapes import (
     arrow_head,
     pieces,
 )
-from primeval.search.run.locking import RunError
+from primeval.search.errors import RunError
 
 FONT = "DejaVu Sans Mono, Menlo, Consolas, monospace"
 PNG_SCALE = 2.0  # pixels per unit

@@ -16,7 +16,7 @@ from primeval.dna.graph import Graph
 from primeval.dna.program import Program
 from primeval.dna.writing.diff import DiffLine, pair
 from primeval.dna.writing.facts import Facts
-from primeval.search.run.locking import RunError
+from primeval.search.errors import RunError
 
 if TYPE_CHECKING:
     from primeval.scripts.drawing.shapes import Drawing

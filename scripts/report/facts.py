@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from primeval.scripts.commands.lineage import gap_to_seed
 from primeval.scripts.report.plots import all_plot, band_color, best_plot, plotted
 from primeval.scripts.report.programs import changed_lines, programs
 from primeval.search.config.config import to_yaml
 from primeval.search.run.environment import read_environment
 from primeval.search.run.folder import Run
 from primeval.search.views.confirmed_rows import confirmed_rows
-from primeval.search.views.gains import total_gain, with_gains
+from primeval.search.views.gains import gap_to_seed, total_gain, with_gains
 from primeval.search.views.history import History, read_history
 from primeval.search.views.ledger import ledger
 from primeval.search.views.ranking import lineage, ranking

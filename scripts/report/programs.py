@@ -16,8 +16,8 @@ from primeval.primitives.widths import Rejection
 from primeval.scripts.drawing.files import inline_svg
 from primeval.scripts.drawing.program_difference import code_difference, difference_drawing
 from primeval.scripts.drawing.shapes import make_drawing
+from primeval.search.errors import RunError
 from primeval.search.run.folder import Run
-from primeval.search.run.locking import RunError
 from primeval.search.run.programs import root_of
 
 UNABLE = (RunError, ProgramError, Rejection)

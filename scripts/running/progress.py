@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from primeval.evaluators.outcome import Outcome
-from primeval.scripts.commands.top import status_text
 from primeval.scripts.tables import terminal
+from primeval.scripts.tables.ranking import status_text
 from primeval.search.algorithm.evolution import Search
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.units import rough_duration

@@ -20,7 +20,7 @@ from dataclasses import replace
 
 from primeval.dna.cost import Cost
 from primeval.dna.graph import Graph, build_graph
-from primeval.dna.mutate import Edit, ExhaustedError, mutate
+from primeval.dna.mutate import ExhaustedError, mutate
 from primeval.dna.program import Program
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.primitives.primitive import Vocabulary
@@ -31,7 +31,6 @@ from primeval.search.algorithm.repeats import Repeats
 from primeval.search.config.settings import SearchSettings
 
 PARENTS = 20  # that are drawn until one has a child that is new
-ALGORITHMS = ("evolution", "random", "hill_climbing")
 
 
 class StuckError(RuntimeError):
@@ -267,6 +266,3 @@ def weight_seed(seed: int, number: int) -> int:
     """The seed of an individual's weights; a function of run seed and number alone."""
     digest = hashlib.blake2b(f"weights/{seed}/{number}".encode(), digest_size=4).digest()
     return int.from_bytes(digest, "big") >> 1  # every library takes 31 bits
-
-
-__all__ = ["ALGORITHMS", "Edit", "Search", "StuckError", "weight_seed"]

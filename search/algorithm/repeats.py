@@ -16,7 +16,7 @@ from typing import Any
 
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.algorithm.population import Individual, Thresholds
-from primeval.search.run.store import StoreError
+from primeval.search.errors import StoreError
 
 NOBODY = 0.0  # a bar that no loss is below
 

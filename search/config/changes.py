@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from primeval.search.config.config import ConfigError, to_plain
+from primeval.search.config.config import to_plain
 from primeval.search.config.settings import RunConfig
+from primeval.search.errors import ConfigError
 
 # Outcomes before and after a change of these could not be compared, or nothing be derived
 # again. All else may change: budgets, workers, time limits, population, mutations.

@@ -17,16 +17,15 @@ from typing import Any
 import yaml
 
 from primeval.evaluators.settings import CandidateSettings, DataSettings
-from primeval.primitives.primitive import UnknownNameError
+from primeval.primitives.errors import UnknownNameError, did_you_mean
 from primeval.primitives.user import PrimitiveError, load_modules, restricted
-from primeval.search.config.reader import Reader, nearest
+from primeval.search.config.reader import Reader
 from primeval.search.config.rules import ALTERNATIVES, RULES
 from primeval.search.config.settings import LanguageSettings, RunConfig
 from primeval.search.config.sizes import format_size
 from primeval.search.config.units import format_duration
-from primeval.search.config.yaml_tree import ConfigError, Table, override, read_tree
-
-__all__ = ["ConfigError", "config_names", "load_config", "parse_config", "to_plain", "to_yaml"]
+from primeval.search.config.yaml_tree import Table, override, read_tree
+from primeval.search.errors import ConfigError
 
 MAX_FILE = 1_000_000  # bytes
 
@@ -94,7 +93,7 @@ def _not_found(path: Path, names: list[str]) -> str:
     beside = []
     if path.parent.is_dir():
         beside = [str(other) for other in path.parent.glob("*.yaml")]
-    hint = nearest(str(path), beside) or nearest(path.stem, names)
+    hint = did_you_mean(str(path), beside, 1) or did_you_mean(path.stem, names, 1)
     return (
         f"There is no configuration {str(path)!r}.{hint} "
         f"Those that come with primeval: {', '.join(names)}."

@@ -8,7 +8,6 @@ at once; limits beyond its type go into `config_rules.py`.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import types
 import typing
@@ -18,10 +17,12 @@ from typing import Any, NoReturn, Union, cast
 from primeval.dna.mutate import MUTATIONS
 from primeval.evaluators.budget import UNITS, Budget
 from primeval.evaluators.settings import CandidateSettings
+from primeval.primitives.errors import did_you_mean
 from primeval.search.config.rules import RULES, Rule
 from primeval.search.config.sizes import parse_size
 from primeval.search.config.units import parse_duration
-from primeval.search.config.yaml_tree import ConfigError, Items, Scalar, Table, Tree
+from primeval.search.config.yaml_tree import Items, Scalar, Table, Tree
+from primeval.search.errors import ConfigError
 
 NO_RULE = Rule()
 KINDS = {Scalar: "a single value", Items: "a list", Table: "a mapping"}
@@ -154,18 +155,12 @@ class Reader:
         raise ConfigError(f"{self.places.get(at, 'configuration')}: {path}: {message}")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """` Did you mean x?`, or nothing if no name is near."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {near[0]!r}?" if near else ""
-
-
 def _check_keys(tree: Table, known: Iterable[str], path: str) -> None:
     known = list(known)
     for key, entry in tree.entries.items():
         if key not in known:
             where = f"{path} has no setting" if path else "there is no setting"
-            hint = nearest(key, known) or f" Settings: {', '.join(known)}."
+            hint = did_you_mean(key, known, 1) or f" Settings: {', '.join(known)}."
             raise ConfigError(f"{entry.place}: {where} {key!r}.{hint}")
 
 
@@ -226,7 +221,7 @@ def _checked(value: Any, tree: Scalar, path: str, rule: Rule | None = None) -> A
     if rule.choices and value not in rule.choices:
         raise ConfigError(
             f"{tree.place}: {path} is one of {', '.join(rule.choices)}. "
-            f"Received: {value!r}.{nearest(str(value), rule.choices)}"
+            f"Received: {value!r}.{did_you_mean(str(value), rule.choices, 1)}"
         )
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         limits = (

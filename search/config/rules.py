@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from primeval.dna.check import MAX_BANK
 from primeval.evaluators.budget import UNITS
-from primeval.search.algorithm.evolution import ALGORITHMS
+from primeval.search.config.settings import ALGORITHMS
 
 HOUR = 3600.0
 

@@ -20,6 +20,8 @@ from primeval.evaluators.settings import (
     WorkerSettings,
 )
 
+ALGORITHMS = ("evolution", "random", "hill_climbing")
+
 
 @dataclass(frozen=True)
 class SearchSettings:

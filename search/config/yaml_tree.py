@@ -12,11 +12,9 @@ from dataclasses import dataclass, replace
 
 import yaml
 
+from primeval.search.errors import ConfigError
+
 MAX_NODES, MAX_DEPTH = 10_000, 12  # a configuration has about 60 keys, 3 deep
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be used; the message says where and why."""
 
 
 @dataclass(frozen=True)

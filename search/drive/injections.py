@@ -21,8 +21,8 @@ from primeval.primitives.widths import Rejection
 from primeval.search.algorithm.evolution import Search
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig
+from primeval.search.errors import RunError
 from primeval.search.run.folder import Run
-from primeval.search.run.locking import RunError
 from primeval.search.run.rows import Injection
 
 EVENT = "injected"

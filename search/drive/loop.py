@@ -31,7 +31,6 @@ from primeval.search.drive.interrupts import Interrupts
 from primeval.search.drive.known import Known
 from primeval.search.run.folder import Run
 from primeval.search.run.kept_weights import KeptWeights
-from primeval.search.views.savings import savings
 
 TICK = 0.5  # seconds between looks at the clock while nothing finishes
 
@@ -118,7 +117,7 @@ def drive(
         try:
             stop = driver.run()
             digest = search.population.digest  # `replay` must arrive at it
-            data = {**vars(stop), "saved": savings(run), "population": digest}
+            data = {**vars(stop), "population": digest}
             run.store.append_event("stopped", data, driver.elapsed())
         finally:
             evaluator.close()

@@ -12,19 +12,20 @@ from collections import deque
 from dataclasses import fields
 
 from primeval.evaluators.outcome import Outcome
+from primeval.primitives.errors import WorkError
 from primeval.search.algorithm.evolution import Search
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import parse_config
 from primeval.search.config.settings import RunConfig
+from primeval.search.errors import RunError
 from primeval.search.run.folder import Run, make_search
-from primeval.search.run.locking import RunError
 from primeval.search.run.store import Event
 
 # CHOICE: resuming derives the last few again, which is a second; `verify` derives them all.
 VERIFIED_ON_RESUME = 25
 
 
-class ReplayError(RuntimeError):
+class ReplayError(WorkError):
     """An individual, or a population, that does not follow from the run's history."""
 
 

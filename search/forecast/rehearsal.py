@@ -19,6 +19,7 @@ from primeval.evaluators.evaluator import Evaluator
 from primeval.evaluators.outcome import Outcome
 from primeval.evaluators.settings import Task
 from primeval.evaluators.workers.memory import descendants, gpu_count, held_memory, peak_memory
+from primeval.primitives.errors import WorkError
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig, SearchBudget
 from primeval.search.drive.loop import Silent, Stop, drive
@@ -34,7 +35,7 @@ INSTANT = 60  # candidates where nothing is trained
 Start = Callable[[Task], Evaluator]
 
 
-class RehearsalError(RuntimeError):
+class RehearsalError(WorkError):
     """The seed cannot be trained with these settings: how it ended, what to do."""
 
 

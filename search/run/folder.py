@@ -23,14 +23,15 @@ from primeval.dna.cost import Cost, measure
 from primeval.dna.graph import Graph, build_graph
 from primeval.dna.parsing import format_program, parse
 from primeval.dna.program import Program
+from primeval.primitives.errors import did_you_mean
 from primeval.primitives.user import restricted
 from primeval.primitives.widths import Rejection
 from primeval.search.config.changes import refuse_incomparable
-from primeval.search.config.config import ConfigError, parse_config, to_yaml
-from primeval.search.config.reader import nearest
+from primeval.search.config.config import parse_config, to_yaml
 from primeval.search.config.settings import RunConfig
+from primeval.search.errors import ConfigError, RunError
 from primeval.search.run.environment import META, environment
-from primeval.search.run.locking import RunError, RunLock
+from primeval.search.run.locking import RunLock
 from primeval.search.run.schema import FILE_NAME
 from primeval.search.run.store import Store, create_store, open_store
 
@@ -204,7 +205,7 @@ def _existing(path: Path) -> Path:
     if folder.is_dir():
         raise RunError(f"{folder} holds no run: there is no {FILE_NAME} in it.")
     beside = [str(file.parent) for file in folder.parent.glob(f"*/{FILE_NAME}")]
-    raise RunError(f"There is no run {str(path)!r}.{nearest(str(folder), beside)}")
+    raise RunError(f"There is no run {str(path)!r}.{did_you_mean(str(folder), beside, 1)}")
 
 
 def check_free(folder: Path) -> None:

@@ -8,14 +8,12 @@ import socket
 from pathlib import Path
 from types import TracebackType
 
+from primeval.search.errors import RunError
+
 try:
     import fcntl
 except ImportError:  # Windows: no lock there, as the standard library offers none like it
     fcntl = None  # type: ignore[assignment]
-
-
-class RunError(ValueError):
-    """A run that cannot be used as asked; the message says why and what to do."""
 
 
 class RunLock:

@@ -12,11 +12,11 @@ from primeval.dna.check import ProgramError
 from primeval.dna.library import seed_names, seed_text
 from primeval.dna.parsing import MAX_TEXT, parse
 from primeval.dna.program import Program
-from primeval.primitives.primitive import UnknownNameError
+from primeval.primitives.errors import UnknownNameError
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import LanguageSettings
+from primeval.search.errors import RunError
 from primeval.search.run.folder import Run, open_run
-from primeval.search.run.locking import RunError
 from primeval.search.run.store import Store
 
 LANGUAGE = LanguageSettings()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from primeval.search.run.locking import RunError
+from primeval.search.errors import RunError
 
 FILE_NAME = "run.sqlite"
 APPLICATION_ID = 0x7072696D  # "prim": tells our files from other SQLite files

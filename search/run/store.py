@@ -25,15 +25,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.algorithm.population import Individual
+from primeval.search.errors import StoreError
 from primeval.search.run import schema
 from primeval.search.run.rows import COLUMNS, Injection, Packer
 
 Statement = tuple[str, tuple[Any, ...]]
 T = TypeVar("T")
-
-
-class StoreError(RuntimeError):
-    """The store could not be written; what was appended before is safe."""
 
 
 class Event(NamedTuple):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from primeval.search.views.ranking import SEED_ID
+
 
 def with_gains(rows: list[dict[str, Any]], digits: int | None = None) -> list[dict[str, Any]]:
     """The rows of a lineage (`ranking.lineage`), each with these keys.
@@ -58,3 +60,11 @@ def _loss(row: dict[str, Any], mark: int, digits: int | None) -> float | None:
         return None
     loss: float | None = row["curve"][mark]["loss"]
     return loss if loss is None or digits is None else round(loss, digits)
+
+
+def gap_to_seed(row: dict[str, Any], seed: dict[str, Any]) -> float | None:
+    """Its loss minus its seed's where the lineage is compared, else where it was stopped."""
+    if row["loss_at_mark"] is None or seed["loss_at_mark"] is None:
+        gap: float | None = row["loss_vs_seed"]
+        return gap if seed["id"] == SEED_ID else None
+    return float(row["loss_at_mark"] - seed["loss_at_mark"])

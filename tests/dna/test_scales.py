@@ -16,7 +16,8 @@ from primeval.dna.graph import build_graph
 from primeval.dna.parsing import parse
 from primeval.primitives.widths import Rejection
 from primeval.scripts.cli import main
-from primeval.search.config.config import ConfigError, load_config, parse_config
+from primeval.search.config.config import load_config, parse_config
+from primeval.search.errors import ConfigError
 
 Capture = pytest.CaptureFixture[str]
 

@@ -15,7 +15,7 @@ from primeval.dna.check import ProgramError, check
 from primeval.dna.library import load_seed, seed_names, seed_text
 from primeval.dna.parsing import format_program, parse, state_index, state_name
 from primeval.dna.program import Instruction, Program
-from primeval.search.run.locking import RunError
+from primeval.search.errors import RunError
 from primeval.search.run.programs import read_program
 
 TRANSFORMER = load_seed("transformer")

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from helpers.training import SEED, outcomes, task
 
-from primeval.evaluators import make_evaluator
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.settings import WorkerSettings
+from primeval.evaluators.workers.factory import make_evaluator
 
 RELU = "  c = MAX a const0\n"
 REJECTED = SEED.replace("g = T_MAT_MUL f d", "g = MAT_MUL f d")

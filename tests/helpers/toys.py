@@ -12,10 +12,10 @@ from pathlib import Path
 from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed
 from primeval.dna.parsing import parse
-from primeval.evaluators import make_evaluator
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.evaluators.toy import ToyEvaluator
+from primeval.evaluators.workers.factory import make_evaluator
 from primeval.search.algorithm.evolution import Search
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig

@@ -28,8 +28,9 @@ from primeval.primitives.primitive import Primitive
 from primeval.primitives.user import PrimitiveError, load_modules, register
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.search.algorithm.evolution import Search
-from primeval.search.config.config import ConfigError, parse_config
+from primeval.search.config.config import parse_config
 from primeval.search.config.settings import LanguageSettings, SearchSettings
+from primeval.search.errors import ConfigError
 from primeval.search.run.folder import check_seeds
 from primeval.search.run.programs import load_seeds
 

@@ -15,9 +15,9 @@ from helpers.toys import TOY, begin
 from primeval.dna.cost import Cost, measure
 from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed
-from primeval.evaluators import make_evaluator
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.workers import memory
+from primeval.evaluators.workers.factory import make_evaluator
 from primeval.scripts.cli import main
 from primeval.scripts.tables.check import print_check
 from primeval.search.config.config import load_config, parse_config

@@ -13,9 +13,9 @@ from helpers.commands import as_json, printed, refused
 from helpers.toys import TOY, primeval
 
 from primeval.dna.library import load_seed
-from primeval.evaluators import make_evaluator
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome
+from primeval.evaluators.workers.factory import make_evaluator
 from primeval.scripts.cli import main
 from primeval.search.config.config import parse_config
 from primeval.search.confirm.training import confirming_task, entry_of

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from primeval.evaluators.data.documents import DataError
+from primeval.evaluators.errors import DataError
 from primeval.scripts.running.preparing import prepare_data
 from primeval.search.config.config import parse_config
 

@@ -11,7 +11,7 @@ import pytest
 from helpers.reports import HOSTILE, Page, page_of, troubled_folder
 from helpers.toys import Scripted, begin, outcome
 
-from primeval.evaluators import make_evaluator
+from primeval.evaluators.workers.factory import make_evaluator
 from primeval.scripts.cli import main
 from primeval.scripts.report.plots import GRID_X, GRID_Y, all_plot, best_plot, nice
 from primeval.search.config.settings import RunConfig

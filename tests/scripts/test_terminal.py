@@ -17,7 +17,7 @@ from helpers.toys import begin
 
 from primeval.dna.parsing import parse
 from primeval.dna.writing.facts import Facts
-from primeval.evaluators import make_evaluator
+from primeval.evaluators.workers.factory import make_evaluator
 from primeval.scripts import cli
 from primeval.scripts.cli import main
 from primeval.scripts.drawing.program_difference import code_difference

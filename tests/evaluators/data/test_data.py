@@ -13,13 +13,13 @@ import pytest
 
 from primeval.evaluators.data.corpus import (
     Corpus,
-    DataError,
     cache_dir,
     load_corpus,
     require_batches,
     require_windows,
 )
 from primeval.evaluators.data.documents import SPLITS, embedded, embedded_text
+from primeval.evaluators.errors import DataError
 from primeval.evaluators.settings import DataSettings, ModelSettings, TrainingSettings
 
 SHA256 = {

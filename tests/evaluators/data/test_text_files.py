@@ -13,9 +13,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from primeval.evaluators.data.corpus import Corpus, DataError, load_corpus
+from primeval.evaluators.data.corpus import Corpus, load_corpus
 from primeval.evaluators.data.documents import SPLITS, split_documents
 from primeval.evaluators.data.files import split_file
+from primeval.evaluators.errors import DataError
 from primeval.evaluators.settings import DataSettings
 
 PROSE = (

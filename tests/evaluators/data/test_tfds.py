@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from primeval.evaluators.data.corpus import Corpus, DataError, load_corpus
+from primeval.evaluators.data.corpus import Corpus, load_corpus
 from primeval.evaluators.data.documents import SPLITS, embedded
+from primeval.evaluators.errors import DataError
 from primeval.evaluators.settings import DataSettings
 
 pytestmark = pytest.mark.tf

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from primeval.evaluators.data.corpus import DataError, load_corpus
+from primeval.evaluators.data.corpus import load_corpus
+from primeval.evaluators.errors import DataError
 from primeval.evaluators.settings import DataSettings
 
 PROSE = b"It is a truth universally acknowledged, that a paragraph must be in want.\n\n" * 40
@@ -108,7 +109,8 @@ def test_a_damaged_entry_is_made_again(
 
 LOAD = """if True:
     import os, sys, resource, time
-    from primeval.evaluators.data.corpus import DataError, load_corpus
+    from primeval.evaluators.data.corpus import load_corpus
+    from primeval.evaluators.errors import DataError
     from primeval.evaluators.settings import DataSettings
     def load(progress=None):
         try:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primeval.evaluators.data.corpus import Corpus, DataError, load_corpus
+from primeval.evaluators.data.corpus import Corpus, load_corpus
 from primeval.evaluators.data.documents import SPLITS, embedded
 from primeval.evaluators.data.tokenizer import (
     Tokenizer,
@@ -19,6 +19,7 @@ from primeval.evaluators.data.tokenizer import (
     smallest_dtype,
     train_sentencepiece,
 )
+from primeval.evaluators.errors import DataError
 from primeval.evaluators.settings import DataSettings
 
 PROSE = (

@@ -15,7 +15,7 @@ from helpers.toys import begin, primeval
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed
-from primeval.evaluators import make_evaluator
+from primeval.evaluators.workers.factory import make_evaluator
 from primeval.search.config.settings import RunConfig
 from primeval.search.drive.loop import drive
 from primeval.search.run.folder import Run
@@ -116,7 +116,7 @@ def test_more_layers_leave_the_width_as_it_was_searched() -> None:
         (["primer_ez", "model.keras", "--source", "model.txt"], "ends in .py"),
         (["primer_ez", "model.py", "--source", "other.py"], "Two files of source"),
         (["primer_ez", "nowhere/model.keras"], "no folder"),
-        (["primer_easy", "model.keras"], "Did you mean primer_ez"),
+        (["primer_easy", "model.keras"], "Did you mean 'primer_ez"),
         (["there.keras", "model.keras"], "no program is read back from it"),
         (["there.py", "model.keras"], "there.py, line 1"),
         (["foreign:3", "model.keras"], "foreign/run.sqlite cannot be read as a run store"),

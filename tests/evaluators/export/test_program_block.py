@@ -63,7 +63,7 @@ def test_a_program_is_a_name_a_file_a_text_or_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("program", "error", "problem"),
     [
-        ("primer_easy", ValueError, "Did you mean primer_ez"),
+        ("primer_easy", ValueError, "Did you mean 'primer_ez"),
         ("runs/quickstart:3", ValueError, "find_program"),
         ("S0 main(a, b):\n c = NOTHING a\n", ProgramError, "NOTHING"),
         ("S0 main(a, b):\n c = T_MAT_MUL a a\n", Rejection, "scores"),

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from helpers.training import task
 
-from primeval.evaluators.data.corpus import load_corpus
-from primeval.evaluators.workers.shipping import open_corpus, pack, write_wheel
+from primeval.evaluators.data.corpus import load_corpus, open_corpus
+from primeval.evaluators.workers.shipping import pack, write_wheel
 
 
 def test_the_wheel_is_whole_and_needs_nothing(tmp_path: Path) -> None:

@@ -21,12 +21,12 @@ from helpers.toys import Scripted, begin, by_length, history, outcome, toy_scrip
 
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
-from primeval.search.algorithm.evolution import ALGORITHMS, Search
-from primeval.search.config.settings import RunConfig, SearchBudget, SearchSettings
+from primeval.search.algorithm.evolution import Search
+from primeval.search.config.settings import ALGORITHMS, RunConfig, SearchBudget, SearchSettings
 from primeval.search.drive.loop import drive
 from primeval.search.drive.replay import replay, verify
+from primeval.search.errors import RunError
 from primeval.search.run.folder import Run, create_run, make_search, open_run
-from primeval.search.run.locking import RunError
 from primeval.search.run.programs import load_seeds
 
 Make = Callable[..., RunConfig]

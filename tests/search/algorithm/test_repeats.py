@@ -17,10 +17,11 @@ from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.algorithm.evolution import Search
 from primeval.search.algorithm.population import Individual
 from primeval.search.algorithm.repeats import Repeats
-from primeval.search.config.config import ConfigError, parse_config
+from primeval.search.config.config import parse_config
 from primeval.search.config.settings import RunConfig, SearchSettings
 from primeval.search.drive.loop import drive
 from primeval.search.drive.replay import replay, verify
+from primeval.search.errors import ConfigError
 from primeval.search.run.folder import Run, reopen_run
 from primeval.search.views.ledger import ledger
 from primeval.search.views.ranking import ranking

@@ -35,8 +35,8 @@ from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import parse_config
 from primeval.search.drive.injections import Injections, inject
 from primeval.search.drive.replay import replay, verify
+from primeval.search.errors import StoreError
 from primeval.search.run.folder import create_run, make_search, open_run, reopen_run
-from primeval.search.run.store import StoreError
 from primeval.search.views.ranking import ranking
 
 LOSSES = st.one_of(st.floats(0, 9), st.sampled_from([math.nan, math.inf, -math.inf]))

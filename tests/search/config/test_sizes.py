@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from helpers.toys import TOY
 
-from primeval.search.config.config import ConfigError, parse_config, to_yaml
+from primeval.search.config.config import parse_config, to_yaml
 from primeval.search.config.sizes import format_size, parse_size
+from primeval.search.errors import ConfigError
 
 WORKERS = "workers: {evaluator: toy, count: 1"
 

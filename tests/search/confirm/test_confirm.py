@@ -15,9 +15,9 @@ from helpers.commands import printed
 from helpers.toys import Scripted, begin, history, outcome
 
 from primeval.dna.library import load_seed
-from primeval.evaluators import make_evaluator
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
+from primeval.evaluators.workers.factory import make_evaluator
 from primeval.scripts.tables.confirmed import loss_text
 from primeval.search.config.settings import RunConfig
 from primeval.search.confirm.figures import read_confirmed, reference_of

@@ -27,8 +27,8 @@ from primeval.search.config.settings import RunConfig
 from primeval.search.drive.injections import inject
 from primeval.search.drive.loop import drive
 from primeval.search.drive.replay import replay, verify
+from primeval.search.errors import RunError
 from primeval.search.run.folder import Run, open_run, reopen_run
-from primeval.search.run.locking import RunError
 from primeval.search.views.ledger import ledger
 from primeval.search.views.ranking import lineage, ranking
 
@@ -183,7 +183,7 @@ def test_the_command_says_what_comes_next(config_file: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["RUN", "primer_ezz"], "Did you mean primer_ez"),
+        (["RUN", "primer_ezz"], "Did you mean 'primer_ez"),
         (["RUN", "none.dna"], "no program file"),
         (["RUN/none", "primer_ez"], "There is no run"),
         (["RUN"], "required: PROGRAM"),

@@ -184,8 +184,6 @@ def test_what_was_saved_is_what_the_originals_took(toy_config: Make) -> None:
     mean = sum(sum(one.seconds.values()) for one in paid) / len(paid)
     assert saved["graph"]["evaluations"] == drawn
     assert saved["graph"]["seconds"] == pytest.approx(drawn * mean)
-    stopped = run.store.events()[-1]
-    assert stopped.data["saved"] == saved
 
 
 @pytest.mark.tf

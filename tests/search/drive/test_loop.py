@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from helpers.toys import Scripted, begin, history, outcome
 
-from primeval.evaluators import make_evaluator
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
+from primeval.evaluators.workers.factory import make_evaluator
 from primeval.search.algorithm.evolution import Search
 from primeval.search.config.settings import RunConfig
 from primeval.search.drive.loop import Stop, drive

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from helpers.toys import begin, finish
 
-from primeval.evaluators import make_evaluator
+from primeval.evaluators.workers.factory import make_evaluator
 from primeval.search.config.settings import RunConfig
 from primeval.search.drive.loop import Silent, drive
 from primeval.search.drive.replay import replay

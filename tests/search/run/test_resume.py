@@ -22,13 +22,13 @@ from helpers.toys import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from primeval.evaluators import make_evaluator
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
-from primeval.search.config.config import ConfigError
+from primeval.evaluators.workers.factory import make_evaluator
 from primeval.search.config.settings import RunConfig
 from primeval.search.drive.loop import drive
 from primeval.search.drive.replay import ReplayError, replay, verify
+from primeval.search.errors import ConfigError
 from primeval.search.run.folder import open_run, reopen_run
 from primeval.search.run.kept_weights import weights_file
 

@@ -20,9 +20,10 @@ from primeval.dna.parsing import format_program
 from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig
+from primeval.search.errors import RunError, StoreError
 from primeval.search.run.folder import open_run, reopen_run
-from primeval.search.run.locking import RunError, RunLock
-from primeval.search.run.store import Store, StoreError, create_store, open_store
+from primeval.search.run.locking import RunLock
+from primeval.search.run.store import Store, create_store, open_store
 
 TEXT = format_program(load_seed("transformer"))
 SEEDS = {"transformer": TEXT}

@@ -12,7 +12,7 @@ import pytest
 from helpers.reports import page_of, troubled_folder
 from helpers.toys import begin
 
-from primeval.evaluators import make_evaluator
+from primeval.evaluators.workers.factory import make_evaluator
 from primeval.scripts.cli import main
 from primeval.search.config.settings import RunConfig
 from primeval.search.drive.loop import drive

@@ -1,0 +1,9 @@
+"""What can be wrong with what is asked of an evaluator."""
+
+from __future__ import annotations
+
+from primeval.primitives.errors import UserError
+
+
+class DataError(UserError):
+    """Text that cannot be used; the message says which setting of `data` and what to do."""

@@ -1,0 +1,30 @@
+"""The evaluator that a task names; TensorFlow and Ray are imported only where it needs them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from primeval.evaluators.evaluator import Evaluator
+    from primeval.evaluators.settings import Task
+
+
+def make_evaluator(task: Task) -> Evaluator:
+    """The evaluator that `task.workers.evaluator` names: toy, local or ray."""
+    name = task.workers.evaluator
+    if name == "toy":
+        from primeval.evaluators.toy import ToyEvaluator
+
+        return ToyEvaluator(task)
+    if name == "local":
+        from primeval.evaluators.runtime import import_tensorflow
+
+        import_tensorflow()
+        from primeval.evaluators.workers.local import LocalEvaluator
+
+        return LocalEvaluator(task)
+    if name == "ray":
+        from primeval.evaluators.workers.ray_pool import RayEvaluator
+
+        return RayEvaluator(task)
+    raise ValueError(f"An evaluator is toy, local or ray. Received: {name!r}.")

@@ -1,0 +1,17 @@
+"""What can be wrong with a search, its configuration and its run."""
+
+from __future__ import annotations
+
+from primeval.primitives.errors import UserError, WorkError
+
+
+class ConfigError(UserError):
+    """A configuration that cannot be used; the message says where and why."""
+
+
+class RunError(UserError):
+    """A run that cannot be used as asked; the message says why and what to do."""
+
+
+class StoreError(WorkError):
+    """The run's store cannot be read or written: no space, no permission, damage."""
