@@ -14,8 +14,6 @@ from functools import cached_property, lru_cache
 from primeval.dna.infer import Draft, Inference, Node
 from primeval.dna.program import Program
 from primeval.dna.resolve import Line, resolve
-from primeval.primitives.primitive import Vocabulary
-from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Solved
 
 
@@ -64,10 +62,10 @@ class Graph:
         )
 
 
-def build_graph(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> Graph:
+def build_graph(program: Program) -> Graph:
     """The canonical graph of a legal program. Raises Rejection if it has no meaning."""
     lines = resolve(program)
-    inference = Inference(program, lines, vocabulary)
+    inference = Inference(program, lines)
     inference.run()
     drafts, widths, node_of = inference.drafts, inference.widths, inference.node_of
     order = _Order(drafts, widths, node_of[len(lines) - 1]).depth_first()
@@ -98,10 +96,10 @@ def build_graph(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> Graph:
 
 
 @lru_cache(maxsize=256)
-def recent_graph(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> Graph:
+def recent_graph(program: Program) -> Graph:
     """`build_graph`, which remembers the last few: in one process, the child that a search
     has just made is soon asked for again, by the toy evaluator and as a parent."""
-    return build_graph(program, vocabulary)
+    return build_graph(program)
 
 
 def _label(

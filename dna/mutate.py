@@ -87,10 +87,10 @@ def mutate(
         ExhaustedError: after 2,000 draws without a child.
     """
     if parent_fingerprint is None:
-        parent_fingerprint = build_graph(parent, vocabulary).fingerprint
+        parent_fingerprint = build_graph(parent).fingerprint
     weights = weights or dict.fromkeys(MUTATIONS, 1.0)
     attempts, given_up = Counter[str](), Counter[str]()
-    draw, liveness = Mutation(rng, vocabulary), _liveness(parent, vocabulary)
+    draw, liveness = Mutation(rng, vocabulary), _liveness(parent)
     kinds, shares, kind = list(weights), list(weights.values()), ""
 
     for attempt in range(MAX_ATTEMPTS):
@@ -99,7 +99,7 @@ def mutate(
             attempts.clear()
             (kind,) = rng.choices(kinds, weights=shares)
         mutated = MUTATIONS[kind](parent, draw)
-        verdict = _judge(mutated, liveness, parent_fingerprint, known, viable, vocabulary)
+        verdict = _judge(mutated, liveness, parent_fingerprint, known, viable)
         if mutated is not None and isinstance(verdict, Graph):
             return Child(mutated.program, mutated.edit, verdict, {**attempts, **given_up})
         attempts[str(verdict)] += 1
@@ -117,7 +117,6 @@ def _judge(
     parent_fingerprint: str,
     known: Callable[[str], bool],
     viable: Callable[[Graph], object],
-    vocabulary: Vocabulary,
 ) -> Graph | str:
     """The graph of a child worth training, or why this one is not."""
     if mutated is None:
@@ -126,7 +125,7 @@ def _judge(
         return "same_graph"
     try:
         check_size(mutated.program)
-        graph = recent_graph(mutated.program, vocabulary)
+        graph = recent_graph(mutated.program)
         if graph.fingerprint == parent_fingerprint:
             return "same_graph"
         if known(graph.fingerprint):

@@ -136,7 +136,7 @@ def field(program: Program, draw: Mutation) -> Mutated | None:
     child = program.with_instructions(index, (*body[:place], changed, *body[place + 1 :]))
 
     def summary() -> str:
-        before, after = (_written(i, place, draw) for i in (body[place], changed))
+        before, after = (_written(i, place, program) for i in (body[place], changed))
         return f"S{index}: {before} -> {after}"
 
     return Mutated(child, "field", index, place, summary)
@@ -195,13 +195,14 @@ def bank(program: Program, draw: Mutation) -> Mutated | None:
         constants = (*values.constants[:entry], new, *values.constants[entry + 1 :])
         bank = replace(values, constants=constants)
         summary = f"const{entry} {format_number(old)} -> {new:.4g}"
-        child = Program(program.subprograms, bank)
+        child = Program(program.subprograms, bank, program.vocabulary)
         return Mutated(child, "bank", None, entry, lambda: summary)
     at = entry - len(values.constants)
     dim = rng.choice(_OTHER_DIMS.get(values.dims[at], RELATIVE_DIMS))
     bank = replace(values, dims=(*values.dims[:at], dim, *values.dims[at + 1 :]))
     summary = f"dim{at} {values.dims[at]} -> {dim}"
-    return Mutated(Program(program.subprograms, bank), "bank", None, entry, lambda: summary)
+    child = Program(program.subprograms, bank, program.vocabulary)
+    return Mutated(child, "bank", None, entry, lambda: summary)
 
 
 _OTHER_DIMS = {
@@ -219,9 +220,9 @@ MUTATIONS: dict[str, Callable[[Program, Mutation], Mutated | None]] = {
 }
 
 
-def _written(instruction: Instruction, place: int, draw: Mutation) -> str:
-    target = state_name(place + INPUTS)
-    return format_instruction(instruction, target, dormant=False, vocabulary=draw.vocabulary)
+def _written(instruction: Instruction, place: int, program: Program) -> str:
+    target, vocabulary = state_name(place + INPUTS), program.vocabulary
+    return format_instruction(instruction, target, dormant=False, vocabulary=vocabulary)
 
 
 def _renumbered(instruction: Instruction, number: Callable[[int], int]) -> Instruction:
@@ -241,7 +242,7 @@ def _delete(
         return None
     place = draw.rng.choice(places)
     gone = body[place]
-    arity = 2 if gone.is_call else draw.vocabulary[str(gone.op)].arity
+    arity = 2 if gone.is_call else program.vocabulary[str(gone.op)].arity
     heir = draw.rng.choice((gone.input1, gone.input2)[:arity])
     state = place + INPUTS
 
@@ -251,7 +252,7 @@ def _delete(
     later = tuple(_renumbered(instruction, number) for instruction in body[place + 1 :])
     child = program.with_instructions(index, (*body[:place], *later))
     return Mutated(
-        child, "delete", index, place, lambda: f"S{index}: - {_written(gone, place, draw)}"
+        child, "delete", index, place, lambda: f"S{index}: - {_written(gone, place, program)}"
     )
 
 
@@ -268,5 +269,5 @@ def _insert(program: Program, draw: Mutation, index: int) -> Mutated:
     later = tuple(_renumbered(instruction, number) for instruction in body[place:])
     child = program.with_instructions(index, (*body[:place], new, *later))
     return Mutated(
-        child, "insert", index, place, lambda: f"S{index}: + {_written(new, place, draw)}"
+        child, "insert", index, place, lambda: f"S{index}: + {_written(new, place, program)}"
     )

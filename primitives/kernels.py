@@ -19,6 +19,9 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from primeval.primitives.primitive import Kernel, Primitive
+from primeval.primitives.promises import check_promises
+
 Tensor = Any
 POSITIONS, CHANNELS = -2, -1
 
@@ -184,8 +187,8 @@ def _reduction(operation: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:
     return lambda x: operation(x, axis=CHANNELS, keepdims=True)
 
 
-# Primitives without weights: f(x), f(x, y) or f(x, constant).
-PURE: dict[str, Callable[..., Tensor]] = {
+# Built-in primitives without weights: f(x), f(x, y) or f(x, constant).
+PURE: dict[str, Kernel] = {
     "ADD": ops.add,
     "DIFFERENCE": ops.subtract,
     "DIVIDE": ops.divide,
@@ -215,6 +218,19 @@ PURE: dict[str, Callable[..., Tensor]] = {
     "MAT_MUL": ops.matmul,
     "T_MAT_MUL": transposed_product,
 }
+
+
+def kernel_of(primitive: Primitive) -> Kernel:
+    """The kernel of a primitive without weights.
+
+    That of a user's primitive is tried before its first use in this process. Raises
+    PrimitiveError if it breaks a promise.
+    """
+    if primitive.kernel is None:
+        return PURE[primitive.name]
+    check_promises(primitive)
+    return primitive.kernel
+
 
 # Primitives with weights: f(x, weight).
 WEIGHTED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from helpers.toys import TOY, primeval
 
-from primeval.primitives import tensorflow_text as templates
-from primeval.primitives import user
-from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.search.config.config import parse_config
 from primeval.search.config.settings import RunConfig
-
-BUILT_IN = dict(PRIMITIVES._rows), dict(templates.TEMPLATES)
-
-
-@pytest.fixture(autouse=True)
-def _built_in_vocabulary() -> Iterator[None]:
-    """No test sees the primitives that another one registered, itself or by its YAML."""
-    yield
-    rows, codes = BUILT_IN
-    PRIMITIVES._rows = dict(rows)
-    user.USER_KERNELS.clear()
-    user._loaded.clear()
-    templates.TEMPLATES.clear()
-    templates.TEMPLATES.update(codes)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ import numpy as np
 
 from primeval.dna.cost import Cost, Scale, measure
 from primeval.dna.graph import build_graph
-from primeval.dna.parsing import parse
+from primeval.dna.program import Program
 from primeval.dna.writing.keras_module import format_source
 from primeval.evaluators.export.stock_model import stock_model
 from primeval.evaluators.lowering.model import LanguageModel, WeightsError, load_weights
@@ -57,7 +57,7 @@ class Export:
 
 
 def export_program(
-    text: str,
+    program: Program,
     scale: Scale,
     path: Path | None = None,
     weights: Path | None = None,
@@ -68,7 +68,7 @@ def export_program(
     """Write the program as a Keras model, as Python source, or as both.
 
     Args:
-        text: The program.
+        program: The program.
         scale: The model around it.
         path: Where the `.keras` file goes; replaced if it exists.
         weights: Trained weights of it (`save_weights`); fresh ones if None.
@@ -81,7 +81,7 @@ def export_program(
         Rejection: if the program does not fit the scale.
         ProgramError: if a user's primitive has no source.
     """
-    cost = measure(build_graph(parse(text)), scale)
+    cost = measure(build_graph(program), scale)
     trained = LanguageModel(scale, cost, seed)
     trained.build((1, scale.length))
     if weights is not None:

@@ -16,9 +16,8 @@ from keras import ops
 from primeval.dna.graph import Graph
 from primeval.dna.infer import INPUT_OP, Node
 from primeval.evaluators.lowering.walk import Weigh
-from primeval.primitives.kernels import with_branches
+from primeval.primitives.kernels import PURE, kernel_of, with_branches
 from primeval.primitives.primitive import Primitive
-from primeval.primitives.promises import kernel_of
 from primeval.primitives.rules import ENTRYWISE_RULES
 
 Tensor = Any
@@ -68,9 +67,9 @@ class _PaddedWalk:
             return _where(self.visible, operands[0], 0.0)
         if first.scores and node.op == "RED_MEAN":
             counted = _where(self.visible, ops.ones_like(operands[0]), 0.0)
-            return kernel_of("RED_SUM")(operands[0]) / kernel_of("RED_SUM")(counted)
+            return PURE["RED_SUM"](operands[0]) / PURE["RED_SUM"](counted)
         extra = () if node.constant is None else (node.constant,)
-        return kernel_of(node.op)(*operands, *extra)
+        return kernel_of(primitive)(*operands, *extra)
 
     def _seen(self, primitive: Primitive, source: Node, operand: Tensor) -> Tensor:
         """An operand with the operation's neutral element where it may not look."""

@@ -16,8 +16,16 @@ from primeval.dna.graph import Graph
 from primeval.dna.infer import INPUT_OP, Node
 from primeval.dna.resolve import MERGE_OP
 from primeval.evaluators.lowering.plan import Step, literal, plan
-from primeval.primitives.kernels import PLAIN, Forms, fill_above, visible_keys, with_branches
-from primeval.primitives.promises import kernel_of
+from primeval.primitives.kernels import (
+    PLAIN,
+    PURE,
+    Forms,
+    fill_above,
+    kernel_of,
+    visible_keys,
+    with_branches,
+)
+from primeval.primitives.primitive import Kernel
 
 Tensor = Any
 Weigh = Callable[[int, Node, Tensor], Tensor]  # node's number, node, operand -> value
@@ -75,20 +83,27 @@ def _apply(graph: Graph, node: Node, operands: list[Tensor], forms: Forms) -> Te
     if node.op == "T_MAT_MUL":
         return forms.product(operands[0], ops.swapaxes(operands[1], -2, -1))
     if node.constant is not None:
-        return kernel_of(node.op)(*operands, node.constant)
+        return kernel_of_node(node)(*operands, node.constant)
     if node.op == "RED_MEAN" and graph.nodes[node.inputs[0]].scores:
         # over the visible keys, not the length
-        return kernel_of("RED_SUM")(operands[0]) / visible_keys(operands[0])
-    return kernel_of(node.op)(*operands)
+        return PURE["RED_SUM"](operands[0]) / visible_keys(operands[0])
+    return kernel_of_node(node)(*operands)
+
+
+def kernel_of_node(node: Node) -> Kernel:
+    """The kernel of a node that is a primitive without weights."""
+    if node.primitive is None:
+        raise ValueError(f"{node.op} is no primitive.")
+    return kernel_of(node.primitive)
 
 
 def _scale_rows(graph: Graph, number: int, value: Tensor, values: dict[int, Tensor]) -> Tensor:
     """What node `number` does to the rows of its scores, done to the rows of `value`."""
     node = graph.nodes[number]
     if node.constant is not None:
-        return kernel_of(node.op)(value, node.constant)
+        return kernel_of_node(node)(value, node.constant)
     column = next(read for read in node.inputs if not graph.nodes[read].scores)
-    return kernel_of(node.op)(value, with_branches(values[column], len(value.shape) - 3))
+    return kernel_of_node(node)(value, with_branches(values[column], len(value.shape) - 3))
 
 
 def _merge(node: Node, source: Node, operand: Tensor) -> Tensor:

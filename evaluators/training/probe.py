@@ -41,7 +41,7 @@ from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.training.bounds import bounds_of
 from primeval.evaluators.training.trial import Stopwatch
 from primeval.primitives.kernels import WEIGHTED
-from primeval.primitives.user import USER_KERNELS
+from primeval.primitives.primitive import Vocabulary
 
 # Positions, and the least width of anything: over one channel, a mean would do nothing.
 LENGTH, WIDTH = 10, 3
@@ -55,13 +55,14 @@ ROW_FLOOR, GRADIENT_FLOOR = 1e-8, 1e-11
 Weights = dict[int, np.ndarray]
 
 
-def probe(candidate: Candidate, scale: Scale) -> Outcome:
+def probe(candidate: Candidate, scale: Scale, vocabulary: Vocabulary) -> Outcome:
     """The digest of a candidate, None if it cannot have one; its training will say why."""
     watch = Stopwatch()
     found = None
     with watch.measure("probe"):
         try:
-            graph = recent_graph(parse(candidate.text, f"candidate {candidate.id}"))
+            name = f"candidate {candidate.id}"
+            graph = recent_graph(parse(candidate.text, name, vocabulary))
             found = digest(graph, scale)
         except Exception:  # a candidate may fail in any way
             found = None
@@ -90,7 +91,7 @@ def digest(graph: Graph, scale: Scale) -> str | None:
     if not any(one.any() for one in gradients):
         return None
     as_written = _one_sided(graph, values) + [
-        node.op for node in graph.nodes if node.op in USER_KERNELS
+        node.op for node in graph.nodes if node.primitive and node.primitive.kernel is not None
     ]
     header = [str(unit), str(cost.unit), *labels, *sorted(as_written), str(large)]
     hashed = hashlib.sha256("\n".join(header).encode())

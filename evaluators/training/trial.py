@@ -24,7 +24,7 @@ from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.evaluators.settings import Task
 from primeval.evaluators.training.allowance import Allowance
 from primeval.evaluators.training.trainer import Trainer, token_tensors
-from primeval.primitives.user import load_modules
+from primeval.primitives.language import make_language
 from primeval.primitives.widths import Rejection
 
 MESSAGE_LENGTH = 2000
@@ -58,7 +58,7 @@ class Workbench:
 
     def __init__(self, task: Task, split: str = "validation") -> None:
         self.task = task
-        load_modules(task.modules)
+        self.vocabulary = make_language(task.modules).vocabulary
         corpus = open_corpus(task)
         length, batch = task.model.length, task.training.batch_size
         windows = batch * task.training.validation_batches
@@ -67,7 +67,7 @@ class Workbench:
         self.scale = task.model.scale(corpus.vocabulary)
         self.bytes_per_token = corpus.bytes_per_token[split]
         self._data = token_tensors(corpus, split, task.training, task.model.length)
-        self._reference_graph = build_graph(parse(task.reference, "reference"))
+        self._reference_graph = self.graph(task.reference, "reference")
         self._reference: Trainer | None = None
         # CHOICE: on one core steps are compared by the CPU time of this process, which other
         # processes do not add to: beside two busy ones ratios spread by 8 %, by wall time 87 %.
@@ -95,6 +95,10 @@ class Workbench:
             self._reference.compile()
         return self._reference
 
+    def graph(self, text: str, name: str) -> Graph:
+        """What a program means. Raises ProgramError, or Rejection."""
+        return build_graph(parse(text, name, self.vocabulary))
+
     def is_reference(self, graph: Graph) -> bool:
         return graph.fingerprint == self._reference_graph.fingerprint
 
@@ -118,7 +122,7 @@ class _Trial:
 
     def run(self) -> Outcome:
         with self.watch.measure("build"):
-            graph = build_graph(parse(self.candidate.text, f"candidate {self.candidate.id}"))
+            graph = self.bench.graph(self.candidate.text, f"candidate {self.candidate.id}")
             self.cost = measure(graph, self.bench.scale)
             trainer = self.bench.trainer(
                 self.cost, self.candidate.seed, self.candidate.data_seed

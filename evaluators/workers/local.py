@@ -41,7 +41,9 @@ class LocalEvaluator(Evaluator):
 
 def evaluate(bench: Workbench, candidate: Candidate) -> Outcome:
     """One candidate, probed or trained."""
-    return probe(candidate, bench.scale) if candidate.probe else bench.evaluate(candidate)
+    if candidate.probe:
+        return probe(candidate, bench.scale, bench.vocabulary)
+    return bench.evaluate(candidate)
 
 
 def limit_threads(threads: int) -> None:

@@ -48,9 +48,10 @@ def run(args: argparse.Namespace) -> int:
     from primeval.scripts.tables import check as check_text
 
     config = load_config(args.config, args.set)
-    seeds = load_seeds(config.search.seeds, config.language)
-    costs = check_seeds(config, seeds)
-    try_primitives(config.language.modules)
+    language = config.make_language()
+    seeds = load_seeds(config.search.seeds, config.language, language.vocabulary)
+    costs = check_seeds(config, seeds, language)
+    try_primitives(language)
     tried = None
     if args.train is False:
         _look_for_files(config)

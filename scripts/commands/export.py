@@ -12,7 +12,7 @@ from typing import Any
 
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
-from primeval.dna.parsing import format_program
+from primeval.primitives.language import Language
 from primeval.primitives.widths import Rejection
 from primeval.search.config.config import load_config
 from primeval.search.config.settings import RunConfig
@@ -58,9 +58,9 @@ def _count(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    # before the program: it may consist of primitives that the configuration brings
     config = load_config(args.config) if args.config is not None else None
-    found = find_program(args.program)
+    language = Language() if config is None else config.make_language()
+    found = find_program(args.program, language.vocabulary)
     if found.run is not None:
         if config is not None:
             raise RunError("An individual has the scale of its run. Leave --config out.")
@@ -79,11 +79,10 @@ def run(args: argparse.Namespace) -> int:
     import_tensorflow()
     from primeval.evaluators.export.export import ExportError, export_program
 
-    text = format_program(found.program)
     seed = found.individual.seed if found.individual is not None else 0
     try:
         export = export_program(
-            text, scale, path, weights, seed, source=source, name=args.program
+            found.program, scale, path, weights, seed, source=source, name=args.program
         )
     except Rejection as rejection:
         raise _unbuildable(args.program, rejection) from None

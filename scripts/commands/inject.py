@@ -28,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     from primeval.search.run.programs import find_program
 
     opened = open_run(args.run_folder, write=True)
-    programs = {reference: find_program(reference).program for reference in args.programs}
+    vocabulary = opened.language.vocabulary
+    programs = {name: find_program(name, vocabulary).program for name in args.programs}
     known = inject(opened, programs)
     held = is_held(opened.folder)
     if args.json:

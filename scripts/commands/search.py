@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from primeval.dna.parsing import format_program
+from primeval.primitives.language import Language, make_language
 from primeval.primitives.user import PrimitiveError
+from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.scripts.tables import terminal
 from primeval.search.config.config import load_config
 from primeval.search.errors import ConfigError, RunError
@@ -47,8 +48,9 @@ def run(args: argparse.Namespace) -> int:
     from primeval.search.run.programs import load_seeds
 
     config = load_config(args.config, args.set, run_dir=args.run_dir)
-    seeds = load_seeds(config.search.seeds, config.language)
-    check_seeds(config, seeds)
+    language = config.make_language()
+    seeds = load_seeds(config.search.seeds, config.language, language.vocabulary)
+    check_seeds(config, seeds, language)
     check_free(Path(config.run_dir))
     # the evaluator comes first: if it cannot start, nothing has been written
     evaluator = start_evaluator(config.task(format_program(next(iter(seeds.values())))))
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         evaluator.close()
         raise
     try:
-        search = make_search(config, list(opened.store.seeds.values()))
+        search = make_search(config, list(opened.store.seeds.values()), language)
         return drive_and_report(opened, search, evaluator)
     finally:
         opened.close()
@@ -68,7 +70,7 @@ def start_evaluator(task: Task) -> Evaluator:
     """The evaluator of a task, its data ready. Raises ConfigError or DataError."""
     from primeval.evaluators.workers.factory import make_evaluator
 
-    try_primitives(task.modules)
+    try_primitives(make_language(task.modules))
 
     if task.workers.evaluator != "toy":
         from primeval.scripts.running.preparing import (
@@ -83,16 +85,16 @@ def start_evaluator(task: Task) -> Evaluator:
         raise ConfigError(str(error)) from error
 
 
-def try_primitives(modules: Sequence[str]) -> None:
-    """Hold users' primitives to their promises. Raises ConfigError if one breaks one."""
-    if modules:
+def try_primitives(language: Language) -> None:
+    """Try the user's primitives. Raises ConfigError if one breaks a promise."""
+    if language.vocabulary is not PRIMITIVES:
         from primeval.evaluators.runtime import import_tensorflow
 
         import_tensorflow()
-        from primeval.primitives.promises import hold_all
+        from primeval.primitives.promises import check_all_promises
 
         try:
-            hold_all()
+            check_all_promises(language.vocabulary)
         except PrimitiveError as error:
             raise ConfigError(f"language.modules: {error}") from None
 
@@ -181,5 +183,6 @@ def _print_winner(run: Run, best: int) -> None:
         return
     seed = root_of(run.store, individual)
     print(f"\n#{best} against the seed:")
-    lines = diff(seed.program, individual.program)
+    vocabulary = run.language.vocabulary
+    lines = diff(seed.program(vocabulary), individual.program(vocabulary))
     terminal.print_diff(lines, terminal.wants_color())

@@ -9,14 +9,17 @@ import argparse
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from primeval.dna.cost import Scale
 from primeval.dna.parsing import format_program
 from primeval.dna.program import Program
 from primeval.dna.writing.diff import DiffLine, diff
 from primeval.dna.writing.facts import Facts
+from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.scripts.drawing.program_difference import code_difference, difference_drawing
 from primeval.scripts.tables import terminal
 from primeval.search.config.config import load_config
+from primeval.search.config.settings import RunConfig
 from primeval.search.errors import RunError
 from primeval.search.run.programs import Reference, find_program, root_of
 from primeval.search.views.ranking import individual_row
@@ -52,10 +55,9 @@ def add(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.config is not None:  # first: the program may be of primitives that it brings
-        load_config(args.config)
-    shown = find_program(args.reference)
-    facts = Facts(shown.program, _scale(shown, args))
+    config = load_config(args.config) if args.config is not None else None
+    shown = find_program(args.reference, _vocabulary(config))
+    facts = Facts(shown.program, _scale(shown, config, args.code))
     other = None
     if args.diff is not None:
         name, program = _other(shown, args.diff)
@@ -103,7 +105,7 @@ def _other(shown: Reference, wanted: str) -> tuple[str, Program]:
     if wanted == SEED:
         return _seed(shown)
     if wanted != PARENT:
-        return wanted, find_program(wanted).program
+        return wanted, find_program(wanted, shown.program.vocabulary).program
     if shown.run is None or shown.individual is None:
         raise RunError(f"Only an individual of a run (RUN:ID) has a parent, not {shown.name}.")
     if shown.individual.parent is None:
@@ -117,15 +119,21 @@ def _seed(shown: Reference) -> tuple[str, Program]:
     if shown.run is None or shown.individual is None:
         return "transformer", find_program("transformer").program
     individual = root_of(shown.run.store, shown.individual)
-    return f"its seed, {shown.run.folder}:{individual.id}", individual.program
+    program = individual.program(shown.program.vocabulary)
+    return f"its seed, {shown.run.folder}:{individual.id}", program
 
 
-def _scale(shown: Reference, args: argparse.Namespace) -> Any:
-    if args.config is not None:
-        return load_config(args.config).scale
+def _vocabulary(config: RunConfig | None) -> Vocabulary:
+    """The primitives that a program in a file may name."""
+    return PRIMITIVES if config is None else config.make_language().vocabulary
+
+
+def _scale(shown: Reference, config: RunConfig | None, code: bool) -> Scale | None:
+    if config is not None:
+        return config.scale
     if shown.run is not None:
         return shown.run.config.scale
-    return load_config(CODE_CONFIG).scale if args.code else None
+    return load_config(CODE_CONFIG).scale if code else None
 
 
 def _heading(shown: Reference, facts: Facts) -> list[str]:
@@ -191,7 +199,7 @@ def _print_resolved(facts: Facts, color: bool) -> None:
     headers = ("index", "op", "inputs", "constant", "dim", "width", "live", "place")
     cells = [[_cell(row[header]) for header in headers] for row in rows]
     terminal.print_table(headers, cells, left={"op", "inputs", "live", "place"})
-    dead = sum(row["op"] in PRIMITIVES and not row["live"] for row in rows)
+    dead = sum(row["op"] in facts.program.vocabulary and not row["live"] for row in rows)
     if dead:
         note = f"# {dead} operations are dead: the output does not depend on them"
         print(terminal.paint(note, "dim", color))

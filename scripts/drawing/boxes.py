@@ -18,7 +18,6 @@ from primeval.dna.parsing import format_number
 from primeval.dna.program import INPUTS, Instruction
 from primeval.dna.writing.calls import Calls, Path
 from primeval.primitives.primitive import CONSTANT, DIM
-from primeval.primitives.vocabulary import PRIMITIVES
 
 
 class Change(str, Enum):
@@ -97,7 +96,7 @@ def draw_program(graph: Graph, cost: Cost | None = None) -> Box:
 class _Drawer:
     def __init__(self, graph: Graph, cost: Cost | None) -> None:
         self.calls, self.cost = Calls(graph), cost
-        self.subprograms = graph.program.subprograms
+        self.program, self.subprograms = graph.program, graph.program.subprograms
 
     def call(self, index: int, path: Path, branches: int, same: bool) -> Box:
         """A call's box; `same` says that both its inputs are one value."""
@@ -145,7 +144,7 @@ class _Drawer:
         return child, read
 
     def _operation(self, op: str, instruction: Instruction) -> Box:
-        row, bank = PRIMITIVES[op], self.calls.graph.program.bank
+        row, bank = self.program.vocabulary[op], self.program.bank
         constant = bank.constants[instruction.constant] if CONSTANT in row.reads else None
         dim = bank.dims[instruction.dim] if DIM in row.reads else None
         number = "" if constant is None else f" {format_number(float(f'{constant:.4g}'))}"
@@ -166,7 +165,7 @@ class _Drawer:
                 continue
             states = [instruction.input1, instruction.input2]
             if not isinstance(instruction.op, int):
-                states = states[: PRIMITIVES[instruction.op].arity]
+                states = states[: self.program.vocabulary[instruction.op].arity]
             elif states[0] != states[1]:
                 states = self._read(instruction.op, (*path, (index, place)), states)
             read |= {state for state in states if state < INPUTS}

@@ -36,7 +36,7 @@ workers: {evaluator: toy, count: 1}
 def begin(config: RunConfig) -> tuple[Run, Search]:
     """A new run of the Transformer, and its search."""
     run = create_run(config, {"transformer": load_seed("transformer")})
-    return run, make_search(config, list(run.store.seeds.values()))
+    return run, make_search(config, list(run.store.seeds.values()), run.language)
 
 
 def outcome(loss: float | None, marks: int = 5, status: Status | None = None) -> Outcome:
