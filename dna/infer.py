@@ -74,7 +74,8 @@ class Inference:
         self.drafts: list[Draft] = []
         self.widths: list[Solved] = []  # of each draft
         self.node_of: dict[int, int] = {}  # line to draft, for live lines
-        self._rows = [program.vocabulary.find(line.op) for line in lines]
+        vocabulary = program.vocabulary
+        self._rows = [vocabulary.find(line.op) for line in lines]
         self._widths = Widths()
         self._known: dict[tuple[object, ...], int] = {}
         self._proposals: dict[tuple[int, tuple[int, ...]], Fraction] = {}

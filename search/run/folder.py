@@ -118,6 +118,7 @@ def create_run(config: RunConfig, seeds: dict[str, Program]) -> Run:
 def open_run(path: str | Path, write: bool = False) -> Run:
     """A run, for reading; also while it is being driven. Raises RunError.
 
+    No module of users' primitives is imported before `Run.language` is asked for.
     To `write` is for what does not concern its driver, or waits for it.
     """
     folder = _existing(Path(path))

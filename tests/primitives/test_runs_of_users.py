@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from helpers.modules import GUIDE, MINE, SOFT, documented_module, write_module
 from helpers.toys import TOY, primeval
@@ -35,7 +38,6 @@ def documented(module: Path) -> Vocabulary:
 
 @pytest.mark.tf
 def test_the_documented_primitives_train_in_a_layer(documented: Vocabulary) -> None:
-    import numpy as np
     from helpers.blocks import LENGTH, assert_causal, make_block
 
     scores = "c = T_MAT_MUL a a\n d = L2_NORM c\n e = MAT_MUL d a"
@@ -58,11 +60,20 @@ def test_the_documented_primitives_are_exported_as_stock_operations(
 
 
 @pytest.mark.tf
+def test_the_documented_python_works(module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(module.parent)
+    _, code = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(code, "guide.py", "exec"), names)
+    x = np.zeros((1, 8, 16), "float32")
+    np.testing.assert_allclose(names["layer"](x), np.full(x.shape, np.log(2.0)), rtol=1e-5)
+
+
+@pytest.mark.tf
 def test_a_subclass_of_the_block_brings_primitives_and_is_saved_and_loaded(
     documented: Vocabulary, tmp_path: Path
 ) -> None:
     import keras
-    import numpy as np
 
     from primeval.evaluators import ProgramBlock
 
