@@ -15,7 +15,7 @@ from primeval.dna.infer import Node
 from primeval.evaluators.lowering.plan import Step, literal, plan
 from primeval.primitives.kernels import fill_above, visible_keys, with_branches
 from primeval.primitives.primitive import Primitive
-from primeval.primitives.rules import ENTRYWISE_RULES
+from primeval.primitives.rules import ENTRYWISE_RULES, finite
 
 Tensor = Any
 
@@ -105,6 +105,5 @@ def _moves(primitive: Primitive) -> bool:
 
 def _where(mask: Tensor, value: Tensor, otherwise: float) -> Tensor:
     """The value where the mask holds; infinities as large as its type allows."""
-    limit = 6.0e4 if str(value.dtype) == "float16" else 3.0e38
-    filler = ops.cast(min(max(otherwise, -limit), limit), value.dtype)
+    filler = ops.cast(finite(otherwise, str(value.dtype)), value.dtype)
     return ops.where(with_branches(mask, len(value.shape) - 3), value, filler)

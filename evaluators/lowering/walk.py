@@ -18,6 +18,7 @@ from primeval.evaluators.lowering.plan import Step, literal
 from primeval.evaluators.lowering.visibility import CAUSAL, Visibility
 from primeval.primitives.kernels import PLAIN, Forms, with_branches
 from primeval.primitives.promises import kernel_of
+from primeval.primitives.rules import counts_visible_keys
 
 Tensor = Any
 Weigh = Callable[[int, Node, Tensor], Tensor]  # node's number, node, operand -> value
@@ -94,11 +95,11 @@ class _Walk(NamedTuple):
             return self.forms.product(operands[0], ops.swapaxes(operands[1], -2, -1))
         if node.constant is not None:
             return kernel_of(node.op)(*operands, node.constant)
-        if self.graph.nodes[node.inputs[0]].scores:
-            if node.op == "MASK":
-                return self.visibility.masked(operands[0])
-            if node.op == "RED_MEAN":  # over the visible keys, not the length
-                return kernel_of("RED_SUM")(operands[0]) / self.visibility.count(operands[0])
+        source = self.graph.nodes[node.inputs[0]]
+        if source.scores and node.op == "MASK":
+            return self.visibility.masked(operands[0])
+        if node.primitive is not None and counts_visible_keys(node.primitive, source):
+            return kernel_of("RED_SUM")(operands[0]) / self.visibility.count(operands[0])
         return kernel_of(node.op)(*operands)
 
 
