@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from primeval.dna.parsing import format_program
 from primeval.dna.program import Program
+from primeval.dna.writing.code_difference import code_difference
 from primeval.dna.writing.diff import DiffLine, diff
 from primeval.dna.writing.facts import Facts
 from primeval.primitives.vocabulary import PRIMITIVES
-from primeval.scripts.drawing.program_difference import code_difference, difference_drawing
 from primeval.scripts.tables import terminal
 from primeval.search.config.config import load_config
 from primeval.search.errors import RunError
@@ -171,7 +171,7 @@ def _code(facts: Facts) -> str:
 def _draw(path: Path, shown: Reference, facts: Facts, other: Other | None) -> str:
     """Draw into a file; says what was written. Raises RunError."""
     from primeval.scripts.drawing.files import write_drawing
-    from primeval.scripts.drawing.shapes import make_drawing
+    from primeval.scripts.drawing.shapes import difference_drawing, make_drawing
 
     if facts.graph is None:
         raise RunError(f"Nothing can be drawn: this program {facts.problem}.")

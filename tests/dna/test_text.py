@@ -66,7 +66,7 @@ GOOD = "width 4\nconstants 0 1\ndims 4 8\n\nS0 main(a, b):\n  c = S1 a b\n\nS1 f
         ("c = CONV_1X1 a dim9", "dims 0 to 1"),
         ("c = ABS a branch=3", "1, 2, 4, 8, 16"),
         ("d = ABS a", "makes state c"),
-        ("c = SQUAR a", "Did you mean SQUARE"),
+        ("c = SQUAR a", "Did you mean 'SQUARE'"),
         ("c = S0 a b", "higher index"),
         ("c = S1 a b", "higher index"),
         ("c = S9 a b", "higher index"),
