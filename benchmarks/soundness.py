@@ -41,7 +41,8 @@ from primeval.dna.graph import Graph, build_graph
 from primeval.dna.infer import INPUT_OP, Node
 from primeval.dna.liveness import Liveness
 from primeval.dna.mutations import MUTATIONS, Mutated, Mutation
-from primeval.dna.parsing import format_program, parse
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.evaluators.lowering.block import GraphBlock
 from primeval.evaluators.lowering.walk import node_values

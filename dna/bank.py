@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from primeval.dna.check import ProgramError
-from primeval.dna.parsing import reads
+from primeval.dna.printing import reads
 from primeval.dna.program import Bank, Instruction, Program
 from primeval.primitives.primitive import CONSTANT, DIM
 

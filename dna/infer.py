@@ -12,7 +12,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-from primeval.dna.parsing import format_instruction, state_name
+from primeval.dna.printing import format_instruction, state_name
 from primeval.dna.program import Program
 from primeval.dna.resolve import INPUT_1_OP, INPUT_2_OP, MERGE_OP, Line
 from primeval.primitives.primitive import CONSTANT, DIM, Primitive, Vocabulary

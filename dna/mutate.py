@@ -27,8 +27,6 @@ _liveness = lru_cache(maxsize=256)(Liveness)  # whoever is fit is often a parent
 MAX_ATTEMPTS = 2_000
 ATTEMPTS_PER_KIND = 200
 
-__all__ = ["MUTATIONS", "Child", "Edit", "ExhaustedError", "mutate"]
-
 
 class ExhaustedError(RuntimeError):
     """No new program was found: everything near the parent is known or impossible.

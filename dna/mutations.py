@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from primeval.dna.check import MAX_CONSTANT
-from primeval.dna.parsing import format_instruction, format_number, format_op, state_name
+from primeval.dna.printing import format_instruction, format_number, format_op, state_name
 from primeval.dna.program import BRANCHINGS, INPUTS, RELATIVE_DIMS, Instruction, Program
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES

@@ -19,33 +19,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from primeval.dna.check import MAX_INSTRUCTIONS, MAX_SUBPROGRAMS, ProgramError, check
-from primeval.dna.printing import (
-    format_bank,
-    format_header,
-    format_instruction,
-    format_number,
-    format_op,
-    format_program,
-    reads,
-    state_index,
-    state_name,
-)
+from primeval.dna.printing import reads, state_index, state_name
 from primeval.dna.program import INPUTS, Bank, Instruction, Program, Subprogram
 from primeval.primitives.primitive import CONSTANT, DIM, INPUT_1, INPUT_2, Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
-
-__all__ = [
-    "format_bank",
-    "format_header",
-    "format_instruction",
-    "format_number",
-    "format_op",
-    "format_program",
-    "parse",
-    "reads",
-    "state_index",
-    "state_name",
-]
 
 MAX_TEXT, MAX_LINE = 1_000_000, 4_000  # characters; comments may be longer
 CONTEXT = 2  # lines shown around a broken one

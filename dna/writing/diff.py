@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from primeval.dna.parsing import (
+from primeval.dna.printing import (
     format_bank,
     format_header,
     format_instruction,

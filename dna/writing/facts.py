@@ -11,7 +11,7 @@ from typing import Any
 
 from primeval.dna.cost import Cost, Scale, measure
 from primeval.dna.graph import Graph, build_graph
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.dna.writing.listing import matrix_widths, resolved_listing, whole
 from primeval.primitives.widths import Rejection

@@ -12,7 +12,7 @@ import textwrap
 
 from primeval.dna.check import ProgramError
 from primeval.dna.cost import Cost, Scale
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.dna.writing.keras_layer import BODY, WIDE, BlockSource
 from primeval.dna.writing.names import identifier
 from primeval.primitives.keras_text import HELPERS, NEEDS

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from primeval.dna.graph import Graph
 from primeval.dna.infer import INPUT_OP, Node
-from primeval.dna.parsing import state_name
+from primeval.dna.printing import state_name
 from primeval.dna.program import INPUTS
 
 LONGEST = 32  # characters of a subprogram's name that are used

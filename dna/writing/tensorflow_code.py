@@ -19,7 +19,7 @@ from primeval.dna.check import ProgramError
 from primeval.dna.cost import Cost, Scale, measure, node_weight_shape
 from primeval.dna.graph import Graph
 from primeval.dna.infer import Node
-from primeval.dna.parsing import format_instruction, state_name
+from primeval.dna.printing import format_instruction, state_name
 from primeval.dna.program import INPUTS, Instruction
 from primeval.dna.writing.calls import Calls, Path
 from primeval.primitives.primitive import Primitive

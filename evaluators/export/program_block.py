@@ -20,7 +20,8 @@ from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
 from primeval.dna.infer import Node
 from primeval.dna.library import seed_names, seed_text
-from primeval.dna.parsing import format_program, parse
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.evaluators.lowering.block import GraphBlock
 from primeval.evaluators.lowering.visibility import PaddedVisibility

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from primeval.dna.cost import Cost
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.scripts.commands.search import add_set, start_evaluator, try_primitives
 from primeval.scripts.tables import terminal

@@ -12,7 +12,7 @@ from typing import Any
 
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.primitives.widths import Rejection
 from primeval.search.config.config import load_config
 from primeval.search.config.settings import RunConfig

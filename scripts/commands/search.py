@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.primitives.user import PrimitiveError
 from primeval.scripts.tables import terminal
 from primeval.search.config.config import load_config

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.dna.writing.code_difference import code_difference
 from primeval.dna.writing.diff import DiffLine, diff

@@ -14,7 +14,7 @@ from enum import Enum
 from primeval.dna.cost import Cost
 from primeval.dna.graph import Graph
 from primeval.dna.infer import Node
-from primeval.dna.parsing import format_number
+from primeval.dna.printing import format_number
 from primeval.dna.program import INPUTS, Instruction
 from primeval.dna.writing.calls import Calls, Path
 from primeval.primitives.primitive import CONSTANT, DIM

@@ -7,7 +7,7 @@ from typing import Any
 
 from primeval.dna.check import ProgramError
 from primeval.dna.cost import Scale
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.dna.writing.code_difference import code_difference
 from primeval.dna.writing.diff import DiffLine, diff

@@ -14,7 +14,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn, Union, cast
 
-from primeval.dna.mutate import MUTATIONS
+from primeval.dna.mutations import MUTATIONS
 from primeval.evaluators.budget import UNITS, Budget
 from primeval.evaluators.settings import CandidateSettings
 from primeval.primitives.errors import did_you_mean

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from primeval.dna.cost import Scale
-from primeval.dna.mutate import MUTATIONS
+from primeval.dna.mutations import MUTATIONS
 from primeval.evaluators.settings import (
     CandidateSettings,
     DataSettings,

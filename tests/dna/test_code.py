@@ -16,7 +16,8 @@ from helpers.strategies import SEEDS, meaning, mutated
 
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import Graph, build_graph
-from primeval.dna.parsing import parse, state_name
+from primeval.dna.parsing import parse
+from primeval.dna.printing import state_name
 from primeval.dna.writing.tensorflow_code import format_code, weight_names
 from primeval.primitives.tensorflow_text import TEMPLATES
 from primeval.primitives.vocabulary import ROWS

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from primeval.dna.check import ProgramError, check
 from primeval.dna.library import load_seed, seed_names, seed_text
-from primeval.dna.parsing import format_program, parse, state_index, state_name
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program, state_index, state_name
 from primeval.dna.program import Instruction, Program
 from primeval.search.errors import RunError
 from primeval.search.run.programs import read_program
