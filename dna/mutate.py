@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from primeval.dna.check import ProgramError, check_size
 from primeval.dna.graph import Graph, build_graph, recent_graph
 from primeval.dna.liveness import Liveness
-from primeval.dna.mutations import MUTATIONS, Edit, Mutated, Mutation
+from primeval.dna.mutations import MUTATIONS, Choices, Edit, Mutated
 from primeval.dna.program import Program
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
@@ -84,20 +85,53 @@ def mutate(
     Raises:
         ExhaustedError: after 2,000 draws without a child.
     """
-    if parent_fingerprint is None:
-        parent_fingerprint = build_graph(parent, vocabulary).fingerprint
+    fingerprint = parent_fingerprint or build_graph(parent, vocabulary).fingerprint
+    judge = _Judge(_liveness(parent, vocabulary), fingerprint, known, viable, vocabulary)
     weights = weights or dict.fromkeys(MUTATIONS, 1.0)
-    attempts, given_up = Counter[str](), Counter[str]()
-    draw, liveness = Mutation(rng, vocabulary), _liveness(parent, vocabulary)
-    kinds, shares, kind = list(weights), list(weights.values()), ""
+    return _first_child(parent, Choices(rng, vocabulary), weights, judge)
 
+
+class _Judge(NamedTuple):
+    """Decides whether a mutated program is worth training; the fields are as in `mutate`."""
+
+    liveness: Liveness
+    parent_fingerprint: str
+    known: Callable[[str], bool]
+    viable: Callable[[Graph], object]
+    vocabulary: Vocabulary
+
+    def verdict(self, mutated: Mutated | None) -> Graph | str:
+        """The graph of a child worth training, or the reason why this one is not."""
+        if mutated is None:
+            return "inapplicable"
+        if self.liveness.unchanged(mutated):
+            return "same_graph"
+        try:
+            check_size(mutated.program)
+            graph = recent_graph(mutated.program, self.vocabulary)
+            if graph.fingerprint == self.parent_fingerprint:
+                return "same_graph"
+            if self.known(graph.fingerprint):
+                return "known"
+            self.viable(graph)
+        except (Rejection, ProgramError):
+            return "rejected"
+        return graph
+
+
+def _first_child(
+    parent: Program, choices: Choices, weights: Mapping[str, float], judge: _Judge
+) -> Child:
+    """Draw mutations until one gives a child worth training. Raises ExhaustedError."""
+    attempts, given_up = Counter[str](), Counter[str]()
+    kinds, shares, kind = list(weights), list(weights.values()), ""
     for attempt in range(MAX_ATTEMPTS):
         if attempt % ATTEMPTS_PER_KIND == 0:
             given_up.update({f"{kind} {reason}": attempts[reason] for reason in attempts})
             attempts.clear()
-            (kind,) = rng.choices(kinds, weights=shares)
-        mutated = MUTATIONS[kind](parent, draw)
-        verdict = _judge(mutated, liveness, parent_fingerprint, known, viable, vocabulary)
+            (kind,) = choices.rng.choices(kinds, weights=shares)
+        mutated = MUTATIONS[kind](parent, choices)
+        verdict = judge.verdict(mutated)
         if mutated is not None and isinstance(verdict, Graph):
             return Child(mutated.program, mutated.edit, verdict, {**attempts, **given_up})
         attempts[str(verdict)] += 1
@@ -107,29 +141,3 @@ def mutate(
         "Allow more mutations, or a wider window of parameters.",
         thrown_away,
     )
-
-
-def _judge(
-    mutated: Mutated | None,
-    liveness: Liveness,
-    parent_fingerprint: str,
-    known: Callable[[str], bool],
-    viable: Callable[[Graph], object],
-    vocabulary: Vocabulary,
-) -> Graph | str:
-    """The graph of a child worth training, or why this one is not."""
-    if mutated is None:
-        return "inapplicable"
-    if liveness.unchanged(mutated):
-        return "same_graph"
-    try:
-        check_size(mutated.program)
-        graph = recent_graph(mutated.program, vocabulary)
-        if graph.fingerprint == parent_fingerprint:
-            return "same_graph"
-        if known(graph.fingerprint):
-            return "known"
-        viable(graph)
-    except (Rejection, ProgramError):
-        return "rejected"
-    return graph

@@ -60,20 +60,20 @@ def format_instruction(
     words += [text for field, text in fields.items() if field in used]
     if instruction.branching != 1:
         words.append(f"branch={instruction.branching}")
-    asleep = {
-        INPUT_1: instruction.input1,
-        INPUT_2: instruction.input2,
-        "const": instruction.constant,
-        DIM: instruction.dim,
-    }
-    notes = [
-        f"{field}={fields[CONSTANT if field == 'const' else field]}"
-        for field, value in asleep.items()
-        if value and (CONSTANT if field == "const" else field) not in used
-    ]
-    if dormant and notes:
-        words += [";", *notes]
+    if dormant:
+        unread = {field: text for field, text in fields.items() if field not in used}
+        words += _dormant(instruction, unread)
     return " ".join(words)
+
+
+def _dormant(instruction: Instruction, unread: dict[str, str]) -> list[str]:
+    """The fields that an operation does not read, after `;`, except those that are 0."""
+    notes = [
+        f"{'const' if field == CONSTANT else field}={text}"
+        for field, text in unread.items()
+        if getattr(instruction, field)
+    ]
+    return [";", *notes] if notes else []
 
 
 def format_number(number: float) -> str:

@@ -19,12 +19,10 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from primeval.primitives.rules import finite
+from primeval.primitives.rules import finite, matrix_equation
 
 Tensor = Any
 POSITIONS, CHANNELS = -2, -1
-
-LETTERS = "nmlkjihg"  # branch axes in an einsum
 
 
 def abs_root(x: Tensor) -> Tensor:
@@ -93,10 +91,10 @@ def convolution(x: Tensor, weight: Tensor) -> Tensor:
     if len(x.shape) == 3:
         return projections(x, [weight])[0]
     taps, inputs, outputs = weight.shape[-3:]
-    branches = LETTERS[: len(weight.shape) - 3]
+    equation = matrix_equation(len(x.shape) - 3, len(weight.shape) - 3)
+    # (*branches, taps, in, out) to (*branches, taps * in, out)
     weight = ops.reshape(weight, (*weight.shape[:-3], taps * inputs, outputs))
-    seen = LETTERS[: len(x.shape) - 3]
-    return ops.einsum(f"b{seen}tc,{branches}cd->b{branches}td", taps_of(x, taps), weight)
+    return ops.einsum(equation, taps_of(x, taps), weight)
 
 
 def taps_of(x: Tensor, taps: int) -> Tensor:

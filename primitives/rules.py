@@ -232,6 +232,17 @@ def near_identity(taps: int) -> list[float]:
     return [PRESENT, *[PRESENT / taps] * (taps - 1)]
 
 
+LETTERS = "nmlkjihg"  # branch axes in an einsum
+
+
+def matrix_equation(seen: int, over: int) -> str:
+    """The einsum of an input with `seen` branch axes and a weight with `over` of them.
+
+    (batch, *seen, position, in), (*over, in, out) -> (batch, *over, position, out).
+    """
+    return f"b{LETTERS[:seen]}tc,{LETTERS[:over]}cd->b{LETTERS[:over]}td"
+
+
 def weight_shape(primitive: Primitive, inputs: int, outputs: int) -> tuple[int, ...]:
     """Shape of the weight of one branch; () without. Channels in and out are counts."""
     if primitive.rule == "convolution":

@@ -11,7 +11,7 @@ from primeval.dna.infer import Node
 from primeval.dna.program import INPUTS, Instruction
 from primeval.dna.resolve import MERGE_OP
 
-Path = tuple[tuple[int, int], ...]  # the calls that lead to a subprogram: (index, place)
+CallPath = tuple[tuple[int, int], ...]  # the calls that lead to a subprogram: (index, place)
 
 
 class Calls:
@@ -19,7 +19,7 @@ class Calls:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self._lines: dict[tuple[Path, int, int, bool], int] = {}
+        self._lines: dict[tuple[CallPath, int, int, bool], int] = {}
         for number, line in enumerate(graph.lines):
             if line.op == MERGE_OP or not line.op.startswith("BRANCH_"):
                 at = (line.path, line.subprogram, line.place, line.op == MERGE_OP)
@@ -28,21 +28,21 @@ class Calls:
     def body(self, index: int) -> tuple[Instruction, ...]:
         return self.graph.program.subprograms[index].instructions
 
-    def operation(self, index: int, place: int, path: Path) -> int:
+    def operation(self, index: int, place: int, path: CallPath) -> int:
         """The line of the primitive that an instruction is."""
         return self._lines[path, index, place, False]
 
-    def node(self, index: int, state: int, path: Path) -> Node | None:
+    def node(self, index: int, state: int, path: CallPath) -> Node | None:
         """The node of a state that an instruction makes; None if it is dead."""
         line = self._made(index, state - INPUTS, path)
         at = self.graph.node_of.get(line)
         return None if at is None else self.graph.nodes[at]
 
-    def is_live(self, index: int, state: int, path: Path) -> bool:
+    def is_live(self, index: int, state: int, path: CallPath) -> bool:
         """Whether the output depends on a state. Inputs are there anyway."""
         return state < INPUTS or self.node(index, state, path) is not None
 
-    def _made(self, index: int, place: int, path: Path) -> int:
+    def _made(self, index: int, place: int, path: CallPath) -> int:
         """The line that holds what an instruction makes."""
         instruction = self.body(index)[place]
         if instruction.branching > 1:

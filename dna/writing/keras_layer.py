@@ -33,11 +33,16 @@ from primeval.primitives.keras_text import (
     VISIBLE_MEAN,
 )
 from primeval.primitives.primitive import Primitive
-from primeval.primitives.rules import counts_visible_keys, fill, finite, initial
+from primeval.primitives.rules import (
+    counts_visible_keys,
+    fill,
+    finite,
+    initial,
+    matrix_equation,
+)
 from primeval.primitives.user import USER_KERNELS, Kernel
 
 WIDE = 88  # columns
-LETTERS = "nmlkjihg"  # branch axes in an einsum
 BODY = " " * 8
 
 
@@ -164,9 +169,8 @@ class BlockSource:
         operand = self._filled(primitive, read)
         if primitive.kernel_width > 1:
             operand = PAST.format(a=operand, taps=primitive.kernel_width)
-        seen, over = LETTERS[: len(self.graph.nodes[read].over)], LETTERS[: len(node.over)]
-        form: tuple[str, ...] = BRANCHED_MATRIX if over else MATRIX
-        equation = f"b{seen}tc,{over}cd->b{over}td"
+        form: tuple[str, ...] = BRANCHED_MATRIX if node.over else MATRIX
+        equation = matrix_equation(len(self.graph.nodes[read].over), len(node.over))
         weight = f"self.{self.names.weights[number]}"
         return tuple(part.format(a=operand, w=weight, equation=equation) for part in form)
 

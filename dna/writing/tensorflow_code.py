@@ -8,12 +8,10 @@ printed with TensorFlow alone. Where a subprogram means different things in diff
 
 from __future__ import annotations
 
-import itertools
 import keyword
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from primeval.dna.check import ProgramError
 from primeval.dna.cost import Cost, Scale, measure, node_weight_shape
@@ -21,7 +19,7 @@ from primeval.dna.graph import Graph
 from primeval.dna.infer import Node
 from primeval.dna.printing import format_instruction, state_name
 from primeval.dna.program import INPUTS, Instruction
-from primeval.dna.writing.calls import Calls, Path
+from primeval.dna.writing.calls import CallPath, Calls
 from primeval.primitives.primitive import Primitive
 from primeval.primitives.rules import counts_visible_keys, fill, initial
 from primeval.primitives.tensorflow_text import (
@@ -35,45 +33,6 @@ from primeval.primitives.tensorflow_text import (
 
 WIDE = 88  # columns of the printed text
 Names = Mapping[int, Sequence[str]]  # of states, by subprogram
-
-
-class WeightName(NamedTuple):
-    """The printed name of a weight, and where it is in the graph.
-
-    Attributes:
-        name: As in the printed code: the states on the way, with the branch's number.
-        node: The node that owns it.
-        branch: Its index along the node's branch axes.
-    """
-
-    name: str
-    node: int
-    branch: tuple[int, ...]
-
-
-def weight_names(graph: Graph) -> list[WeightName]:
-    """All weights of the printed code. One of a graph's (1, in, out) is printed (in, out)."""
-    names = []
-    for number, line in enumerate(graph.lines):
-        node = graph.node_of.get(number)
-        primitive = None if node is None else graph.nodes[node].primitive
-        if node is None or primitive is None or not primitive.owns_weights:
-            continue
-        if line.op != primitive.name:  # a marker or a merge, which pass the value on
-            continue
-        steps = [*line.path, (line.subprogram, line.place)]
-        for branch in itertools.product(*map(range, line.scope)):
-            names.append(WeightName(_weight_name(graph, steps, branch), node, branch))
-    return names
-
-
-def _weight_name(graph: Graph, steps: list[tuple[int, int]], branch: tuple[int, ...]) -> str:
-    numbers, words = iter(branch), []
-    for index, place in steps:
-        instruction = graph.program.subprograms[index].instructions[place]
-        number = next(numbers) if instruction.branching > 1 else ""
-        words.append(f"{state_name(place + INPUTS)}{number}")
-    return ".".join(words)
 
 
 def format_code(graph: Graph, scale: Scale, names: Names | None = None) -> str:
@@ -126,7 +85,7 @@ class _Writer:
         for (_, body), name in sorted(self._bodies.items(), key=lambda item: item[0][0]):
             yield f"def {name}(a, b, at):\n{body}\n"
 
-    def function(self, index: int, path: Path) -> str:
+    def function(self, index: int, path: CallPath) -> str:
         """The name of the function that subprogram `index` is when called there."""
         subprogram = self._program.subprograms[index]
         lines = [f'    """Subprogram {index}, {subprogram.name}."""']
@@ -141,7 +100,7 @@ class _Writer:
             self._bodies[key] = f"{name}_{same + 1}" if same else name
         return self._bodies[key]
 
-    def _instruction(self, index: int, place: int, path: Path) -> list[str]:
+    def _instruction(self, index: int, place: int, path: CallPath) -> list[str]:
         instruction = self._calls.body(index)[place]
         state = place + INPUTS
         if not self._calls.is_live(index, state, path):

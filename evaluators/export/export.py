@@ -23,7 +23,7 @@ import numpy as np
 
 from primeval.dna.cost import Cost, Scale, measure
 from primeval.dna.graph import build_graph
-from primeval.dna.parsing import parse
+from primeval.dna.program import Program
 from primeval.dna.writing.keras_module import format_source
 from primeval.evaluators.export.stock_model import stock_model
 from primeval.evaluators.lowering.model import LanguageModel, WeightsError, load_weights
@@ -57,7 +57,7 @@ class Export:
 
 
 def export_program(
-    text: str,
+    program: Program,
     scale: Scale,
     path: Path | None = None,
     weights: Path | None = None,
@@ -68,7 +68,7 @@ def export_program(
     """Write the program as a Keras model, as Python source, or as both.
 
     Args:
-        text: The program.
+        program: The program.
         scale: The model around it.
         path: Where the `.keras` file goes; replaced if it exists.
         weights: Trained weights of it (`save_weights`); fresh ones if None.
@@ -81,28 +81,36 @@ def export_program(
         Rejection: if the program does not fit the scale.
         ProgramError: if a user's primitive has no source.
     """
-    cost = measure(build_graph(parse(text)), scale)
-    trained = LanguageModel(scale, cost, seed)
-    trained.build((1, scale.length))
-    if weights is not None:
-        try:
-            load_weights(trained, weights)
-        except WeightsError as error:
-            raise ExportError(str(error)) from None
-    tokens, expected, allowed = _probe(trained, scale)
+    cost = measure(build_graph(program), scale)
+    model = _model(cost, scale, seed, weights)
     with tempfile.TemporaryDirectory(prefix="primeval-export-") as temporary:
         folder = Path(temporary)
-        stock_model(scale, trained).save(folder / MODEL)
+        allowed = _write_probe(folder, model, scale)
+        stock_model(scale, model).save(folder / MODEL)
         if source is not None:
             (folder / SOURCE).write_text(format_source(cost, scale, name), encoding="utf-8")
-        np.savez(folder / PROBE, tokens=tokens, expected=expected)
         difference = _verify(folder, allowed)
         _place({folder / MODEL: path, folder / SOURCE: source})
     return Export(cost, difference, weights is not None)
 
 
-def _probe(model: LanguageModel, scale: Scale) -> tuple[Any, Any, float]:
-    """Tokens, the model's logits, and how far a copy may be from them. Raises ExportError."""
+def _model(cost: Cost, scale: Scale, seed: int, weights: Path | None) -> LanguageModel:
+    """The evaluator's own model, with its weights. Raises ExportError."""
+    model = LanguageModel(scale, cost, seed)
+    model.build((1, scale.length))
+    if weights is not None:
+        try:
+            load_weights(model, weights)
+        except WeightsError as error:
+            raise ExportError(str(error)) from None
+    return model
+
+
+def _write_probe(folder: Path, model: LanguageModel, scale: Scale) -> float:
+    """Write tokens (batch, position) and the model's logits (batch, position, vocabulary).
+
+    Returns how far a copy's logits may be from them. Raises ExportError if they are not finite.
+    """
     rng = np.random.default_rng(0)
     tokens = rng.integers(0, scale.vocabulary, (PROBE_BATCH, scale.length), dtype=np.int32)
 
@@ -114,8 +122,9 @@ def _probe(model: LanguageModel, scale: Scale) -> tuple[Any, Any, float]:
         raise ExportError(
             "Its numbers are not finite with these weights, so that nothing can be verified."
         )
+    np.savez(folder / PROBE, tokens=tokens, expected=expected)
     rounding = _rounding(model, logits, expected)
-    return tokens, expected, max(TOLERANCE, min(TIMES_ROUNDING * rounding, LOOSEST))
+    return max(TOLERANCE, min(TIMES_ROUNDING * rounding, LOOSEST))
 
 
 def _rounding(model: LanguageModel, logits: Callable[[], Any], expected: Any) -> float:

@@ -21,8 +21,8 @@ from primeval.dna.infer import Node
 from primeval.dna.writing.names import name_nodes
 from primeval.evaluators.lowering.model import LanguageModel
 from primeval.evaluators.lowering.walk import run_graph
-from primeval.primitives.kernels import CHANNELS, LETTERS, shifted, with_branches
-from primeval.primitives.rules import Initial, deviation, initial
+from primeval.primitives.kernels import CHANNELS, shifted, with_branches
+from primeval.primitives.rules import LETTERS, Initial, deviation, initial, matrix_equation
 
 Tensor = Any
 
@@ -114,11 +114,11 @@ class _StockBlock:
 def _convolution(name: str, x: Tensor, weight: np.ndarray) -> Tensor:
     taps, inputs, outputs = weight.shape[-3:]
     leading = weight.shape[:-3]
-    branches, seen = LETTERS[: len(leading)], LETTERS[: len(x.shape) - 3]
+    equation = matrix_equation(len(x.shape) - 3, len(leading))
     if taps > 1:
         x = ops.concatenate([shifted(x, tap) for tap in range(taps)], axis=CHANNELS)
     dense = layers.EinsumDense(
-        f"b{seen}tc,{branches}cd->b{branches}td",
+        equation,
         output_shape=(*leading, x.shape[-2], outputs),
         kernel_initializer=keras.initializers.RandomNormal(stddev=deviation(taps * inputs)),
         name=name,

@@ -46,23 +46,8 @@ class LanguageModel(keras.Model):
     ) -> None:
         super().__init__(dtype=precision)
         self.scale, self.graph, self.forms = scale, cost.graph, forms
-        deviation = EMBEDDING_DEVIATION / cost.width**0.5
-        embed = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
-        self.tokens = keras.layers.Embedding(
-            scale.vocabulary,
-            cost.width,
-            embeddings_initializer=embed,
-            name="tokens",
-            dtype=precision,
-        )
-        place = keras.initializers.RandomNormal(stddev=deviation, seed=seed + 1)
-        self.positions = keras.layers.Embedding(
-            scale.length,
-            cost.width,
-            embeddings_initializer=place,
-            name="positions",
-            dtype=precision,
-        )
+        self.tokens = _embedding("tokens", scale.vocabulary, cost.width, seed, precision)
+        self.positions = _embedding("positions", scale.length, cost.width, seed + 1, precision)
         self.blocks = [
             GraphBlock(
                 cost.graph,
@@ -105,6 +90,17 @@ class LanguageModel(keras.Model):
         embedding = ops.transpose(self.tokens.embeddings)
         logits = self.forms.product(ops.reshape(x, (-1, x.shape[-1])), embedding)
         return ops.reshape(logits, (-1, tokens.shape[1], embedding.shape[1]))
+
+
+def _embedding(
+    name: str, count: int, width: int, seed: int, precision: str
+) -> keras.layers.Embedding:
+    """Ids from 0 to `count` - 1 to vectors: (...) to (..., width)."""
+    deviation = EMBEDDING_DEVIATION / width**0.5
+    start = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
+    return keras.layers.Embedding(
+        count, width, embeddings_initializer=start, name=name, dtype=precision
+    )
 
 
 class WeightsError(ValueError):

@@ -12,7 +12,6 @@ from typing import Any
 
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
-from primeval.dna.printing import format_program
 from primeval.primitives.widths import Rejection
 from primeval.search.config.config import load_config
 from primeval.search.config.settings import RunConfig
@@ -79,11 +78,10 @@ def run(args: argparse.Namespace) -> int:
     import_tensorflow()
     from primeval.evaluators.export.export import ExportError, export_program
 
-    text = format_program(found.program)
     seed = found.individual.seed if found.individual is not None else 0
     try:
         export = export_program(
-            text, scale, path, weights, seed, source=source, name=args.program
+            found.program, scale, path, weights, seed, source=source, name=args.program
         )
     except Rejection as rejection:
         raise _unbuildable(args.program, rejection) from None

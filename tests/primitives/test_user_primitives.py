@@ -221,7 +221,7 @@ def test_the_documented_primitives_are_exported_as_stock_operations(
     folder = tmp_path / "out"
     folder.mkdir()
     scale = Scale(1, 16, 8, width=16)
-    assert export_program(_soft_seed(), scale, folder / "soft.keras").difference <= 1e-5
+    assert export_program(parse(_soft_seed()), scale, folder / "soft.keras").difference <= 1e-5
 
 
 @pytest.mark.tf
