@@ -130,6 +130,20 @@ def test_every_room_has_its_place_in_the_order() -> None:
         assert rooms == {room for floor in floors for room in floor}
 
 
+def commands_imported_by_commands(root: Path) -> list[str]:
+    room = root / "scripts" / "commands"
+    modules = [path for path in room.glob("*.py") if path.stem not in ("__init__", "arguments")]
+    return [
+        f"{path.name} imports {other.name}"
+        for path in modules
+        for other in sorted(files_imported(root, path) & set(modules))
+    ]
+
+
+def test_no_command_imports_another() -> None:
+    assert commands_imported_by_commands(ROOT) == []
+
+
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
     """A copy of the product's code, to plant faults in."""
@@ -159,6 +173,24 @@ def test_a_planted_import_in_a_room_is_found(house: Path, line: str) -> None:
         assert [fault for fault in upward_imports(house) if "dna/planted/fault.py" in fault]
     finally:
         LAYERS["dna"].pop()
+
+
+def test_a_planted_import_of_a_command_is_found(house: Path) -> None:
+    line = "from primeval.scripts.commands.search import run"
+    plant(house, "scripts/commands/top.py", line)
+    assert commands_imported_by_commands(house) == ["top.py imports search.py"]
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    code = (
+        "import sys; from primeval.scripts.cli import build_parser; "
+        "build_parser().format_help(); "
+        "print([name for name in sys.modules if name.startswith('primeval.scripts.c')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "['primeval.scripts.cli']\n"
 
 
 @pytest.mark.parametrize("layer", ["dna", "search"])
