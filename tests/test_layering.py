@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -128,6 +129,18 @@ def test_every_room_has_its_place_in_the_order() -> None:
     for package, floors in LAYERS.items():
         rooms = {_room(ROOT, path) for path in sources(ROOT, package)}
         assert rooms == {room for floor in floors for room in floor}
+
+
+def test_the_architecture_page_tells_what_each_room_may_import() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)/(?:(\w+)/)?` \| .* \| (.*) \|$", text, re.MULTILINE)
+    told = {(package, room): allowed for package, room, allowed in rows}
+    for package, floors in LAYERS.items():
+        below: list[str] = []
+        for floor in floors:
+            for room in floor:
+                assert told[package, room] == (", ".join(below) or "-"), (package, room)
+            below += [room or "root" for room in floor]
 
 
 @pytest.fixture
