@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -144,6 +145,18 @@ def commands_imported_by_commands(root: Path) -> list[str]:
 
 def test_no_command_imports_another() -> None:
     assert commands_imported_by_commands(ROOT) == []
+
+
+def test_the_architecture_page_tells_what_each_room_may_import() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)/(?:(\w+)/)?` \| .* \| (.*) \|$", text, re.MULTILINE)
+    told = {(package, room): allowed for package, room, allowed in rows}
+    for package, floors in LAYERS.items():
+        below: list[str] = []
+        for floor in floors:
+            for room in floor:
+                assert told[package, room] == (", ".join(below) or "-"), (package, room)
+            below += [room or "root" for room in floor]
 
 
 @pytest.fixture
