@@ -2,7 +2,7 @@
 
 The paper mutates again while the child's graph is the parent's (A.4). Here a child is also
 drawn again when it has no meaning (kinds or widths that cannot fit) and when the search
-knows its graph already: both cost microseconds now, and a training later.
+knows its graph already: each costs microseconds here, and would cost a training later.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection
 
-_liveness = lru_cache(maxsize=256)(Liveness)  # whoever is fit is often a parent
+_liveness = lru_cache(maxsize=256)(Liveness)  # a fit program is a parent often
 
 MAX_ATTEMPTS = 2_000
 ATTEMPTS_PER_KIND = 200
@@ -33,7 +33,7 @@ class ExhaustedError(RuntimeError):
     """No new program was found: everything near the parent is known or impossible.
 
     Attributes:
-        attempts: Draws that were thrown away, as in `Child`.
+        attempts: Draws that were thrown away, by reason, as in `Child`.
     """
 
     def __init__(self, message: str, attempts: dict[str, int]) -> None:
@@ -50,7 +50,8 @@ class Child:
         edit: What changed.
         graph: Its canonical graph.
         attempts: Draws that were thrown away, by reason: inapplicable, rejected,
-            same_graph, known; `swap known` is of a kind that was given up before this one.
+            same_graph, known. `swap known` counts those of the kind swap, which was tried
+            and given up before this one.
     """
 
     program: Program
@@ -71,15 +72,15 @@ def mutate(
     """A child of `parent` by one mutation.
 
     CHOICE: the kind is drawn once and kept while draws are thrown away, so that all kinds
-    are equally likely among children, whatever their success.
+    are equally likely among children, however often their draws fail.
 
     Args:
         parent: A legal program.
         rng: Where every choice comes from.
         weights: How often each mutation is drawn, by name; equally often if None.
-        known: Whether a fingerprint need not be looked at again.
+        known: Whether the search has seen a fingerprint; such a child is thrown away.
         viable: Called with a candidate graph; raises Rejection to refuse it.
-        parent_fingerprint: Spares working it out.
+        parent_fingerprint: The parent's; computed if None.
         vocabulary: The primitives that new instructions may use.
 
     Raises:

@@ -1,8 +1,8 @@
 """The six mutations (A.4): each takes a legal program and gives a legal one.
 
-A mutation changes the genotype only. Whether the child means something, and something new, is
-for `mutate.py` to find out. All choices are uniform, and every choice comes from the
-generator passed in. None means that the drawn place leaves nothing to change.
+A mutation changes the genotype only; `mutate.py` finds out whether the child has a meaning,
+and a new one. All choices are uniform, and all come from the generator that is passed in. A
+mutation returns None if there is nothing to change at the place it drew.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Edit:
 
 
 class Mutated(NamedTuple):
-    """A child, and what `Edit` says about it; the summary is written when it is wanted."""
+    """A child and its `Edit`, whose summary is written only when `edit` is read."""
 
     program: Program
     kind: str
@@ -81,8 +81,8 @@ class Choices(NamedTuple):
 def delete(program: Program, choices: Choices) -> Mutated | None:
     """Delete an instruction.
 
-    CHOICE: whoever read the deleted state now reads what it was made from: its first input,
-    or for two inputs either one.
+    CHOICE: instructions that read the deleted state now read what it was made from: its input,
+    or either one of two inputs.
     """
     index = choices.rng.randrange(len(program.subprograms))
     return _delete(program, choices, index)
@@ -91,16 +91,16 @@ def delete(program: Program, choices: Choices) -> Mutated | None:
 def insert(program: Program, choices: Choices) -> Mutated | None:
     """Insert a new instruction anywhere.
 
-    CHOICE: later instructions go on reading the states they read. As that leaves an inserted
-    line dead unless it is the last one, every second insertion is spliced in: who read
-    the new instruction's first input later on now reads the new state.
+    CHOICE: later instructions still read the states that they read before. That leaves an
+    inserted line dead unless it is the last one. So half of the insertions, drawn at random,
+    are spliced in: later readers of the new instruction's first input now read the new state.
     """
     index = choices.rng.randrange(len(program.subprograms))
     return _insert(program, choices, index)
 
 
 def delete_insert(program: Program, choices: Choices) -> Mutated | None:
-    """Delete an instruction of a subprogram, then insert one into it (places drawn apart)."""
+    """Delete an instruction of a subprogram and insert one, at places drawn independently."""
     index = choices.rng.randrange(len(program.subprograms))
     inserted = _insert(program, choices, index)
     deleted = _delete(inserted.program, choices, index, spare=inserted.place)

@@ -1,7 +1,7 @@
 """Where a program's instructions are among its resolved lines, call by call.
 
-What shows a program in its subprograms (code, drawings) walks the calls; what is known about
-an instruction there (liveness, kind, width) is known about its lines and nodes.
+Code and drawings show a program by its subprograms, and so walk its calls. Whether an
+instruction is live, and of what kind and width it is, is known for resolved lines and nodes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ CallPath = tuple[tuple[int, int], ...]  # the calls that lead to a subprogram: (
 
 
 class Calls:
-    """Finds the lines of a graph. A subprogram is named by its index and its path."""
+    """Finds the lines of a graph; a call is named by its subprogram's index and its path."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -26,6 +26,7 @@ class Calls:
                 self._lines[at] = number
 
     def body(self, index: int) -> tuple[Instruction, ...]:
+        """The instructions of a subprogram."""
         return self.graph.program.subprograms[index].instructions
 
     def operation(self, index: int, place: int, path: CallPath) -> int:
@@ -39,7 +40,7 @@ class Calls:
         return None if at is None else self.graph.nodes[at]
 
     def is_live(self, index: int, state: int, path: CallPath) -> bool:
-        """Whether the output depends on a state. Inputs are there anyway."""
+        """Whether the output depends on a state; inputs always count as live."""
         return state < INPUTS or self.node(index, state, path) is not None
 
     def _made(self, index: int, place: int, path: CallPath) -> int:

@@ -1,9 +1,9 @@
 """A program as the TensorFlow functions it decodes to (paper, Figure 2), for people.
 
-One Python function per subprogram, one line per instruction, calls as calls; runnable as
-printed with TensorFlow alone. Where a subprogram means different things in different calls
+Each subprogram is a Python function, each instruction a line, each call a call. The code runs
+as printed and needs TensorFlow only. If a subprogram has different meanings in different calls
 (other widths, scores instead of a sequence), each meaning is a function. The templates are in
-`primitives/tensorflow_text.py`; what is trained is lowered from the graph, not from this text.
+`primitives/tensorflow_text.py`. Training lowers the graph instead of running this text.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def format_code(graph: Graph, scale: Scale, names: Names | None = None) -> str:
     """A Python module with the block as `block(x)`, its widths those of the scale.
 
     `names` gives the states of a subprogram other names than letters, as `diff.pair` does.
-    Raises Rejection if no unit fits the scale, and ProgramError for a primitive that has no
-    template.
+    Raises Rejection if no unit fits the scale, and ProgramError for a user's primitive that was
+    registered without code.
     """
     cost = measure(graph, scale)
     writer = _Writer(cost, scale.length, names or {})
@@ -72,7 +72,7 @@ if __name__ == "__main__":
 
 
 class _Writer:
-    """Writes functions; equal ones are one."""
+    """Writes the functions of subprograms; equal ones become one."""
 
     def __init__(self, cost: Cost, length: int, names: Names) -> None:
         self.cost, self.graph, self.length = cost, cost.graph, length
@@ -86,7 +86,7 @@ class _Writer:
             yield f"def {name}(a, b, at):\n{body}\n"
 
     def function(self, index: int, path: CallPath) -> str:
-        """The name of the function that subprogram `index` is when called there."""
+        """Writes subprogram `index` as it is called by `path`; returns the function's name."""
         subprogram = self._program.subprograms[index]
         lines = [f'    """Subprogram {index}, {subprogram.name}."""']
         for place in range(len(subprogram.instructions)):
@@ -126,14 +126,14 @@ class _Writer:
         return lines + _assignment(self._variable(index, state), value, instruction.branching)
 
     def _primitive(self, instruction: Instruction, number: int, name: str) -> tuple[str, str]:
-        """The expression of a live line, and what is worth saying about it."""
+        """The expression of a live line, and a comment about it, which may be empty."""
         line, graph = self.graph.lines[number], self.graph
         node = graph.nodes[graph.node_of[number]]
         primitive = node.primitive
         if primitive is None or node.op not in TEMPLATES:
             raise ProgramError(
-                f"{line.op} cannot be printed as TensorFlow: it was registered without. "
-                "Give it: register(..., code=...), see docs/primitives.md."
+                f"{line.op} cannot be printed as TensorFlow: it was registered without "
+                "code. Register it with register(..., code=...), see docs/primitives.md."
             )
         sources = [graph.nodes[graph.node_of[read]] for read in line.inputs[: primitive.arity]]
         reads = (instruction.input1, instruction.input2)
@@ -156,7 +156,7 @@ class _Writer:
         return self._names[index][state] if index in self._names else state_name(state)
 
     def _variable(self, index: int, state: int) -> str:
-        """The state's name, if Python and the printed code leave it free."""
+        """The state's name, with `_` behind it if Python or the printed code uses it."""
         name = self._name(index, state)
         return f"{name}_" if keyword.iskeyword(name) or name in ("at", "tf") else name
 
@@ -201,7 +201,7 @@ def _assignment(target: str, value: str, branches: int) -> list[str]:
 
 
 def _wrapped(line: str) -> list[str]:
-    """The line, or its outermost call's arguments on a line of their own."""
+    """The line; if it is too long, with the outermost call's arguments on their own line."""
     if len(line) <= WIDE or not line.endswith(")"):
         return [line]
     head, _, arguments = line.partition("(")

@@ -1,8 +1,8 @@
-"""Taking a program away: a `.keras` file of stock Keras parts, and source that needs no tool.
+"""Export of a program: a `.keras` file of stock Keras parts, and a module of Python source.
 
-Both are written under temporary names, opened in a fresh interpreter that has not loaded
-primeval, and compared there with the numbers of the evaluator's own layer. Only then do they
-get their names. What cannot be verified leaves no file.
+Neither needs primeval. Both are written under temporary names. A fresh interpreter that has not
+loaded primeval opens them and compares their numbers with those of the evaluator's own layer.
+Only then do they get their names: an export that cannot be verified leaves no file.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ from primeval.evaluators.lowering.model import LanguageModel, WeightsError, load
 from primeval.primitives.errors import WorkError
 
 TOLERANCE = 1e-5
-# A program may magnify rounding. Then as much is allowed as its own numbers move when weights
-# are rounded the other way, but never more than LOOSEST.
+# A program may magnify rounding. Then its numbers may differ by TIMES_ROUNDING times as much as
+# they move when its weights change by ROUNDING, relative to their size, but never by more than
+# LOOSEST.
 ROUNDING, TIMES_ROUNDING, LOOSEST = 2e-7, 4.0, 1e-3
 PROBE_BATCH = 2
 MODEL, SOURCE, PROBE = "model.keras", "source.py", "probe.npz"
 
 
 class ExportError(WorkError):
-    """The files could not be written, or not verified; nothing was left behind."""
+    """The files could not be verified, or not written; no file is left."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Export:
 
     Attributes:
         cost: The program at the scale.
-        difference: Largest difference to the evaluator's numbers, relative to their size.
+        difference: Largest difference from the evaluator's numbers, relative to their size.
         trained: Whether the `.keras` file carries trained weights.
     """
 
@@ -71,13 +72,13 @@ def export_program(
         program: The program.
         scale: The model around it.
         path: Where the `.keras` file goes; replaced if it exists.
-        weights: Trained weights of it (`save_weights`); fresh ones if None.
+        weights: File of its trained weights (`save_weights`); fresh weights if None.
         seed: Seed of fresh weights.
         source: Where the Python module goes; replaced if it exists.
-        name: Where the program is from; the source says so.
+        name: Where the program comes from; the source says so.
 
     Raises:
-        ExportError: if it cannot be verified or written; then nothing is.
+        ExportError: if it cannot be verified or written; then no file is left.
         Rejection: if the program does not fit the scale.
         ProgramError: if a user's primitive has no source.
     """
@@ -120,7 +121,8 @@ def _write_probe(folder: Path, model: LanguageModel, scale: Scale) -> float:
     expected = logits()
     if not np.isfinite(expected).all():
         raise ExportError(
-            "Its numbers are not finite with these weights, so that nothing can be verified."
+            "Its numbers are not finite with these weights, so nothing can be verified. "
+            "Export it with other weights."
         )
     np.savez(folder / PROBE, tokens=tokens, expected=expected)
     rounding = _rounding(model, logits, expected)
@@ -128,7 +130,7 @@ def _write_probe(folder: Path, model: LanguageModel, scale: Scale) -> float:
 
 
 def _rounding(model: LanguageModel, logits: Callable[[], Any], expected: Any) -> float:
-    """How far the logits move, relative to their size, with weights rounded otherwise."""
+    """How far the logits move, relative to their size, if every weight changes by ROUNDING."""
     rng, kept = np.random.default_rng(0), model.get_weights()
     signs = [rng.choice([-1.0, 1.0], value.shape) for value in kept]
     model.set_weights(
@@ -194,7 +196,7 @@ def _verify(folder: Path, allowed: float) -> float:
 
 
 def _place(targets: dict[Path, Path | None]) -> None:
-    """Move verified files to where they are wanted, all or none. Raises ExportError."""
+    """Move verified files to their targets, all or none. Raises ExportError."""
     wanted = [(draft, target) for draft, target in targets.items() if target is not None]
     copies = [(target.with_name(f".{target.name}.part"), target) for _, target in wanted]
     try:
