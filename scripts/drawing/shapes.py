@@ -1,4 +1,4 @@
-"""A drawing as a list of shapes, each with a look; files and pages give looks their colours."""
+"""A drawing as a list of shapes. Each shape names its look, which stands for its colours."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from primeval.scripts.drawing.difference import draw_difference
 from primeval.scripts.drawing.layout import HEADER, OP_HEIGHT, Placed, Point, place, walk
 
 MARGIN, TITLE = 24.0, 34.0
-ARROW = 3.2
-TINTS = 9  # of calls; MAIN has one of its own, number 0
-DRAW_ORDER = (Change.REMOVED, Change.KEPT, Change.ADDED)  # of wires: what is new lies on top
+ARROW = 3.2  # half the width of an arrow head
+TINTS = 9  # colours of calls; MAIN has a colour of its own, number 0
+DRAW_ORDER = (Change.REMOVED, Change.KEPT, Change.ADDED)  # of wires; added ones lie on top
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ Shape = Rectangle | Text | Curve
 
 @dataclass(frozen=True)
 class Drawing:
-    """Shapes in the order they are painted, on a page.
+    """Shapes on a page.
 
     Attributes:
-        width, height: Of the page.
-        shapes: Their looks are words of the table in `drawing_looks.py`.
-        description: What there is to see, in a sentence.
+        width, height: The size of the page.
+        shapes: In the order in which they are painted. `looks.py` has the table of their looks.
+        description: A sentence about what the drawing shows.
     """
 
     width: float
@@ -66,7 +66,7 @@ class Drawing:
 
 
 def make_drawing(name: str, graph: Graph, cost: Cost | None) -> Drawing:
-    """The picture of a program, its title and its legend."""
+    """The drawing of a program, with title and legend."""
     size = _size(graph, cost)
     legend = [_widths(cost), _MARKS]
     return _page(draw_program(graph, cost), _incoming(graph, cost), name, size, legend)
@@ -75,7 +75,7 @@ def make_drawing(name: str, graph: Graph, cost: Cost | None) -> Drawing:
 def make_difference(
     name: str, old: tuple[Graph, Cost | None], new: tuple[Graph, Cost | None]
 ) -> Drawing:
-    """The picture of what became of one program in another."""
+    """The drawing of two programs in one, with what was added and removed."""
     boxes = [(graph.program, draw_program(graph, cost)) for graph, cost in (old, new)]
     joint = draw_difference(*boxes)
     counts = {change: sum(_counted(joint, change)) for change in Change}
@@ -99,13 +99,13 @@ def _size(graph: Graph, cost: Cost | None) -> str:
 
 
 def _incoming(graph: Graph, cost: Cost | None) -> str:
-    """The width of what comes in, as text."""
+    """The width of MAIN's input, as text."""
     model = graph.nodes[0].width
     return str(model if cost is None else model.channels(cost.unit))
 
 
 def _counted(box: Box, change: Change) -> Iterator[bool]:
-    """For each operation in a box, whether that became of it."""
+    """For each operation in a box, whether it has this change."""
     if not box.boxes:
         yield box.change is change
     for inner in box.boxes:
@@ -167,7 +167,7 @@ def _box(x: float, y: float, placed: Placed) -> Iterator[Shape]:
 
 
 def _wires(x: float, y: float, placed: Placed) -> Iterator[Shape]:
-    """The wires in a call, and the width of each value beside the first of them."""
+    """The wires in a call. The width of a value stands beside its first wire."""
     box, last = placed.box, len(placed.box.boxes)
     labelled: set[int] = set()
     drawn = list(zip(box.wires, placed.wires, strict=True))
@@ -175,7 +175,9 @@ def _wires(x: float, y: float, placed: Placed) -> Iterator[Shape]:
         changed = f" {wire.change.value}" if wire.change.value else ""
         corners_here = tuple((x + dx, y + dy) for dx, dy in corners)
         yield Curve(corners_here, "wire" + changed, wire.target != last)
-        inside = wire.target == last and box.branches == 1  # said once, below the call
+        inside = (
+            wire.target == last and box.branches == 1
+        )  # the same width is drawn below the call
         if wire.source >= 0 and wire.source not in labelled and not inside:
             labelled.add(wire.source)
             dx, dy = corners[0]
@@ -186,7 +188,7 @@ def _wires(x: float, y: float, placed: Placed) -> Iterator[Shape]:
 
 
 def pieces(curve: Curve) -> Iterator[tuple[str, list[Point]]]:
-    """Pieces of a path: `M` and `L` with a point, `C` with two controls and a point."""
+    """Pieces of a path: `M` or `L` with a point, `C` with two control points and a point."""
     (x, y), *rest = curve.corners
     yield "M", [(x, y)]
     for to_x, to_y in rest:
@@ -199,5 +201,6 @@ def pieces(curve: Curve) -> Iterator[tuple[str, list[Point]]]:
 
 
 def arrow_head(curve: Curve) -> list[Point]:
+    """The corners of the triangle at the end of a wire, which points down."""
     x, y = curve.corners[-1]
     return [(x, y), (x - ARROW, y - 2 * ARROW), (x + ARROW, y - 2 * ARROW)]

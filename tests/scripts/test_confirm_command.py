@@ -105,7 +105,7 @@ MISTAKES = [
     (["tyo"], "Did you mean 'toy'?"),
     (["RUN", "--seeds", "0"], "--seeds is a number from 1"),
     (["RUN", "--top", "-1"], "Received: '-1'"),
-    (["RUN", "--programs", "primr"], "Did you mean primer"),
+    (["RUN", "--programs", "primr"], "Did you mean 'primer'"),
     (["RUN", "--programs", "99999"], "has no individual 99999"),
     (["RUN", "--set", "model.layers=5"], "cannot go on with another model.layers"),
     (["RUN", "--run-dir", "NEW"], "Leave --run-dir out"),
