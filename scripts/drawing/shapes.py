@@ -144,47 +144,56 @@ def _page(main: Box, incoming: str, name: str, size: str, legend: list[str]) -> 
 
 
 def _box(x: float, y: float, placed: Placed) -> Iterator[Shape]:
+    return (_operation if placed.box.subprogram is None else _call)(x, y, placed)
+
+
+def _operation(x: float, y: float, placed: Placed) -> Iterator[Shape]:
     box = placed.box
-    changed = f" {box.change.value}" if box.change.value else ""
-    several = box.branches > 1
-    if box.subprogram is None:
-        look = ("weights" if box.weights else "operation") + changed
-        for shift in (4.0, 2.0) if several else ():
-            yield Rectangle(x + shift, y + shift, placed.width, OP_HEIGHT, look)
-        yield Rectangle(x, y, placed.width, OP_HEIGHT, look)
-        middle = y + OP_HEIGHT / 2 + 4
-        yield Text(x + placed.width / 2, middle, box.title, "label" + changed, middle=True)
-        return
+    look = _look("weights" if box.weights else "operation", box.change)
+    for shift in (4.0, 2.0) if box.branches > 1 else ():
+        yield Rectangle(x + shift, y + shift, placed.width, OP_HEIGHT, look)
+    yield Rectangle(x, y, placed.width, OP_HEIGHT, look)
+    middle = y + OP_HEIGHT / 2 + 4
+    look = _look("label", box.change)
+    yield Text(x + placed.width / 2, middle, box.title, look, middle=True)
+
+
+def _call(x: float, y: float, placed: Placed) -> Iterator[Shape]:
+    """The background and the header of a call, without the boxes in it."""
+    box, width, height = placed.box, placed.width, placed.height
     tint = 1 + (box.subprogram - 1) % TINTS if box.subprogram else 0
-    for shift in (8.0, 4.0) if several else ():
-        yield Rectangle(
-            x + shift, y + shift, placed.width, placed.height, f"behind{tint}{changed}", 8
-        )
-    yield Rectangle(x, y, placed.width, placed.height, f"call{tint}{changed}", 8)
-    yield Rectangle(x + 0.5, y + 0.5, placed.width - 1, HEADER - 1, f"header{tint}{changed}", 8)
-    noted = changed or (f" {Change.ADDED.value}" if box.note else "")
-    yield Text(x + 10, y + 15, box.title, "name" + noted)
+    for shift in (8.0, 4.0) if box.branches > 1 else ():
+        look = _look(f"behind{tint}", box.change)
+        yield Rectangle(x + shift, y + shift, width, height, look, 8)
+    yield Rectangle(x, y, width, height, _look(f"call{tint}", box.change), 8)
+    look = _look(f"header{tint}", box.change)
+    yield Rectangle(x + 0.5, y + 0.5, width - 1, HEADER - 1, look, 8)
+    noted = Change.ADDED if box.note and box.change is Change.KEPT else box.change
+    yield Text(x + 10, y + 15, box.title, _look("name", noted))
 
 
 def _wires(x: float, y: float, placed: Placed) -> Iterator[Shape]:
     """The wires in a call. The width of a value stands beside its first wire."""
-    box, last = placed.box, len(placed.box.boxes)
+    box, output = placed.box, len(placed.box.boxes)
     labelled: set[int] = set()
     drawn = list(zip(box.wires, placed.wires, strict=True))
     for wire, corners in sorted(drawn, key=lambda one: DRAW_ORDER.index(one[0].change)):
-        changed = f" {wire.change.value}" if wire.change.value else ""
         corners_here = tuple((x + dx, y + dy) for dx, dy in corners)
-        yield Curve(corners_here, "wire" + changed, wire.target != last)
-        inside = (
-            wire.target == last and box.branches == 1
-        )  # the same width is drawn below the call
-        if wire.source >= 0 and wire.source not in labelled and not inside:
-            labelled.add(wire.source)
-            dx, dy = corners[0]
-            source = box.boxes[wire.source]
-            lower = 0.0 if source.branches == 1 else 8.0 if source.boxes else 3.0
-            look = "width" + (f" {source.change.value}" if source.change.value else "")
-            yield Text(x + dx + 5, y + dy + lower + 10, source.width, look, 9)
+        yield Curve(corners_here, _look("wire", wire.change), wire.target != output)
+        if wire.source < 0 or wire.source in labelled:
+            continue
+        if wire.target == output and box.branches == 1:
+            continue  # the same width is drawn below the call
+        labelled.add(wire.source)
+        dx, dy = corners[0]
+        source = box.boxes[wire.source]
+        lower = 0.0 if source.branches == 1 else 8.0 if source.boxes else 3.0
+        look = _look("width", source.change)
+        yield Text(x + dx + 5, y + dy + lower + 10, source.width, look, 9)
+
+
+def _look(kind: str, change: Change) -> str:
+    return f"{kind} {change.value}".rstrip()
 
 
 def pieces(curve: Curve) -> Iterator[tuple[str, list[Point]]]:
