@@ -94,6 +94,7 @@ def svg(shape: Shape, attributes: Callable[[str], str]) -> str:
 
 
 def _write_png(drawing: Drawing, path: Path) -> None:
+    # imported here because matplotlib is slow to import, and SVG does without
     from primeval.scripts.drawing.png import paint
 
     paint(drawing, path, PNG_SCALE)
