@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _program(args: argparse.Namespace) -> tuple[Reference, RunConfig]:
     """The program, and the configuration that gives its scale."""
-    # read before the program, which may use primitives that the configuration brings
+    # read first: it may bring primitives that the program uses
     config = load_config(args.config) if args.config is not None else None
     found = find_program(args.program)
     if found.run is None:
