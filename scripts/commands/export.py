@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
 from primeval.dna.parsing import format_program
+from primeval.evaluators.runtime import import_tensorflow
 from primeval.primitives.widths import Rejection
 from primeval.scripts.commands.arguments import whole_number
 from primeval.search.config.config import load_config
@@ -99,10 +100,8 @@ def _export(
     """Write the files and verify them. Raises Rejection or ExportError, and then no file."""
     print("Building, saving, verifying in a fresh interpreter …", file=sys.stderr, flush=True)
 
-    # imported here because TensorFlow takes seconds, and a mistake is reported before that
-    from primeval.evaluators.runtime import import_tensorflow
-
     import_tensorflow()
+    # imported here because TensorFlow takes seconds, and a mistake is reported before that
     from primeval.evaluators.export.export import ExportError, export_program
 
     text = format_program(found.program)
@@ -201,7 +200,7 @@ def _checked_paths(args: argparse.Namespace) -> tuple[Path | None, Path | None]:
     for file in filter(None, (path, source)):
         if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
             raise RunError(
-                f"{file} cannot be written: {file.parent} is no folder, or write-protected."
+                f"{file} cannot be written: {file.parent} is no folder, or is write-protected."
             )
         if file.is_dir() or (file.exists() and not args.force):
             raise RunError(f"{file} exists. Choose another name, or give --force.")

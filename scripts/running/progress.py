@@ -129,7 +129,7 @@ class Picture:
         self.live: Live | None = None
 
     def begin(self, run: Run, search: Search, elapsed: float) -> None:
-        from rich.live import Live
+        from rich.live import Live  # slow to import, and `Lines` does without
 
         self.tally.begin(run, search, elapsed)
         self.live = Live(self._picture(), refresh_per_second=4, transient=True)
