@@ -47,14 +47,15 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args.config, args.set)
     seeds = load_seeds(config.search.seeds, config.language)
     costs = check_seeds(config, seeds)
+    first_cost = next(iter(costs.values()))
     try_primitives(config.language.modules)
     tried = None
     if args.train is False:
         _look_for_files(config)
     else:
         if args.train is None:
-            require_memory(args.config, config, next(iter(costs.values())))
-        tried = try_out(config, seeds, next(iter(costs.values())))
+            require_memory(args.config, config, first_cost)
+        tried = try_out(config, seeds, first_cost)
     if args.json:
         terminal.print_json(as_json(config, costs, tried))
     else:
