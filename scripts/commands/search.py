@@ -159,7 +159,7 @@ def report(run: Run, stop: Stop) -> None:
 
 def extension(run: Run, stop: Stop) -> str:
     """What to set so that resuming has something to do."""
-    from primeval.search.config.units import format_duration
+    from primeval.evaluators.units import format_duration
 
     budget = run.config.budget
     if stop.reason == "candidates":

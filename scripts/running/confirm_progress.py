@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from primeval.evaluators.outcome import Outcome
 from primeval.scripts.tables import terminal
-from primeval.search.config.units import rough_duration
+from primeval.evaluators.units import rough_duration
 from primeval.search.confirm.figures import finished
 from primeval.search.confirm.training import Job, Watch
 

@@ -12,7 +12,7 @@ from primeval.dna.cost import Cost
 from primeval.scripts.tables import terminal
 from primeval.search.config.config import to_plain
 from primeval.search.config.settings import RunConfig
-from primeval.search.config.units import format_duration, rough_duration
+from primeval.evaluators.units import format_duration, rough_duration
 from primeval.search.errors import RunError
 from primeval.search.forecast.forecast import counted_step, mean_share
 from primeval.search.run.folder import check_free

@@ -10,7 +10,7 @@ from typing import Any
 
 from primeval.scripts.tables import terminal
 from primeval.search.config.settings import RunConfig
-from primeval.search.config.units import rough_duration
+from primeval.evaluators.units import rough_duration
 from primeval.search.run.folder import Run
 
 HEADERS = ("rank", "loss", "bits", "sd", "vs seed", "± 95 %", "steps", "ratio")

@@ -6,7 +6,7 @@ from typing import Any
 
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.ranking import print_summary
-from primeval.search.config.units import rough_duration
+from primeval.evaluators.units import rough_duration
 from primeval.search.run.folder import Run
 from primeval.search.views.ledger import ledger
 

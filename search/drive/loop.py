@@ -25,7 +25,7 @@ from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.algorithm.evolution import Search, StuckError
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import SearchBudget
-from primeval.search.config.units import format_duration
+from primeval.evaluators.units import format_duration
 from primeval.search.drive.injections import Injections
 from primeval.search.drive.interrupts import Interrupts
 from primeval.search.drive.known import Known

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from primeval.search.config.config import config_names, load_config, parse_config, to_yaml
 from primeval.search.config.settings import RunConfig
-from primeval.search.config.units import format_duration, parse_duration
+from primeval.evaluators.units import format_duration, parse_duration
 from primeval.search.errors import ConfigError
 
 

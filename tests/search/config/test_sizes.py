@@ -6,7 +6,7 @@ import pytest
 from helpers.toys import TOY
 
 from primeval.search.config.config import parse_config, to_yaml
-from primeval.search.config.sizes import format_size, parse_size
+from primeval.evaluators.units import format_bytes as format_size, parse_bytes as parse_size
 from primeval.search.errors import ConfigError
 
 WORKERS = "workers: {evaluator: toy, count: 1"
