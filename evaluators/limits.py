@@ -74,7 +74,8 @@ class Settings:
     exclusive: ClassVar[tuple[str, ...]] = ()  # fields of which at most one is given
 
     def __post_init__(self) -> None:
-        for name, hint in field_types(type(self)).items():
+        cls: Any = type(self)
+        for name, hint in field_types(cls).items():
             check(name, hint, getattr(self, name))
 
 

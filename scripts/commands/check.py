@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from primeval.dna.cost import Cost
 from primeval.dna.parsing import format_program
 from primeval.dna.program import Program
+from primeval.evaluators.units import rough_bytes
 from primeval.scripts.commands.search import add_set, start_evaluator, try_primitives
 from primeval.scripts.tables import terminal
 from primeval.search.config.config import load_config
@@ -99,8 +100,8 @@ def require_memory(name: str, config: RunConfig, cost: Cost) -> None:
     raise RunError(
         f"{name} is valid, but too large to be tried on this machine: a model of "
         f"{cost.parameters:,} parameters and steps of {config.training.batch_size} x "
-        f"{config.model.length} tokens take about {terminal.size(each)} in each worker. "
-        f"Workers here: {workers}. Memory free: {terminal.size(free)}. Cut its batches "
+        f"{config.model.length} tokens take about {rough_bytes(each)} in each worker. "
+        f"Workers here: {workers}. Memory free: {rough_bytes(free)}. Cut its batches "
         "(training.accumulation), or check it where it is to run; --no-train only validates "
         "and counts, --train tries it all the same."
     )

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from primeval.evaluators.units import rough_bytes
 from primeval.scripts.running.watching import add_watch, is_running, watch
-from primeval.scripts.tables import terminal
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run, open_run
 
@@ -68,7 +68,7 @@ def _write(opened: Run, args: argparse.Namespace, running: bool, refresh: float 
             new.unlink()
         raise RunError(f"{path} cannot be written: {error.strerror}.") from None
     told = opened.store.told()
-    return f"{path}: {told:,} candidates, {terminal.size(len(page))}"
+    return f"{path}: {told:,} candidates, {rough_bytes(len(page))}"
 
 
 def _count(text: str) -> int:

@@ -157,9 +157,10 @@ def to_plain(settings: Any, unit: str = "") -> Any:
         amount = settings.amount
         return {settings.unit: int(amount) if float(amount).is_integer() else amount}
     if dataclasses.is_dataclass(settings):
+        section: Any = type(settings)
         return {
             key: to_plain(_given(settings, key), taken_apart(hint)[1].unit)
-            for key, hint in keys(type(settings)).items()
+            for key, hint in keys(section).items()
         }
     if isinstance(settings, Mapping):
         return {key: to_plain(value) for key, value in settings.items()}

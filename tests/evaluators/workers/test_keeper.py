@@ -50,7 +50,7 @@ def keeper() -> Iterator[Keeper]:
     ("name", "status", "words"),
     [
         ("HANG", Status.TIMED_OUT, "candidate.timeout (60 s)"),
-        ("DEVOUR", Status.OUT_OF_MEMORY, "workers.memory (1.17 GB)"),
+        ("DEVOUR", Status.OUT_OF_MEMORY, "workers.memory (1.17GB)"),
         ("ABORT", Status.CRASHED, "SIGABRT"),
         ("CRASH", Status.CRASHED, "SIGSEGV"),
     ],

@@ -12,9 +12,9 @@ from helpers.toys import TOY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from primeval.evaluators.units import format_duration, parse_duration
 from primeval.search.config.config import config_names, load_config, parse_config, to_yaml
 from primeval.search.config.settings import RunConfig
-from primeval.evaluators.units import format_duration, parse_duration
 from primeval.search.errors import ConfigError
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from helpers.toys import TOY
 
+from primeval.evaluators.units import format_bytes as format_size
+from primeval.evaluators.units import parse_bytes as parse_size
 from primeval.search.config.config import parse_config, to_yaml
-from primeval.evaluators.units import format_bytes as format_size, parse_bytes as parse_size
 from primeval.search.errors import ConfigError
 
 WORKERS = "workers: {evaluator: toy, count: 1"
