@@ -29,9 +29,9 @@ class Budget(Settings):
     Attributes:
         unit: What the budget is counted in, one of `UNITS`.
         amount: How much the candidate gets of that unit.
-        hurdles: Early tests on the way, at each of which the slower half of the candidates is
-            stopped. With n hurdles the first is at 1 / (2^(n+1) - 1) of the budget; 0 trains
-            every candidate to the end.
+        hurdles: Points on the way at which a candidate stops if its loss is above the median of
+            the latest ones there; 4 as in the paper. With n hurdles the first is at
+            1 / (2^(n+1) - 1) of the budget. 0 trains every candidate to the end.
     """
 
     exclusive = tuple(UNITS)

@@ -80,9 +80,9 @@ def format_bytes(size: int) -> str:
 
 
 def rough_bytes(size: float) -> str:
-    """A size in three figures: 1.17GB, 620MB, 19.2KB, 512B."""
+    """A size in three figures, for people to glance at: 1.17GB, 620MB, 19.2KB, 512B."""
     for unit, count in BYTES.items():
-        if size >= 0.9995 * count or unit == "B":
+        if size >= 999.5 / 1024 * count or unit == "B":
             break
     return f"{_three_figures(size / count)}{unit}"
 

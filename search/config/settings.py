@@ -37,9 +37,10 @@ class SearchSettings(Settings):
             it without looking at fitness; `hill_climbing` always takes the best so far. All
             have the same budget and mutations.
         seeds: Programs to start from: built-in names, paths of program texts, `RUN:ID`.
-        population_size: Members alive at once; when a new one enters, the oldest dies.
-        tournament_size: Members drawn, of which the fittest becomes the parent; at most
-            `population_size`.
+        population_size: Members alive at once, 100 as in the paper; when a new one enters, the
+            oldest dies.
+        tournament_size: Members drawn, of which the fittest becomes the parent, 10 as in the
+            paper; at most `population_size`.
         mutations: Relative frequency of each mutation, by name. A mutation left out of the
             mapping is never drawn.
         reevaluations: How often a program that is proposed again is trained again, with other
@@ -116,7 +117,7 @@ class FailureSettings(Settings):
 
 @dataclass(frozen=True)
 class RunConfig(Settings):
-    """Everything that decides a run.
+    """Settings of the run as a whole, and the sections below.
 
     Attributes:
         seed: Number from which every random choice of the run follows.

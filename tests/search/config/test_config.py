@@ -12,7 +12,6 @@ from helpers.toys import TOY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from primeval.evaluators.units import format_duration, parse_duration
 from primeval.search.config.config import config_names, load_config, parse_config, to_yaml
 from primeval.search.config.settings import RunConfig
 from primeval.search.errors import ConfigError
@@ -73,6 +72,12 @@ WRONG = {
     "candidate: {hurdle: 4}": "no setting 'hurdle'. Did you mean 'hurdles'?",
     "model: {parameters: [1, 2], width: 4}": "or width, not both",
     "model: {layers: 2}": "give either parameters: [smallest, largest] or width, not neither",
+    "budget: {max_time: 1h 1h}": "budget.max_time is a time such as 90s, 10m or 2h",
+    "candidate: {budget: {steps: 0}}": "line 1: candidate.budget.steps is above 0. Received: 0.",
+    "data: {tfds: lm1b, examples: 0}": "data.examples is at least 1. Received: 0.",
+    "data: {source: mine.txt}": "For other text: data.files or data.tfds.",
+    "data: {\n  download: true}": "line 2: data.download is about data sets",
+    "training: {accumulation: 3}": "line 1: training.accumulation: the batch is cut into equal",
     "model: {parameters: [9, 2]}": "the window is [smallest, largest]",
     "model: {parameters: [9]}": "model.parameters is a list of 2. Received: a list of 1.",
     "model: {width: 4, tied: maybe}": "model.tied is true or false. Received: 'maybe'.",
@@ -175,19 +180,6 @@ def test_paths_of_data_are_absolute_once_read(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
     config = parse_config(TOY, [f"data.files=[{tmp_path}/../{tmp_path.name}/a.txt]"])
     assert config.data.files == (str(tmp_path / "a.txt"),)
-
-
-@given(st.floats(0.001, 1e9))
-def test_a_duration_reads_back(seconds: float) -> None:
-    assert parse_duration(format_duration(seconds)) == seconds
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("90s", 90), ("10m", 600), ("2h", 7200), ("1.5d", 129600), ("45", 45), ("1e3", None)],
-)
-def test_durations(text: str, seconds: float | None) -> None:
-    assert parse_duration(text) == seconds
 
 
 @settings(max_examples=60, deadline=None)
