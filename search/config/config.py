@@ -31,7 +31,7 @@ MAX_FILE = 1_000_000  # bytes
 
 
 def config_names() -> list[str]:
-    """Configurations that come with primeval."""
+    """Names of the configurations that come with primeval."""
     folder = resources.files("primeval.configs")
     return sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml"))
 
@@ -39,12 +39,12 @@ def config_names() -> list[str]:
 def load_config(
     reference: str, sets: Sequence[str] = (), run_dir: str | None = None
 ) -> RunConfig:
-    """The configuration at a path, or of a packaged name. Raises ConfigError.
+    """The configuration at a path or with a packaged name. Raises ConfigError.
 
     Args:
         reference: A path, or the name of a packaged configuration (`quickstart`).
         sets: Overrides, `key.path=value` each.
-        run_dir: Overrides the run's folder.
+        run_dir: Overrides the run's folder; None keeps it.
     """
     text, source, stem = _found(reference)
     config = parse_config(text, sets, source=source, default_run_dir=f"runs/{stem}")
@@ -54,7 +54,14 @@ def load_config(
 def parse_config(
     text: str, sets: Sequence[str] = (), source: str = "config", default_run_dir: str = ""
 ) -> RunConfig:
-    """The configuration in a YAML text. Raises ConfigError."""
+    """The configuration in a YAML text. Raises ConfigError.
+
+    Args:
+        text: The YAML.
+        sets: Overrides, `key.path=value` each.
+        source: Name of the text in messages.
+        default_run_dir: The run's folder if the text names none.
+    """
     tree = read_tree(text, source)
     if not isinstance(tree, Table):
         raise ConfigError(f"{source}: a configuration is a mapping of settings.")
@@ -69,7 +76,7 @@ def parse_config(
 
 
 def _found(reference: str) -> tuple[str, str, str]:
-    """Text, name for messages, and stem of a configuration."""
+    """Text, name for messages, and stem of a configuration. Raises ConfigError."""
     path = Path(reference)
     if path.is_file():
         if path.stat().st_size > MAX_FILE:
@@ -95,7 +102,7 @@ def _not_found(path: Path, names: list[str]) -> str:
     hint = did_you_mean(str(path), beside, 1) or did_you_mean(path.stem, names, 1)
     return (
         f"There is no configuration {str(path)!r}.{hint} "
-        f"Those that come with primeval: {', '.join(names)}."
+        f"Configurations that come with primeval: {', '.join(names)}."
     )
 
 
@@ -127,9 +134,12 @@ def _resolved_language(config: RunConfig, reader: Reader) -> LanguageSettings:
 
 
 def _resolved_data(config: RunConfig) -> DataSettings:
-    """CHOICE: paths are relative to where the command is given, like every path on a command
-    line, and absolute from then on, so that a run goes on from anywhere. Whether there is
-    something is seen when it is needed: a run can be read where its text is not."""
+    """The data settings with a source, and with absolute paths.
+
+    CHOICE: paths start at the folder in which the command is given, like every path on a
+    command line. They are absolute from then on, so that a run can be resumed from any folder.
+    Whether the files exist is checked when they are needed: a run can be read without its text.
+    """
     data = config.data
     changes: dict[str, Any] = {"files": tuple(_absolute(file) for file in data.files)}
     if not (data.source or data.files or data.tfds):
