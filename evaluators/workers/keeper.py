@@ -20,7 +20,7 @@ from pathlib import Path
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.settings import Task
-from primeval.evaluators.units import rough_bytes
+from primeval.evaluators.units import format_duration, rough_bytes
 from primeval.evaluators.workers.memory import held_memory, total_memory
 from primeval.primitives.errors import WorkError
 
@@ -191,7 +191,9 @@ class Keeper:
             process.pipe.send(candidate)
             while not process.pipe.poll(LOOK_SECONDS):
                 if time.monotonic() - began > timeout:
-                    message = f"not finished within candidate.timeout ({timeout:g} s)"
+                    message = (
+                        f"not finished within candidate.timeout ({format_duration(timeout)})"
+                    )
                     return failed(Status.TIMED_OUT, message)
                 if (held := process.held()) > self.memory:
                     message = f"held {rough_bytes(held)}, more than {self._whose()}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn, cast
 
 from primeval.evaluators.budget import UNITS, Budget
@@ -24,7 +24,6 @@ from primeval.search.config.yaml_tree import Items, Scalar, Table, Tree
 from primeval.search.errors import ConfigError
 
 KINDS = {Scalar: "a single value", Items: "a list", Table: "a mapping"}
-WORDS = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
 class Reader:
@@ -145,44 +144,45 @@ def _expected(path: str, what: str, tree: Tree) -> ConfigError:
 
 
 def _scalar(kind: Any, unit: str, tree: Scalar, path: str) -> Any:
-    text = tree.text
     if kind is str:
-        return _text(tree, path)
-    if tree.plain and kind is bool and text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    if unit == "seconds":
-        if tree.plain and (seconds := parse_duration(text)) is not None:
-            return seconds
-        raise _expected(path, "a time such as 90s, 10m or 2h", tree)
-    if unit == "bytes":
-        if tree.plain and (size := parse_bytes(text)) is not None:
-            return size
-        raise _expected(path, "a size such as 500MB or 4GB", tree)
-    if tree.plain and kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            if kind is int and (whole := _whole(text)) is not None:
-                return whole
-    raise _expected(path, WORDS[kind], tree)
+        guessed = _number(tree.text) is not None or _truth(tree.text) is not None
+        if tree.plain and (guessed or tree.is_null):
+            raise _expected(path, "text (put quotes around it if it is meant)", tree)
+        return tree.text
+    read, what = READERS[unit if unit in READERS else kind]
+    value = read(tree.text) if tree.plain else None
+    if value is None:
+        raise _expected(path, what, tree)
+    return value
+
+
+def _truth(text: str) -> bool | None:
+    return {"true": True, "false": False}.get(text.lower())
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _whole(text: str) -> int | None:
-    """An integer written like 1e6 or 2.0."""
+    """A whole number, which may be written like 1e6 or 2.0."""
     try:
-        number = float(text)
+        return int(text)
     except ValueError:
+        number = _number(text)
+    if number is None or not number.is_integer() or abs(number) >= 2**53:
         return None
-    return int(number) if number.is_integer() and abs(number) < 2**53 else None
+    return int(number)
 
 
-def _text(tree: Scalar, path: str) -> str:
-    guessed = tree.text.lower() in ("true", "false") or tree.is_null
-    try:
-        float(tree.text)
-        guessed = True
-    except ValueError:
-        pass
-    if tree.plain and guessed:
-        raise _expected(path, "text (put quotes around it if it is meant)", tree)
-    return tree.text
+# How a scalar is read, by its unit or else its type, and what is said when it cannot be.
+READERS: dict[Any, tuple[Callable[[str], Any], str]] = {
+    "seconds": (parse_duration, "a time such as 90s, 10m or 2h"),
+    "bytes": (parse_bytes, "a size such as 500MB or 4GB"),
+    bool: (_truth, "true or false"),
+    int: (_whole, "a whole number"),
+    float: (_number, "a number"),
+}

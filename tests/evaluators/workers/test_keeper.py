@@ -49,7 +49,7 @@ def keeper() -> Iterator[Keeper]:
 @pytest.mark.parametrize(
     ("name", "status", "words"),
     [
-        ("HANG", Status.TIMED_OUT, "candidate.timeout (60 s)"),
+        ("HANG", Status.TIMED_OUT, "candidate.timeout (1m)"),
         ("DEVOUR", Status.OUT_OF_MEMORY, "workers.memory (1.17GB)"),
         ("ABORT", Status.CRASHED, "SIGABRT"),
         ("CRASH", Status.CRASHED, "SIGSEGV"),
