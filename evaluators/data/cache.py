@@ -26,6 +26,7 @@ import numpy as np
 from primeval.evaluators.data.documents import SPLITS
 from primeval.evaluators.data.tokenizer import Tokens
 from primeval.evaluators.errors import DataError
+from primeval.evaluators.whole_files import remove_drafts, replacing
 
 FORMAT = 2  # goes up when tokens are made or kept in another way
 MANIFEST = "manifest.json"
@@ -181,24 +182,16 @@ def _lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 def _make(folder: Path, key: Mapping[str, object], make: Make) -> None:
-    """Makes an entry; the caller holds its lock, so older temporary folders are dead."""
-    for left in folder.parent.glob(f".{folder.name}.*.tmp"):
-        shutil.rmtree(left, ignore_errors=True)
-    temporary = folder.parent / f".{folder.name}.{os.getpid()}.tmp"
-    try:
-        temporary.mkdir()
-        splits = make(temporary)
-        with (temporary / MANIFEST).open("w", encoding="utf-8") as file:
+    """Make an entry. The caller holds its lock, so every older draft is a dead process's."""
+    remove_drafts(folder)
+    with replacing(folder) as draft:  # the entry it replaces, if any, was found damaged
+        draft.mkdir()
+        splits = make(draft)
+        with (draft / MANIFEST).open("w", encoding="utf-8") as file:
             manifest = {"key": key, "splits": splits, "sha256": _digest(splits)}
             json.dump(manifest, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
-        if folder.exists():  # damaged: `_read` has said so
-            folder.rename(temporary.with_suffix(".old.tmp"))
-        temporary.rename(folder)
-    finally:
-        for left in folder.parent.glob(f".{folder.name}.*.tmp"):
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def _read(folder: Path, key: Mapping[str, object]) -> Entry | None:
