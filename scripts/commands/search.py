@@ -70,15 +70,16 @@ def start_evaluator(task: Task) -> Evaluator:
 
     try_primitives(task.modules)
 
+    corpus = None
     if task.workers.evaluator != "toy":
         from primeval.scripts.running.preparing import (
             prepare_data,  # NumPy takes a while to import
         )
 
-        prepare_data(task)
+        corpus = prepare_data(task)
         print(f"Starting {task.workers.evaluator} workers …", file=sys.stderr, flush=True)
     try:
-        return make_evaluator(task)
+        return make_evaluator(task, corpus)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
