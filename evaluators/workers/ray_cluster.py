@@ -34,6 +34,7 @@ from primeval.evaluators.workers.watchman import Watchman, end_session
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # send no statistics home
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # prevents a warning of Ray's
 
+QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 OBJECT_STORE_BYTES = 100_000_000  # without a cluster, Ray carries only texts and numbers
 ANSWER_SECONDS = 5.0  # that a cluster's head may take to answer
 CLOSE_SECONDS = 4.0  # that Ray may take to end before it is killed
@@ -75,22 +76,12 @@ def connect(workers: WorkerSettings) -> Connection | None:
     if ray.is_initialized():
         return None
     watchman = None
-    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if workers.address is None:
             watchman = Watchman()
-            # without "local" Ray would join any cluster that it finds on this machine
-            ray.init(
-                address="local",
-                num_cpus=workers.count * workers.threads,
-                num_gpus=None if workers.gpus else 0,
-                resources={name: n * workers.count for name, n in workers.resources.items()},
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                **quiet,
-            )
+            _start(workers)
         else:
-            _join(workers, quiet)
+            _join(workers)
     except Exception as error:  # Ray raises many kinds, a bare Exception too
         if watchman is not None:
             watchman.close()
@@ -103,15 +94,28 @@ def connect(workers: WorkerSettings) -> Connection | None:
     return Connection(watchman)
 
 
-def _join(workers: WorkerSettings, quiet: dict[str, Any]) -> None:
+def _start(workers: WorkerSettings) -> None:
+    """Start Ray on this machine, with room for all workers."""
+    ray.init(
+        address="local",  # otherwise Ray would join any cluster that it finds on this machine
+        num_cpus=workers.count * workers.threads,
+        num_gpus=None if workers.gpus else 0,
+        resources={name: n * workers.count for name, n in workers.resources.items()},
+        include_dashboard=False,
+        object_store_memory=OBJECT_STORE_BYTES,
+        **QUIET,
+    )
+
+
+def _join(workers: WorkerSettings) -> None:
     """Join a cluster, and send this primeval to its workers if `ship_code` says so."""
     address = find_head(str(workers.address))
     if not workers.ship_code:
-        ray.init(address=address, **quiet)
+        ray.init(address=address, **QUIET)
         return
     with tempfile.TemporaryDirectory() as folder:
         modules = [str(write_wheel(Path(folder)))]  # uploaded by `init`
-        ray.init(address=address, runtime_env={"py_modules": modules}, **quiet)
+        ray.init(address=address, runtime_env={"py_modules": modules}, **QUIET)
 
 
 def find_head(address: str) -> str:
