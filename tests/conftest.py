@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.reports import troubled_folder
 from helpers.toys import TOY, primeval
 
 from primeval.search.config.config import parse_config
 from primeval.search.config.settings import RunConfig
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put files with slow tests first, so that both workers of pytest-xdist end together."""
+    if config.getoption("dist", "no") != "no":
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+        items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture
@@ -38,6 +48,12 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert result.returncode == 0, result.stderr
     (folder / "output.txt").write_text(result.stdout, encoding="utf-8")
     return folder / "runs" / "small"
+
+
+@pytest.fixture(scope="session")
+def troubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run with failures, times, confirmations and hostile texts."""
+    return troubled_folder(tmp_path_factory.mktemp("report") / "a <b> & 'c'")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ from pathlib import Path
 from primeval.dna.bank import with_bank
 from primeval.dna.check import ProgramError
 from primeval.dna.library import seed_names, seed_text
-from primeval.dna.parsing import MAX_TEXT, format_program, parse
+from primeval.dna.parsing import MAX_TEXT, parse
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.primitives.errors import UnknownNameError
 from primeval.primitives.primitive import Vocabulary

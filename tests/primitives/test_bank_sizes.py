@@ -8,7 +8,8 @@ from primeval.dna.bank import with_bank
 from primeval.dna.check import ProgramError
 from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed
-from primeval.dna.parsing import format_program, parse
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program
 from primeval.search.config.settings import LanguageSettings
 from primeval.search.run.programs import load_seeds
 
