@@ -108,10 +108,7 @@ class MultiDConvHeadAttention(keras.layers.Layer):
         return ops.einsum("bntd,ndc->btc", heads, self.output_kernel)
 
     def _project(self, x: Tensor, matrix: Any, taps: Any, mask: Tensor | None) -> Tensor:
-        """One projection and its convolution.
-
-        (batch, position, width) -> (batch, head, position, channel).
-        """
+        """Project and convolve (batch, position, width) to (batch, head, position, channel)."""
         y = ops.einsum("btc,ncd->bntd", x, matrix)
         if mask is not None:
             y = y * ops.cast(mask, y.dtype)[:, None, :, None]

@@ -60,7 +60,7 @@ def add_show(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.config is not None:  # first: the program may be of primitives that it brings
+    if args.config is not None:  # read first: it may bring primitives that the program uses
         load_config(args.config)
     shown = find_program(args.reference)
     facts = Facts(shown.program, _scale(shown, args))

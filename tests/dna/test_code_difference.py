@@ -24,5 +24,5 @@ def test_a_program_without_meaning_has_no_code_to_compare(meaningless_first: boo
 
 
 def test_code_is_compared_at_a_scale_only() -> None:
-    with pytest.raises(ProgramError, match="Code is printed at a scale. Give one"):
+    with pytest.raises(ProgramError, match="Code is printed at a scale"):
         code_difference(Facts(SEED), Facts(SEED))

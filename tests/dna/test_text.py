@@ -157,10 +157,10 @@ BRANCHED = _deep(3, 1).replace("a a", "a a branch=16").replace("ABS a", "ABS a b
     ],
 )
 def test_hostile_texts_are_refused_at_once(text: str, problem: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ProgramError, match=problem) as error:
         parse(text)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
     assert len(str(error.value)) < 1000
 
 
@@ -183,10 +183,10 @@ def test_files_in_other_encodings_are_refused(tmp_path: Path, content: bytes) ->
 def test_large_files_are_not_read_to_their_end(tmp_path: Path) -> None:
     path = tmp_path / "mine.dna"
     path.write_bytes(b"# one line\n" * 5_000_000)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ProgramError, match="1000000 characters"):
         read_program(path)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 def test_editors_marks_and_line_ends_do_not_matter(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_every_command_explains_its_arguments(capsys: Capture, name: str) -> Non
 
 
 @pytest.mark.parametrize("command", ["top", "lineage", "show", "diff"])
-def test_colour_is_on_demand_and_says_nothing_of_its_own(
+def test_colour_is_on_demand_and_adds_no_text(
     folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     arguments = {
