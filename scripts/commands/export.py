@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
-from primeval.dna.parsing import format_program
 from primeval.evaluators.runtime import import_tensorflow
 from primeval.primitives.widths import Rejection
 from primeval.scripts.commands.arguments import whole_number
@@ -104,10 +103,11 @@ def _export(
     # imported here because TensorFlow takes seconds, and a mistake is reported before that
     from primeval.evaluators.export.export import ExportError, export_program
 
-    text = format_program(found.program)
     seed = found.individual.seed if found.individual is not None else 0
     try:
-        return export_program(text, scale, path, weights, seed, source=source, name=found.name)
+        return export_program(
+            found.program, scale, path, weights, seed, source=source, name=found.name
+        )
     except ExportError as error:
         raise ExportError(f"{error} Nothing was written.") from error
 

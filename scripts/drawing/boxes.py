@@ -13,9 +13,9 @@ from enum import Enum
 from primeval.dna.cost import Cost
 from primeval.dna.graph import Graph
 from primeval.dna.infer import Node
-from primeval.dna.parsing import format_number
+from primeval.dna.printing import format_number
 from primeval.dna.program import INPUTS, Instruction
-from primeval.dna.writing.calls import Calls, Path
+from primeval.dna.writing.calls import CallPath, Calls
 from primeval.primitives.primitive import CONSTANT, DIM
 from primeval.primitives.vocabulary import PRIMITIVES
 
@@ -98,7 +98,7 @@ class _Drawer:
         self.calls, self.cost = Calls(graph), cost
         self.subprograms = graph.program.subprograms
 
-    def call(self, index: int, path: Path, branches: int, same: bool) -> Box:
+    def call(self, index: int, path: CallPath, branches: int, same: bool) -> Box:
         """The box of a call. `same` means that both its inputs are one value."""
         body = self.calls.body(index)
         label = f"S{index} {self.subprograms[index].name}"
@@ -127,7 +127,7 @@ class _Drawer:
         return box
 
     def _child(
-        self, index: int, place: int, path: Path, instruction: Instruction
+        self, index: int, place: int, path: CallPath, instruction: Instruction
     ) -> tuple[Box, list[int]]:
         """The box of a live instruction, and the state that each of its inputs reads."""
         inputs = [instruction.input1, instruction.input2]
@@ -157,7 +157,7 @@ class _Drawer:
             essence=(op, constant, dim, instruction.branching),
         )
 
-    def _read(self, index: int, path: Path, inputs: list[int]) -> list[int]:
+    def _read(self, index: int, path: CallPath, inputs: list[int]) -> list[int]:
         """Which of its two inputs a call reads, if they are different values."""
         read: set[int] = set()
         for place, instruction in enumerate(self.calls.body(index)):
@@ -171,7 +171,7 @@ class _Drawer:
             read |= {state for state in states if state < INPUTS}
         return [inputs[number] for number in sorted(read)]
 
-    def _width(self, index: int, state: int, path: Path) -> str:
+    def _width(self, index: int, state: int, path: CallPath) -> str:
         node = self.calls.node(index, state, path)
         return "" if node is None else width_text(node, self.cost)
 

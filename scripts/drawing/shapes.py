@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from primeval.dna.check import ProgramError
 from primeval.dna.cost import Cost
 from primeval.dna.graph import Graph
+from primeval.dna.writing.facts import Facts
 from primeval.scripts.drawing.boxes import Box, Change, draw_program
 from primeval.scripts.drawing.difference import draw_difference
 from primeval.scripts.drawing.layout import HEADER, OP_HEIGHT, Placed, Point, place, walk
@@ -72,16 +74,24 @@ def make_drawing(name: str, graph: Graph, cost: Cost | None) -> Drawing:
     return _page(draw_program(graph, cost), _incoming(graph, cost), name, size, legend)
 
 
-def make_difference(
-    name: str, old: tuple[Graph, Cost | None], new: tuple[Graph, Cost | None]
-) -> Drawing:
-    """The drawing of two programs in one, with what was added and removed."""
-    boxes = [(graph.program, draw_program(graph, cost)) for graph, cost in (old, new)]
-    joint = draw_difference(*boxes)
+def difference_drawing(name: str, old: Facts, new: Facts) -> Drawing:
+    """The joint drawing of two programs, at the new one's scale.
+
+    Raises ProgramError if one of them has no meaning.
+    """
+    pairs = [_drawable(facts) for facts in (old, new)]
+    boxes = [(graph.program, draw_program(graph, cost)) for graph, cost in pairs]
+    joint, last = draw_difference(*boxes), pairs[-1]
     counts = {change: sum(_counted(joint, change)) for change in Change}
     size = f"{counts[Change.ADDED]} operations added, {counts[Change.REMOVED]} removed"
-    legend = [_widths(new[1]), _MARKS, "green, bold: added   faded, dashed: removed"]
-    return _page(joint, _incoming(*new), name, size, legend)
+    legend = [_widths(last[1]), _MARKS, "green, bold: added   faded, dashed: removed"]
+    return _page(joint, _incoming(*last), name, size, legend)
+
+
+def _drawable(facts: Facts) -> tuple[Graph, Cost | None]:
+    if facts.graph is None:
+        raise ProgramError(f"Nothing can be drawn: one of the programs {facts.problem}.")
+    return (facts.cost.graph if facts.cost else facts.graph), facts.cost
 
 
 _MARKS = "yellow: owns weights   ×n: n branches, side by side   left input first"

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from primeval.evaluators.outcome import Outcome
+from primeval.evaluators.units import rough_duration
 from primeval.scripts.tables import terminal
-from primeval.search.config.units import rough_duration
 from primeval.search.confirm.figures import finished
 from primeval.search.confirm.training import Job, Watch
 

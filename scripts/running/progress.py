@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from primeval.evaluators.outcome import Outcome
+from primeval.evaluators.units import rough_duration
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.ranking import status_text
 from primeval.search.algorithm.evolution import Search
 from primeval.search.algorithm.population import Individual
-from primeval.search.config.units import rough_duration
 from primeval.search.drive.loop import Stop
 from primeval.search.run.folder import Run
 from primeval.search.views.ranking import SEED_ID, describe_edit, loss_gap

@@ -116,9 +116,9 @@ def test_the_table_fits_a_screen_without_colours(
     text = capsys.readouterr().out
     lines = text.splitlines()
     assert lines[0] == "quickstart is valid. Tried with 2 candidates and 25% of their budget."
-    assert f"a full budget   {foreseen.full:.3g} s: 40 s training, 1.5 s validating, " in text
+    assert f"a full budget   {foreseen.full:.3g}s: 40s training, 1.5s validating, " in text
     assert f"6m 00s, about {foreseen.candidates} candidates, when its time is up" in text
-    assert "memory          2.9 GB: 2 workers of 1.2 GB, 500 MB the rest" in lines
+    assert "memory          2.7GB: 2 workers of 1.12GB, 477MB the rest" in lines
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
     assert text.isascii()

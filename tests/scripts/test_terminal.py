@@ -16,11 +16,11 @@ from helpers.strategies import SEEDS
 from helpers.toys import begin
 
 from primeval.dna.parsing import parse
+from primeval.dna.writing.code_difference import code_difference
 from primeval.dna.writing.facts import Facts
 from primeval.evaluators.workers.factory import make_evaluator
 from primeval.scripts import cli
 from primeval.scripts.cli import main
-from primeval.scripts.drawing.program_difference import code_difference
 from primeval.scripts.tables import terminal
 from primeval.search.config.config import load_config
 from primeval.search.config.settings import RunConfig
