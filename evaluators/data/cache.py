@@ -26,6 +26,7 @@ import numpy as np
 from primeval.evaluators.data.documents import SPLITS
 from primeval.evaluators.data.tokenizer import Tokens
 from primeval.evaluators.errors import DataError
+from primeval.evaluators.units import rough_bytes
 
 FORMAT = 2  # goes up when tokens are made or kept in another way
 MANIFEST = "manifest.json"
@@ -118,8 +119,8 @@ def require_space(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if size > free:
         raise DataError(
-            f"The tokens would take about {size / 2**30:.1f} GiB, and {folder.parent} has "
-            f"{free / 2**30:.1f} GiB free. Set data.examples (for data.tfds), give less text, "
+            f"The tokens would take about {rough_bytes(size)}, and {folder.parent} has "
+            f"{rough_bytes(free)} free. Set data.examples (for data.tfds), give less text, "
             "or set data.cache_dir to a folder on a larger disk."
         )
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.settings import Task
+from primeval.evaluators.units import format_duration, rough_bytes
 from primeval.evaluators.workers.memory import held_memory, total_memory
 from primeval.primitives.errors import WorkError
 
@@ -190,10 +191,12 @@ class Keeper:
             process.pipe.send(candidate)
             while not process.pipe.poll(LOOK_SECONDS):
                 if time.monotonic() - began > timeout:
-                    message = f"not finished within candidate.timeout ({timeout:g} s)"
+                    message = (
+                        f"not finished within candidate.timeout ({format_duration(timeout)})"
+                    )
                     return failed(Status.TIMED_OUT, message)
                 if (held := process.held()) > self.memory:
-                    message = f"held {_gib(held)}, more than {self._whose()}"
+                    message = f"held {rough_bytes(held)}, more than {self._whose()}"
                     return failed(Status.OUT_OF_MEMORY, message)
             return process.pipe.recv(), True
         except (EOFError, OSError):
@@ -201,8 +204,8 @@ class Keeper:
 
     def _whose(self) -> str:
         if self._task.workers.memory:
-            return f"workers.memory ({_gib(self.memory)})"
-        return f"a worker's share of this machine ({_gib(self.memory)})"
+            return f"workers.memory ({rough_bytes(self.memory)})"
+        return f"a worker's share of this machine ({rough_bytes(self.memory)})"
 
     def _used_up(self, held: int) -> str:
         """Why the process is to be replaced; empty if it is not."""
@@ -210,7 +213,7 @@ class Keeper:
         if process.evaluated >= limits.recycle_after:
             return f"{process.evaluated} candidates"
         grown = held - process.held_at_first
-        return f"it had grown by {_gib(grown)}" if grown > limits.recycle_growth else ""
+        return f"it had grown by {rough_bytes(grown)}" if grown > limits.recycle_growth else ""
 
 
 def _cause(process: _Process) -> tuple[Status, str]:
@@ -252,7 +255,3 @@ def _taken(candidate: Candidate) -> bytes | None:
     weights = path.read_bytes()
     path.unlink()
     return weights
-
-
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.2f} GB"

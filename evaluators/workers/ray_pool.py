@@ -23,6 +23,7 @@ from primeval.evaluators.data.corpus import load_corpus
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.settings import Task
+from primeval.evaluators.units import format_duration
 from primeval.evaluators.workers.keeper import STARTUP_SECONDS, Report
 from primeval.evaluators.workers.ray_cluster import connect, hiring, short
 
@@ -241,7 +242,8 @@ class RayEvaluator(Evaluator):
             job = slot.job
             if job is None or now - slot.began <= limit + STARTUP_SECONDS + PATIENCE:
                 continue
-            message = f"not finished within candidate.timeout ({limit:g} s); no answer since"
+            allowed = format_duration(limit)
+            message = f"not finished within candidate.timeout ({allowed}); no answer since"
             outcome = Outcome(Status.TIMED_OUT, seconds={"lost": now - slot.began})
             finished.append(
                 (job.candidate.id, _with_losses(replace(outcome, message=message), job))

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 def _what_is_compared(rows: list[dict[str, Any]]) -> str:
     last = rows[-1]
     if last["loss_at_mark"] is None:
-        return f"#{last['id']} has no loss: nothing can be said about gains."
+        return f"#{last['id']} has no loss, so the gains are unknown."
     if last["hurdle"] is None:
         return "Losses at the end of the budget. gain: how much an edit lowered the loss."
     return (
@@ -81,6 +81,6 @@ def _sum(rows: list[dict[str, Any]]) -> str:
 
 
 def joint_note(row: dict[str, Any]) -> str:
-    """Whose edits a gain is of besides its own: ancestors that have none."""
+    """Names the ancestors without a gain of their own whose edits this gain includes, too."""
     others = row["gain_of"][:-1]
     return f"(with {', '.join(f'#{other}' for other in others)}) " if others else ""

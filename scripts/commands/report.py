@@ -7,11 +7,11 @@ import contextlib
 import os
 from pathlib import Path
 
+from primeval.evaluators.units import rough_bytes
 from primeval.scripts.commands.arguments import add_run, add_watch, whole_number
 from primeval.scripts.report.facts import report_facts
 from primeval.scripts.report.page import render
 from primeval.scripts.running.watching import is_running, watch
-from primeval.scripts.tables import terminal
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run, open_run
 
@@ -69,4 +69,4 @@ def _write(opened: Run, args: argparse.Namespace, running: bool, refresh: float 
             new.unlink()
         raise RunError(f"{path} cannot be written: {error.strerror}.") from None
     told = opened.store.told()
-    return f"{path}: {told:,} candidates, {terminal.size(len(page))}"
+    return f"{path}: {told:,} candidates, {rough_bytes(len(page))}"

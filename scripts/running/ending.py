@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from primeval.dna.writing.diff import diff
+from primeval.evaluators.units import format_duration
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.ledger import receipt
 from primeval.scripts.tables.ranking import print_ranking, print_summary
 from primeval.search.config.settings import SearchBudget
-from primeval.search.config.units import format_duration
 from primeval.search.drive.loop import Stop
 from primeval.search.run.folder import Run
 from primeval.search.run.programs import root_of

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from primeval.evaluators.runtime import import_tensorflow
 from primeval.evaluators.workers.factory import make_evaluator
 from primeval.primitives.user import PrimitiveError
 from primeval.search.errors import ConfigError
@@ -33,8 +34,6 @@ def start_evaluator(task: Task) -> Evaluator:
 def try_primitives(modules: Sequence[str]) -> None:
     """Try the user's primitives. Raises ConfigError if one does not do what it promises."""
     if modules:
-        from primeval.evaluators.runtime import import_tensorflow
-
         import_tensorflow()
         from primeval.primitives.promises import hold_all
 

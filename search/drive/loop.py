@@ -22,10 +22,10 @@ from typing import Protocol
 from primeval.dna.mutate import ExhaustedError
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Status
+from primeval.evaluators.units import format_duration
 from primeval.search.algorithm.evolution import Search, StuckError
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import SearchBudget
-from primeval.search.config.units import format_duration
 from primeval.search.drive.injections import Injections
 from primeval.search.drive.interrupts import Interrupts
 from primeval.search.drive.known import Known

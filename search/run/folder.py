@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from primeval.dna.check import ProgramError, check
 from primeval.dna.cost import Cost, measure
 from primeval.dna.graph import Graph, build_graph
-from primeval.dna.parsing import format_program, parse
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.primitives.errors import did_you_mean
 from primeval.primitives.user import restricted

@@ -1,4 +1,4 @@
-"""`primeval confirm`: what it prints and refuses, and what real training it stands for."""
+"""`primeval confirm`: what it prints and refuses, and that its training is real."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_confirmation_shows_progress_and_ends_with_a_table(
     assert "Starting" not in capsys.readouterr().err
 
 
-def test_json_tells_what_tools_need(toy_run: Path, capsys: Capture) -> None:
+def test_confirm_as_json_has_what_tools_need(toy_run: Path, capsys: Capture) -> None:
     data = as_json(capsys, "confirm", toy_run, "--top", 2, "--seeds", 2)
     assert (data["split"], data["seeds"], data["finished"]) == ("test", 2, True)
     wanted = "name id loss bits_per_byte deviation loss_vs_seed interval pairs seeds failures "
@@ -105,7 +105,7 @@ MISTAKES = [
     (["tyo"], "Did you mean 'toy'?"),
     (["RUN", "--seeds", "0"], "--seeds is a number from 1"),
     (["RUN", "--top", "-1"], "Received: '-1'"),
-    (["RUN", "--programs", "primr"], "Did you mean primer"),
+    (["RUN", "--programs", "primr"], "Did you mean 'primer'"),
     (["RUN", "--programs", "99999"], "has no individual 99999"),
     (["RUN", "--set", "model.layers=5"], "cannot go on with another model.layers"),
     (["RUN", "--run-dir", "NEW"], "Leave --run-dir out"),
@@ -122,7 +122,7 @@ MISTAKES = [
 
 
 def files(folder: Path) -> list[Path]:
-    """All but what SQLite keeps while somebody reads."""
+    """All files but those that SQLite keeps while a store is being read."""
     return sorted(
         path for path in folder.rglob("*") if path.suffix[-4:] not in ("-wal", "-shm")
     )
