@@ -7,6 +7,7 @@ Only then do they get their names: an export that cannot be verified leaves no f
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -27,6 +28,7 @@ from primeval.dna.program import Program
 from primeval.dna.writing.keras_module import format_source
 from primeval.evaluators.export.stock_model import stock_model
 from primeval.evaluators.lowering.model import LanguageModel, WeightsError, load_weights
+from primeval.evaluators.whole_files import replacing
 from primeval.primitives.errors import WorkError
 
 TOLERANCE = 1e-5
@@ -196,17 +198,14 @@ def _verify(folder: Path, allowed: float) -> float:
 
 
 def _place(targets: dict[Path, Path | None]) -> None:
-    """Move verified files to their targets, all or none. Raises ExportError."""
-    wanted = [(draft, target) for draft, target in targets.items() if target is not None]
-    copies = [(target.with_name(f".{target.name}.part"), target) for _, target in wanted]
+    """Move verified files to where they are wanted, all or none. Raises ExportError."""
     try:
-        for (draft, target), (copy, _) in zip(wanted, copies, strict=True):
-            if target.is_dir():
-                raise IsADirectoryError(f"{target} is a folder")
-            shutil.copyfile(draft, copy)
-        for copy, target in copies:
-            os.replace(copy, target)
+        with contextlib.ExitStack() as stack:
+            for verified, target in targets.items():
+                if target is None:
+                    continue
+                if target.is_dir():
+                    raise IsADirectoryError(f"{target} is a folder")
+                shutil.copyfile(verified, stack.enter_context(replacing(target)))
     except OSError as error:
-        for copy, _ in copies:
-            copy.unlink(missing_ok=True)
         raise ExportError(f"The files could not be written: {error}.") from None

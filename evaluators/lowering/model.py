@@ -6,7 +6,6 @@ norm, and logits by the transposed embedding unless the settings untie them.
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from keras import ops
 
 from primeval.dna.cost import Cost, Scale
 from primeval.evaluators.lowering.block import GraphBlock
+from primeval.evaluators.whole_files import replacing
 from primeval.primitives.kernels import PLAIN, Forms
 
 Tensor = Any
@@ -116,11 +116,9 @@ def save_weights(model: LanguageModel, path: Path) -> None:
     Raises OSError if the file cannot be written.
     """
     values = [ops.convert_to_numpy(weight) for weight in model.trainable_variables]
-    draft = path.with_suffix(".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with draft.open("wb") as file:
+    with replacing(path) as draft, draft.open("wb") as file:
         np.savez_compressed(file, *values)
-    os.replace(draft, path)
 
 
 def load_weights(model: LanguageModel, path: Path) -> None:

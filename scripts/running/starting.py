@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 def start_evaluator(task: Task) -> Evaluator:
     """The evaluator of a task, with its data ready. Raises ConfigError or DataError."""
     try_primitives(task.modules)
+    corpus = None
     if task.workers.evaluator != "toy":
         # imported here because NumPy is slow to import, and `check --no-train` does without
         from primeval.scripts.running.preparing import prepare_data
 
-        prepare_data(task)
+        corpus = prepare_data(task)
         print(f"Starting {task.workers.evaluator} workers …", file=sys.stderr, flush=True)
     try:
-        return make_evaluator(task)
+        return make_evaluator(task, corpus)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from primeval.dna.mutate import ExhaustedError
-from primeval.evaluators.evaluator import Candidate, Evaluator
+from primeval.evaluators.evaluator import TICK, Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.units import format_duration
 from primeval.search.algorithm.evolution import Search, StuckError
@@ -31,8 +31,6 @@ from primeval.search.drive.interrupts import Interrupts
 from primeval.search.drive.known import Known
 from primeval.search.run.folder import Run
 from primeval.search.run.kept_weights import KeptWeights
-
-TICK = 0.5  # seconds between looks at the clock while nothing finishes
 
 log = logging.getLogger(__name__)
 

@@ -161,7 +161,8 @@ keep_weights: 0
 def test_real_programs_are_confirmed_on_the_test_split_with_fresh_seeds(
     tmp_path: Path, capsys: Capture
 ) -> None:
-    from primeval.evaluators.training.trial import Workbench
+    from primeval.evaluators.training.trial import evaluate
+    from primeval.evaluators.training.workbench import Workbench
 
     (tmp_path / "tiny.yaml").write_text(TINY, encoding="utf-8")
     folder = tmp_path / "run"
@@ -183,8 +184,11 @@ def test_real_programs_are_confirmed_on_the_test_split_with_fresh_seeds(
     # the same training with the same seeds, once on each split
     one, task = held[0], replace(run.config.task(run.reference), seed=held[0].data_seed)
     candidate = Candidate(0, one.text, one.weight_seed)
-    assert Workbench(task, "test").evaluate(candidate).loss == one.outcome.loss
-    assert Workbench(task, "validation").evaluate(candidate).loss != one.outcome.loss
+    on_test, on_validation = (
+        evaluate(Workbench(replace(task, split=split)), candidate)
+        for split in ("test", "validation")
+    )
+    assert on_test.loss == one.outcome.loss != on_validation.loss
 
     assert as_json(capsys, *command) == data  # and nothing is trained again
     assert len(list(open_run(folder).store.confirmations())) == len(held)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import math
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from primeval.evaluators.data.corpus import (
     require_batches,
     require_windows,
 )
-from primeval.evaluators.data.documents import SPLITS, embedded, embedded_text
+from primeval.evaluators.data.documents import SPLITS, embedded
 from primeval.evaluators.errors import DataError, SettingError
 from primeval.evaluators.settings import DataSettings, ModelSettings, TrainingSettings
 
@@ -53,6 +55,12 @@ def run_python(code: str, *arguments: object, prefix: tuple[str, ...] = ()) -> s
 
 
 # The embedded corpora
+
+
+def embedded_text(name: str) -> bytes:
+    """An embedded corpus as it is kept: a form feed and `Book N` before each chapter."""
+    corpora = resources.files("primeval.evaluators.data") / "corpora"
+    return lzma.decompress((corpora / f"{name}.txt.xz").read_bytes())
 
 
 @pytest.mark.parametrize("name", SHA256)
