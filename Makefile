@@ -6,6 +6,8 @@ PYTHON ?= python3
 CONFIG ?= quickstart
 RUN ?= runs/$(CONFIG)
 BIN := .venv/bin
+# Two processes, each of which takes whole files, those with slow tests first (tests/conftest.py).
+PYTEST ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: search test lint format clean
 

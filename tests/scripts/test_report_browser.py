@@ -6,16 +6,14 @@ Driven through an installed Chromium; skipped where there is none, or no playwri
 from __future__ import annotations
 
 import dataclasses
-import io
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from helpers.browser import ARGUMENTS, CHROMIUM, NAMES, OVERFLOWING, Opened, colors
 from helpers.reports import HOSTILE, confirm_by_hand, page_of, troubled_run
 from helpers.toys import TOY
 
@@ -28,35 +26,15 @@ from primeval.search.run.store import open_store
 from primeval.search.views.ranking import ranking
 
 playwright = pytest.importorskip(
-    "playwright.sync_api", reason="the browser test needs playwright: pip install -e .[dev]"
+    "playwright.sync_api", reason="needs playwright: pip install -e .[dev]"
 )
 
-CHROMIUM = next(
-    filter(
-        None,
-        map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome")),
-    ),
-    None,
-)
 pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="the browser test needs an installed Chromium"
+    CHROMIUM is None, reason=f"needs Chromium: none of {', '.join(NAMES)} is on the PATH"
 )
 
 WIDTHS = (1280, 390)
 TABS = ("overview", "ranking", "programs", "lineage", "budget", "setup")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-OVERFLOWING = """() => [...document.body.querySelectorAll("*")].filter((element) => {
-  if (element.closest(".scroll, .code, .skip, svg")) return false;
-  const box = element.getBoundingClientRect();
-  return box.width && element.checkVisibility() && box.right > innerWidth + 1;
-}).map((element) => element.outerHTML.slice(0, 90))"""
 
 
 @pytest.fixture(scope="module")
@@ -79,27 +57,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "report.html"
 
 
-class Opened:
-    """An open page, and all that it complained about, asked for or popped up."""
-
-    def __init__(self, browser: Any, path: Path, width: int, **options: Any) -> None:
-        viewport = {"width": width, "height": 860}
-        self.context = browser.new_context(viewport=viewport, **options)
-        self.page = self.context.new_page()
-        self.trouble: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda message: self.trouble.append(message.text))
-        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.trouble.append(f"alert {dialog.message}"))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.url = path.resolve().as_uri()
-        self.page.goto(self.url)
-
-    def wait_for(self, selector: str) -> None:
-        """Until it is visible, as links are followed after the click; fails after a while."""
-        self.page.locator(selector).first.wait_for(state="visible", timeout=5000)
-
-
 @pytest.fixture
 def opened(browser: Any, report: Path) -> Iterator[Callable[..., Opened]]:
     """Opens the report; sees to it, at the end, that nothing happened that must not."""
@@ -114,14 +71,6 @@ def opened(browser: Any, report: Path) -> Iterator[Callable[..., Opened]]:
         assert one.trouble == []
         assert set(one.requests) == {one.url}
         one.context.close()
-
-
-def colors(picture: bytes) -> int:
-    """How many colours an image has."""
-    from matplotlib.image import imread
-
-    pixels = (255 * imread(io.BytesIO(picture))[:, :, :3]).astype(int)
-    return len(np.unique(pixels @ (65536, 256, 1)))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
