@@ -43,7 +43,7 @@ MOST_FILES = 14  # in a folder
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports, anywhere in it."""
+    """Every module that a file imports, at any depth of its code."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -54,14 +54,14 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def sources(root: Path, package: str) -> list[Path]:
-    """A package's files, those in its rooms too."""
+    """All Python files of a package, including those in its rooms."""
     found = sorted((root / package).rglob("*.py"))
     assert found, f"there is nothing in {root / package}"
     return found
 
 
 def files_imported(root: Path, path: Path) -> set[Path]:
-    """The product's files that a file imports; of a package, its `__init__.py`."""
+    """The product's files that a file imports; for a package, its `__init__.py`."""
     found = set()
     for module in imports(path):
         top, *names = module.split(".")
@@ -75,7 +75,7 @@ def files_imported(root: Path, path: Path) -> set[Path]:
 
 
 def upward_imports(root: Path) -> list[str]:
-    """Imports from a package or a room that does not stand below the file's own."""
+    """Imports from a package or a room that is not below the importing file's own."""
     faults = []
     order = list(LAYERS)
     for package in order:
@@ -94,7 +94,8 @@ def upward_imports(root: Path) -> list[str]:
                     continue
                 higher = order.index(layer) > order.index(package)
                 if layer == package and _room(root, other) != _room(root, path):
-                    front_door = path == root / package / "__init__.py"  # shows what is inside
+                    # it re-exports the public names
+                    front_door = path == root / package / "__init__.py"
                     higher = not front_door and floor[_room(root, other)] >= own
                 if higher:
                     faults.append(f"{path.relative_to(root)} imports {other.relative_to(root)}")
@@ -106,7 +107,7 @@ def _room(root: Path, path: Path) -> str:
 
 
 def circles(root: Path) -> list[str]:
-    """Files that import each other, directly or through others."""
+    """The files of one circle of imports; [] if no files import each other."""
     files = [path for package in LAYERS for path in sources(root, package)]
     arrows = {path: files_imported(root, path) for path in files}
     sorter = graphlib.TopologicalSorter(arrows)
@@ -134,7 +135,7 @@ def test_every_room_has_its_place_in_the_order() -> None:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
-    """A copy of the product's code, to plant faults in."""
+    """A copy of the product's code in which tests plant faults."""
     for package in [*LAYERS, "configs"]:
         shutil.copytree(ROOT / package, tmp_path / package)
     return tmp_path

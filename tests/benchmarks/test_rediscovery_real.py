@@ -1,4 +1,4 @@
-"""`rediscovery.py --real` from end to end, with the toy evaluator in the place of training."""
+"""`rediscovery.py --real` works from end to end; the toy evaluator replaces training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MARK, END = "<!-- written by rediscovery.py --real -->", "<!-- end -->"
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A folder with a run and a document, after the command was given twice; its output."""
+    """A folder with a run and a document, after the command has run twice, and its output."""
     folder = tmp_path_factory.mktemp("real")
     shutil.copy(ROOT / "docs" / "rediscovery.md", folder)
     command = [sys.executable, ROOT / "benchmarks" / "rediscovery.py", "--docs", folder]

@@ -1,4 +1,4 @@
-"""`primeval export --source`: it stands alone, and reads well."""
+"""Source written by `primeval export --source` runs by itself and reads well."""
 
 from __future__ import annotations
 
@@ -85,9 +85,8 @@ def test_it_reads_as_the_program_does() -> None:
     ):
         assert f"        {line}\n" in text, line
     assert "  # (batch, 8, query, key)\n" in text
-    assert (
-        "    S9 relu(a, b):\n      c = MAX a const0\n" in text
-    )  # the program, in the docstring
+    # the docstring contains the program
+    assert "    S9 relu(a, b):\n      c = MAX a const0\n" in text
 
 
 def test_operations_are_as_many_as_the_graph_has() -> None:
@@ -100,7 +99,7 @@ def test_operations_are_as_many_as_the_graph_has() -> None:
             and [argument.arg for argument in node.args.args] == ["self", "x"]
         )
         operations = [node for node in graph.nodes if node.op != "INPUT"]
-        assert len(call.body) == len(operations) + 1  # a return
+        assert len(call.body) == len(operations) + 1  # one more line: the return
 
 
 def test_names_differ_whatever_subprograms_are_called() -> None:
@@ -148,7 +147,7 @@ def test_long_statements_get_a_line_for_each_argument() -> None:
 
 @pytest.fixture
 def softsign() -> str:
-    """A user's primitive, with a kernel that has a name."""
+    """A user's primitive whose kernel is a named function."""
     user.register(Primitive("SOFTSIGN", ("input1",), "elementwise", ""), kernel=_softsign)
     user.register(Primitive("SIGNS", ("input1",), "elementwise", ""), kernel=_Callable())
     return "c = SOFTSIGN a\n d = SOFTSIGN c"

@@ -1,4 +1,4 @@
-"""Programs as text, and the rules of the language."""
+"""Programs as text: what parses, what is refused and why, and the rules of the language."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ BRANCHED = _deep(3, 1).replace("a a", "a a branch=16").replace("ABS a", "ABS a b
         (f"{HEADER}  с = ABS a", "makes state c"),  # a Cyrillic letter
         (f"{HEADER}\0  c = ABS a", "null bytes"),
         ("# \0", "null bytes"),
-        (f"{HEADER}  c = S0 a a", "higher index"),  # recursion
+        (f"{HEADER}  c = S0 a a", "higher index"),  # would be recursion
         (f"{HEADER}  c = S1 a a\nS1 f(a, b):\n  c = S0 a a", "higher index"),
         ("", "1 to 64 subprograms"),
         (HEADER, "1 to 512 instructions"),

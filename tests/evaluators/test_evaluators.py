@@ -1,4 +1,4 @@
-"""One set of promises that every evaluator keeps: toy, local and Ray."""
+"""Promises that every evaluator keeps: toy, local and Ray."""
 
 from __future__ import annotations
 

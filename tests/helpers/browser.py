@@ -1,4 +1,4 @@
-"""A page opened in an installed Chromium, and what is looked at there."""
+"""Opens pages in an installed Chromium and records what happens there."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OVERFLOWING = """() => [...document.body.querySelectorAll("*")].filter((element)
 
 
 class Opened:
-    """An open page, and all that it complained about, asked for or popped up."""
+    """An open page, with the messages, requests and dialogs that it caused."""
 
     def __init__(self, browser: Any, path: Path, width: int, **options: Any) -> None:
         viewport = {"width": width, "height": 860}
@@ -43,12 +43,12 @@ class Opened:
         self.page.goto(self.url)
 
     def wait_for(self, selector: str) -> None:
-        """Until it is visible, as links are followed after the click; fails after a while."""
+        """Wait until the element is visible: a link is followed some time after the click."""
         self.page.locator(selector).first.wait_for(state="visible", timeout=5000)
 
 
 def colors(picture: bytes) -> int:
-    """How many colours an image has."""
+    """The number of different colours in an image."""
     from matplotlib.image import imread
 
     pixels = (255 * imread(io.BytesIO(picture))[:, :, :3]).astype(int)

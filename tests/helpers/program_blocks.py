@@ -1,4 +1,4 @@
-"""Programs as Keras layers, numbers to give them, and masks."""
+"""Makes programs into Keras layers, with inputs and masks for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: what it prints."""
+"""The command line and what it prints."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def json_best(run_folder: Path) -> int:
 def test_a_run_folder_holds_the_store_the_settings_and_the_seeds(run_folder: Path) -> None:
     names = {str(path.relative_to(run_folder)) for path in run_folder.rglob("*")}
     expected = {"run.sqlite", "config.yaml", "run.lock", "run.log", "seeds"}
-    names -= {"run.sqlite-wal", "run.sqlite-shm"}  # there while somebody reads
+    names -= {"run.sqlite-wal", "run.sqlite-shm"}  # SQLite has them while a reader is open
     assert names == {*expected, "seeds/transformer.dna"}
     seed = parse((run_folder / "seeds" / "transformer.dna").read_text())
     assert seed == parse(seed_text("transformer"))
@@ -250,7 +250,7 @@ def test_on_a_terminal_a_search_draws_a_picture(config_file: Path, tmp_path: Pat
     while True:
         try:
             chunk = os.read(master, 65536)
-        except OSError:  # the other end was closed
+        except OSError:  # the process closed the other end
             break
         if not chunk:
             break

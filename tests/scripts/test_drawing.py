@@ -1,4 +1,4 @@
-"""`primeval show --graph`: the picture holds the whole program, and nothing overlaps."""
+"""`primeval show --graph` draws the whole program, and nothing overlaps."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Capture = pytest.CaptureFixture[str]
 
 
 def operations(box: Box) -> list[Box]:
-    """The operations in a box, however deep."""
+    """The operations in a box, at any depth."""
     if not box.boxes:
         return [box]
     return [inner for child in box.boxes for inner in operations(child)]
 
 
 def assert_tidy(placed: Placed) -> None:
-    """Boxes stay inside their call and apart; wires end where inputs and outputs are."""
+    """Check that boxes lie apart inside their call, and wires end at inputs and outputs."""
     corners = [(x, y, x + box.width, y + box.height) for x, y, box in placed.children]
     for left, top, right, bottom in corners:
         assert 0 <= left <= right <= placed.width
@@ -183,7 +183,7 @@ def changed(box: Box) -> dict[Change, list[str]]:
 
 
 def wires(box: Box) -> list[Change]:
-    """What became of each wire, however deep."""
+    """Which wires were kept, added and removed, at any depth."""
     inner = [change for child in box.boxes for change in wires(child)]
     return [wire.change for wire in box.wires] + inner
 
@@ -258,7 +258,7 @@ def test_random_differences_are_drawn_tidily() -> None:
 
 
 def assert_in_order(box: Box) -> None:
-    """Every box stands after those it reads: what was merged has no cycles."""
+    """Check that every box follows those it reads, so that merging made no cycle."""
     assert all(wire.source < wire.target for wire in box.wires)
     for inner in box.boxes:
         assert_in_order(inner)
@@ -281,9 +281,8 @@ def test_a_difference_is_drawn_into_a_file(
     assert "4 operations added, 0 removed" in texts
     assert "primer_ez against transformer" in texts
     assert text.count(GREEN) > 10
-    assert not re.search(
-        r"<rect[^>]*stroke-dasharray", text
-    )  # wires have moved, nothing is gone
+    # wires have moved; no operation is gone
+    assert not re.search(r"<rect[^>]*stroke-dasharray", text)
 
 
 def test_names_in_a_drawing_are_text(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""The report in a browser: it opens, all of it shows, nothing leaves the file.
+"""The report in a browser: everything shows, and nothing is loaded from outside the file.
 
-Driven through an installed Chromium; skipped where there is none, or no playwright.
+The tests drive an installed Chromium through playwright; without either they are skipped.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def opened(browser: Any, report: Path) -> Iterator[Callable[..., Opened]]:
-    """Opens the report; sees to it, at the end, that nothing happened that must not."""
+    """Opens the report; at the end, checks that there were no errors and no requests."""
     pages: list[Opened] = []
 
     def open_page(width: int = 1280, **options: Any) -> Opened:
@@ -101,7 +101,8 @@ def test_every_plot_is_drawn(opened: Callable[..., Opened], width: int, scheme: 
         assert box is not None
         assert box["width"] > 250
         assert box["height"] > 200
-        assert colors(area.screenshot()) > 20  # the line, the seed, dots of several bands
+        # for the line, the seed and the dots of several bands
+        assert colors(area.screenshot()) > 20
         strokes = area.locator("path").evaluate_all(
             "paths => paths.map((path) => getComputedStyle(path).stroke)"
         )
@@ -171,7 +172,7 @@ def test_light_and_dark_follow_the_system_and_the_button(opened: Callable[..., O
     light.locator("#theme").click()
     assert background(light) < 60
     light.reload()
-    assert background(light) < 60  # it is remembered
+    assert background(light) < 60  # the choice is remembered
 
 
 def test_a_dot_says_what_it_is(opened: Callable[..., Opened]) -> None:
@@ -238,12 +239,12 @@ def test_a_watched_page_loads_itself_again_until_it_is_paused(
 
 
 def grow(folder: Path, count: int) -> None:
-    """Make a run's history longer: what happened in it happens again and again."""
+    """Lengthen a run's history by repeating what happened in it."""
     run = open_run(folder)
     individuals, outcomes = list(run.store.individuals()), dict(run.store.outcomes())
     run.close()
     store = open_store(folder / "run.sqlite", write=True)
-    store._connection.execute("BEGIN")  # one transaction, as nobody else is here
+    store._connection.execute("BEGIN")  # one transaction is faster, and there is no reader
     for number in range(len(individuals), count):
         again = individuals[1 + number % (len(individuals) - 1)]
         fields = {field.name: getattr(again, field.name) for field in dataclasses.fields(again)}

@@ -1,4 +1,4 @@
-"""Following a running search: `report --watch` and `top --watch` end when it does."""
+"""`report --watch` and `top --watch` follow a running search and end with it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ MINUS = "\N{MINUS SIGN}"
 
 @pytest.fixture
 def running(tmp_path: Path, config_file: Path) -> subprocess.Popen[str]:
-    """A search that goes on until it is told to stop, in tmp_path / "run"."""
+    """A search in tmp_path / "run" that continues until it is stopped."""
     command = [sys.executable, "-m", "primeval.scripts.cli", "search", str(config_file)]
     sets = ["--run-dir", "run", "--set", "budget.max_candidates=1000000"]
     process = subprocess.Popen(
         [*command, *sets],
         cwd=tmp_path,
-        stdout=subprocess.DEVNULL,  # a pipe that nobody reads would stop it when it is full
+        stdout=subprocess.DEVNULL,  # a full pipe without a reader would block it
         stderr=subprocess.DEVNULL,
         text=True,
     )
@@ -43,7 +43,7 @@ def running(tmp_path: Path, config_file: Path) -> subprocess.Popen[str]:
 
 
 def count_in(line: str) -> int:
-    """How many candidates a watched report says it shows."""
+    """The number of candidates that a watched report says it shows."""
     return int(re.findall(r"([\d,]+) candidates", line)[0].replace(",", ""))
 
 
@@ -88,7 +88,7 @@ def test_a_watched_ranking_ends_with_the_search(
             line = watcher.stdout.readline()
             assert line
             shown += line
-        running.kill()  # not a clean stop: nobody says that it ended
+        running.kill()  # not a clean stop: the run does not record its end
         running.communicate(timeout=60)
         rest, _ = watcher.communicate(timeout=60)
     assert watcher.returncode == 0

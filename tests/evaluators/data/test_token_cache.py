@@ -1,4 +1,4 @@
-"""The token cache: made once, shared, never half-written; full disks and killed processes."""
+"""The token cache: tokens are made once, shared, and never left half-written."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ PROSE = b"It is a truth universally acknowledged, that a paragraph must be in wa
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A token cache of the test's own."""
+    """An empty token cache for this test."""
     monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "tokens"
 
 
 def entries(cache: Path) -> list[str]:
-    """What lies in the cache, locks apart: those are empty files."""
+    """The files in the cache without its locks, which are empty files."""
     return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
 
 
@@ -162,7 +162,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(cache: Path) -> None:
 
 
 def test_a_disk_without_space_is_said_and_leaves_nothing(tmp_path: Path) -> None:
-    """The true error of the system, where a small disk can be made without rights."""
+    """The system's own error, on machines where a test may mount a small disk."""
     if not shutil.which("unshare"):
         pytest.skip("needs Linux")
     mount = f'mount -t tmpfs -o size=1m none {tmp_path} && exec "$@"'
@@ -180,7 +180,7 @@ def test_tokens_that_cannot_fit_are_not_begun(tmp_path: Path, cache: Path) -> No
     huge = tmp_path / "huge.txt"
     huge.touch()
     try:
-        os.truncate(huge, 8 << 40)  # holes: takes no space
+        os.truncate(huge, 8 << 40)  # a file with a hole takes no space
     except OSError:
         pytest.skip("the file system has no files of that size")
     with pytest.raises(DataError, match=r"would take about 8192\.0 GiB"):

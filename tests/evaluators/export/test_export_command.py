@@ -1,4 +1,4 @@
-"""`primeval export`: trained weights, other sizes, mistakes."""
+"""`primeval export`: trained weights, other sizes, and messages about mistakes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.tf
 
 @pytest.fixture
 def run(toy_config: Callable[..., RunConfig]) -> Run:
-    """A toy run of the Transformer that has kept the weights of individual 0."""
+    """A toy run of the Transformer in which individual 0 has trained weights."""
     sizes = ("model.parameters=null", "model.width=16", "model.length=8", "model.layers=1")
     run, search = begin(toy_config("budget.max_candidates=3", *sizes))
     drive(run, search, make_evaluator(run.config.task(run.reference)))

@@ -1,4 +1,4 @@
-"""Padding: no position of the text depends on it, whatever the program."""
+"""Padding: no output at a position of the text depends on it, in any program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PADDED = 3
 
 
 def losses_of_training(tokens: Any, targets: Any) -> list[float]:
-    """Eight steps of a model whose embedding hands on that 0 is padding."""
+    """The losses of eight steps of a model whose embedding marks token 0 as padding."""
     import keras
 
     keras.utils.set_random_seed(1)
@@ -37,7 +37,7 @@ def losses_of_training(tokens: Any, targets: Any) -> list[float]:
 
 
 def test_it_trains_on_a_padded_text_as_on_the_text() -> None:
-    """Keras hands the embedding's mask on: padding gives no loss and no gradient."""
+    """Keras passes the embedding's mask on: padding adds no loss and no gradient."""
     tokens = np.random.default_rng(0).integers(1, 16, (4, LENGTH))
     text = tokens, np.roll(tokens, -1, 1)
     padded = [np.pad(part, ((0, 0), (PADDED, 0))) for part in text]
@@ -46,11 +46,11 @@ def test_it_trains_on_a_padded_text_as_on_the_text() -> None:
     assert losses[-1] < losses[0] - 1.0
 
 
-# For arbitrary programs
+# Padding in arbitrary programs
 
 
 def padding_is_never_read(graph: Graph, seed: int = 0) -> bool:
-    """Whether it could be told: False where numbers are not finite."""
+    """Check that no output depends on padding; returns False where values are not finite."""
     width = measure(graph, Scale(1, 16, LENGTH, (500, 60_000))).width
     block = block_of(graph.program)
     rng = np.random.default_rng(seed)

@@ -20,7 +20,8 @@ def test_squared_relu_is_what_it_says() -> None:
 def test_multi_dconv_head_attention_is_that_of_the_program() -> None:
     from primeval.evaluators import MultiDConvHeadAttention
 
-    x, width = numbers(width=512), 512  # heads of 64 channels: the program's constant is 1/8
+    # heads have 64 channels, for which the program's 1/8 is right
+    x, width = numbers(width=512), 512
     block, attention = block_of("mdha"), MultiDConvHeadAttention(8)
     block.build(x.shape)
     attention.build(x.shape)
@@ -29,7 +30,7 @@ def test_multi_dconv_head_attention_is_that_of_the_program() -> None:
     matrices = [
         n for n in weights if graph.nodes[n].op == "CONV_1X1" and not graph.nodes[n].over
     ]
-    out, _, last = matrices  # the feed-forward part is left out
+    out, _, last = matrices  # switches off the feed-forward part
     weights[last].assign(np.zeros(weights[last].shape))
     taken = [number for number in weights if graph.nodes[number].over]
     for number in taken[1::2]:
@@ -61,7 +62,7 @@ def test_multi_dconv_head_attention_is_a_keras_layer(tmp_path: Path) -> None:
     x = numbers()
     np.testing.assert_array_equal(again(x), model(x))
     assert again.layers[1].get_config()["kernel_size"] == 7
-    assert np.abs(layer(x, training=True) - layer(x)).max() > 0  # dropout
+    assert np.abs(layer(x, training=True) - layer(x)).max() > 0  # dropout acts in training
     half = MultiDConvHeadAttention(4, dtype="mixed_float16")
     assert np.isfinite(half(x, mask=mask_of([0]))).all()
     with pytest.raises(ValueError, match="a multiple of 5"):
