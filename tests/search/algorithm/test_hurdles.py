@@ -1,4 +1,4 @@
-"""Halving hurdles: bars from the run's own history."""
+"""Halving hurdles take their thresholds from the run's own history."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_there_is_no_bar_before_enough_have_reached_it() -> None:
     for _ in range(LEAST - 1):
         hurdles.tell(outcome(1.0, marks=3))
     assert hurdles.thresholds() == (None, None)
-    hurdles.tell(outcome(1.0, marks=1))  # reached the first hurdle only
+    hurdles.tell(outcome(1.0, marks=1))  # it reached only the first hurdle
     assert hurdles.thresholds()[0] is not None
     assert hurdles.thresholds()[1] is None
 
@@ -44,14 +44,14 @@ def test_failures_count_where_they_had_a_loss() -> None:
     assert hurdles.thresholds() == (2.0, None)
 
 
-def test_no_hurdles_no_bars() -> None:
+def test_without_hurdles_there_are_no_thresholds() -> None:
     hurdles = Hurdles(0, window=10)
     hurdles.tell(outcome(1.0))
     assert hurdles.thresholds() == ()
 
 
 def test_half_pass_each_hurdle_and_compute_falls_as_the_paper_says() -> None:
-    """Paper, A.3: mean cost 6.2 times less than training everyone to the end."""
+    """Paper, A.3: the mean cost is 6.2 times less than training every candidate to the end."""
     marks, count, rng = Budget("seconds", 25_200).marks(), 4000, random.Random(0)
     hurdles, reached, cost = Hurdles(4, window=100), [0] * 5, 0.0
     for _ in range(count):

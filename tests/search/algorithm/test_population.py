@@ -1,4 +1,4 @@
-"""The queue in which the oldest dies, and its tournament."""
+"""The population is a queue in which the oldest dies, with a tournament over it."""
 
 from __future__ import annotations
 

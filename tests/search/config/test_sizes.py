@@ -1,4 +1,4 @@
-"""Sizes of memory and resources of workers, as they are written in YAML."""
+"""Sizes of memory and resources of workers, as YAML states them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs given to a running or stopped search: recorded as such, evaluated, and members."""
+"""Programs given to a running or stopped search are recorded, evaluated and become members."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ PRIMER = load_seed("primer_ez")
 
 
 def injected(run: Run) -> list[tuple[int, int | None]]:
-    """What the events say: which injection became which individual."""
+    """From the events: which injection became which individual."""
     events = [event.data for event in run.store.events() if event.kind == "injected"]
     return [(data["seq"], data["id"]) for data in events]
 
 
 def stopped(toy_config: Make, *sets: str) -> Run:
-    """A run of twelve individuals that may go on."""
+    """A run of twelve individuals that can be resumed."""
     config = toy_config("budget.max_candidates=12", *sets)
     run, search = begin(config)
     drive(run, search, Scripted(toy_script(config)))

@@ -1,4 +1,4 @@
-"""What is known is not trained again: before training, in flight, and over resumes."""
+"""Known programs are not trained again: before training, in flight, and after a resume."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_every_candidate_is_probed_before_it_is_trained(toy_config: Make) -> Non
 
 
 def test_who_is_in_flight_counts_as_known(toy_config: Make) -> None:
-    """Four workers; nobody is told before all are probed."""
+    """There are four workers, and all candidates are probed before the first outcome."""
     config = toy_config("budget.max_candidates=4")
     run, search = begin(config)
 
@@ -220,7 +220,7 @@ LINES = ("SQUARE c", "MULTIPLY c c")
 
 
 def written(number: int, text: str) -> Individual:
-    """An individual as if a mutation had made it."""
+    """An individual with the fields that a mutation would give it."""
     program = parse(text)
     fingerprint = build_graph(program).fingerprint
     return Individual.of(

@@ -1,4 +1,4 @@
-"""Searches as processes of their own: killed, interrupted, out of disk."""
+"""Searches in processes of their own: killed, interrupted, or out of disk space."""
 
 from __future__ import annotations
 
@@ -63,7 +63,11 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
     assert f"primeval resume {run}" in output
     store = open_run(run).store
     assert store.events()[-1].data["reason"] == "interrupted"
-    assert store.asked() - store.told() in (0, 1)  # given up, and asked again on resume
+    # it was given up, and is asked again on resume
+    assert store.asked() - store.told() in (
+        0,
+        1,
+    )
 
 
 def test_a_full_disk_stops_the_run_and_it_goes_on_when_there_is_room(

@@ -1,4 +1,4 @@
-"""Going on after any stop: nothing lost, nothing twice, the same again."""
+"""Resuming after any stop loses nothing, repeats nothing, and gives the same run."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_what_makes_outcomes_incomparable_is_refused(toy_config: Make, assignmen
     with pytest.raises(ConfigError):
         reopen_run(run.folder, [assignment])
     assert [event.kind for event in open_run(run.folder).store.events()] == ["started"]
-    reopen_run(run.folder).close()  # and the lock was let go
+    reopen_run(run.folder).close()  # the lock was released
 
 
 def test_a_tampered_store_is_noticed(toy_config: Make) -> None:
@@ -192,7 +192,7 @@ def test_a_changed_outcome_is_noticed_though_nobody_was_asked_for_after_it(
 
 
 def test_populations_are_compared_where_they_were_noted(toy_config: Make) -> None:
-    """Between the same two candidates it stops, shrinks, stops, and grows again."""
+    """Between the same two candidates the run stops, shrinks, stops, and grows again."""
     config = toy_config("budget.max_candidates=20")
     run, search = begin(config)
     drive(run, search, Scripted(toy_script(config), capacity=3))

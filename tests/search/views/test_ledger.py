@@ -1,4 +1,4 @@
-"""The ledger: every draw, every individual and every failure is accounted for, once."""
+"""The ledger counts every draw, every individual and every failure exactly once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from primeval.search.views.ledger import ledger
 
 @pytest.fixture
 def run(toy_config: Callable[..., RunConfig]) -> Run:
-    """Sixty individuals, of which every fifth fails, one way or another."""
+    """Sixty individuals, of which every fifth fails, with several causes."""
     config = toy_config("budget.max_candidates=60")
     made, search = begin(config)
     script = toy_script(config)
