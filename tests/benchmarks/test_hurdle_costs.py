@@ -72,7 +72,7 @@ def test_what_a_run_paid_is_read_from_its_store(tmp_path: Path) -> None:
     assert f"the paper          {PAPER:.2f}" in shown
 
 
-def test_the_command_trains_the_seed_under_bars_of_its_own() -> None:
+def test_the_command_trains_the_seed_under_thresholds_of_its_own() -> None:
     script = BENCHMARKS / "hurdles.py"
     command = [sys.executable, script, "--individuals", "5", "--hurdles", "1", "--json"]
     command += ["--set", "workers.evaluator=toy"]  # the toy evaluator does not train

@@ -27,7 +27,7 @@ def test_evolution_finds_what_is_planted_and_the_random_arm_mostly_does_not() ->
     assert "| evolution | " in "\n".join(table(arms, small().candidates))
 
 
-def test_hill_climbing_is_told_beside_them() -> None:
+def test_hill_climbing_is_reported_too() -> None:
     found = contest("small", 4, first_seed=7)
     assert list(found) == ["evolution", "random", "hill_climbing"]
     assert found == contest("small", 4, first_seed=7, processes=2), "also in other processes"

@@ -27,7 +27,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, done.stdout
 
 
-def test_it_writes_its_section_and_nothing_else(written: tuple[Path, str]) -> None:
+def test_the_command_writes_its_section_and_nothing_else(written: tuple[Path, str]) -> None:
     folder, printed = written
     before, after = (
         (path / "rediscovery.md").read_text(encoding="utf-8")
@@ -41,7 +41,9 @@ def test_it_writes_its_section_and_nothing_else(written: tuple[Path, str]) -> No
     assert (folder / "rediscovery.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_it_tells_of_the_best_the_known_and_what_was_found(written: tuple[Path, str]) -> None:
+def test_the_section_names_the_best_the_known_and_what_was_found(
+    written: tuple[Path, str],
+) -> None:
     section = (written[0] / "rediscovery.md").read_text(encoding="utf-8").partition(MARK)[2]
     section = section.partition(END)[0]
     for known in ("transformer", "squared_relu", "mdha", "primer_ez"):

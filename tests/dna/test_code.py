@@ -109,7 +109,7 @@ def test_a_wider_scale_is_printed_as_it_is_trained() -> None:
 
 
 @pytest.mark.tf
-def test_it_starts_from_the_same_constants_as_the_trained_layer() -> None:
+def test_printed_code_starts_from_the_trained_layers_constants() -> None:
     from primeval.evaluators.lowering.block import initial_value
 
     graph = build_graph(SEEDS["mdha"])
@@ -127,7 +127,7 @@ def test_it_starts_from_the_same_constants_as_the_trained_layer() -> None:
 
 
 @pytest.mark.tf
-def test_it_runs_by_itself(tmp_path: Path) -> None:
+def test_printed_code_runs_by_itself(tmp_path: Path) -> None:
     path = tmp_path / "block.py"
     graph = build_graph(SEEDS["primer_ez"])
     path.write_text(format_code(graph, SMALL), encoding="utf-8")

@@ -54,7 +54,7 @@ def test_what_is_written_passes_the_formatter_and_the_linter(tmp_path: Path) -> 
     ruff("format", "--check", "--isolated", tmp_path)  # 88 columns
 
 
-def test_it_imports_keras_and_nothing_else() -> None:
+def test_source_imports_keras_and_nothing_else() -> None:
     for _, graph in mutants(20):
         tree = ast.parse(source_of(graph))
         modules = {
@@ -69,7 +69,7 @@ def test_every_primitive_has_a_form() -> None:
     assert set(CALLS) == {row.name for row in ROWS if row.rule != "convolution"}
 
 
-def test_it_reads_as_the_program_does() -> None:
+def test_source_reads_as_the_program_does() -> None:
     text = source_of(build_graph(SEEDS["primer_ez"]), name="primer_ez")
     assert "class PrimerEzBlock(keras.layers.Layer):" in text
     for line in (

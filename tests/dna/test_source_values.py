@@ -118,7 +118,7 @@ def test_weights_start_as_they_do_in_training() -> None:
         np.testing.assert_allclose(got, np.broadcast_to(start, got.shape))
 
 
-def test_what_does_not_fit_is_said() -> None:
+def test_what_does_not_fit_is_reported() -> None:
     layer = layer_of(source_of(build_graph(SEEDS["primer_evolved"])))
     with pytest.raises(ValueError, match=r"a multiple of 8\. Received: 20"):
         layer().build((None, LENGTH, 20))
@@ -126,7 +126,7 @@ def test_what_does_not_fit_is_said() -> None:
         layer().build((None, None, 16))
 
 
-def test_it_works_in_half_precision() -> None:
+def test_source_works_in_half_precision() -> None:
     graph = build_graph(SEEDS["primer_ez"])
     layer = layer_of(source_of(graph))
     x = np.random.default_rng(0).normal(size=(2, LENGTH, 32)).astype("float32")

@@ -48,7 +48,7 @@ def test_dormant_fields_survive_and_can_be_hidden() -> None:
 
 
 @pytest.mark.parametrize("state", [0, 1, 25, 26, 51, 52, 701, 702, 513])
-def test_states_have_names(state: int) -> None:
+def test_the_name_of_a_state_reads_back(state: int) -> None:
     assert state_index(state_name(state)) == state
 
 

@@ -183,7 +183,7 @@ def test_a_seed_that_cannot_be_trained_is_the_works_failure(
     assert "Lower training.learning_rate" in captured.err
 
 
-def test_a_model_that_cannot_fit_is_said_before_it_is_tried(
+def test_a_model_that_cannot_fit_is_reported_before_it_is_tried(
     tiny: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "gpu_count", lambda: 0)
@@ -237,7 +237,7 @@ def test_free_memory_is_no_more_than_the_machine_has() -> None:
         ("{cache_dir: prose.txt}", "Set data.cache_dir"),
     ],
 )
-def test_a_mistake_in_the_data_is_told_by_the_command_before_workers_start(
+def test_a_mistake_in_the_data_is_reported_before_workers_start(
     tiny: Path, tmp_path: Path, capsys: Capture, command: str, data: str, message: str
 ) -> None:
     (tmp_path / "empty.txt").touch()
@@ -264,7 +264,7 @@ def test_a_mistake_in_the_data_is_told_by_the_command_before_workers_start(
         ("model.length=2800", "0 windows of model.length 2,800"),
     ],
 )
-def test_text_too_short_for_the_batches_is_told_before_workers_start(
+def test_text_too_short_for_the_batches_is_reported_before_workers_start(
     tiny: Path, tmp_path: Path, capsys: Capture, setting: str, message: str
 ) -> None:
     (tmp_path / "prose.txt").write_bytes(PROSE)

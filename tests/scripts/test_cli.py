@@ -139,7 +139,7 @@ def test_colour_is_on_demand(run_folder: Path, capsys: Capture) -> None:
     assert re.search(r"^\x1b\[3[12]m[+-] .*\x1b\[0m$", colored, re.MULTILINE)
 
 
-def test_show_as_json(run_folder: Path, capsys: Capture) -> None:
+def test_show_gives_its_facts_as_json(run_folder: Path, capsys: Capture) -> None:
     best = f"{run_folder}:{json_best(run_folder)}"
     data = as_json(capsys, "show", best, "--resolved", "--diff", "parent")
     assert data["parameters"] == data["individual"]["parameters"]
@@ -174,7 +174,7 @@ def test_lineage_goes_from_the_seed_to_the_individual(
     assert printed(capsys, "lineage", f"{run_folder}:{best}").count("\n") == len(rows) + 3
 
 
-def test_the_catalogues(capsys: Capture) -> None:
+def test_seeds_and_primitives_are_listed(capsys: Capture) -> None:
     assert as_json(capsys, "seeds")[0]["name"] == "transformer"
     assert len(as_json(capsys, "primitives")) == 39
     assert "transformer" in printed(capsys, "seeds")
@@ -205,7 +205,7 @@ def test_resume_extends_the_budget(run_folder: Path) -> None:
     assert re.search(r"^[0-9a-f]{64}$", replayed.stdout, re.MULTILINE), "the population"
 
 
-def test_a_run_that_cannot_be_derived_again_goes_on_only_if_asked_to(
+def test_a_run_that_cannot_be_derived_again_resumes_only_if_asked_to(
     config_file: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -228,7 +228,7 @@ def test_a_reader_that_goes_away_is_no_error(run_folder: Path) -> None:
     assert "Exception" not in result.stderr
 
 
-def test_version_and_help(capsys: Capture) -> None:
+def test_version_and_help_are_printed(capsys: Capture) -> None:
     for flag, text in (("--version", "primeval 0"), ("--help", "search")):
         with pytest.raises(SystemExit, match="0"):
             main([flag])

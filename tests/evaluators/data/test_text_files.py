@@ -163,7 +163,7 @@ def test_a_missing_file_is_offered_its_nearest_name(tmp_path: Path) -> None:
         load_files(tmp_path)
 
 
-def test_a_path_that_cannot_be_looked_up_is_said() -> None:
+def test_a_path_that_cannot_be_looked_up_is_reported() -> None:
     with pytest.raises(DataError, match="cannot be looked up: File name too long"):
         load_files("x" * 5000)
 

@@ -220,7 +220,7 @@ def test_what_cannot_be_loaded_says_so_at_once(
         ("dataset_info.json", lambda data: b""),
     ],
 )
-def test_damaged_files_are_said(
+def test_damaged_files_are_reported(
     name: str, damage: Callable[[bytes], bytes], tmp_path: Path
 ) -> None:
     store(tmp_path, "notes", "1.0.0", None, {"train": 100})

@@ -154,14 +154,14 @@ def test_a_second_process_waits_for_the_first_and_shares_its_tokens(
     assert corpus.train.size == 3586180
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(cache: Path) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(cache: Path) -> None:
     limit = "    resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6))\n    load()\n"
     assert "The disk is full" in run_python(LOAD + limit, cache.parent)
     assert entries(cache) == []
     assert load_corpus(DataSettings()).train.size == 3586180
 
 
-def test_a_disk_without_space_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_disk_without_space_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
     """The system's own error, on machines where a test may mount a small disk."""
     if not shutil.which("unshare"):
         pytest.skip("needs Linux")
@@ -188,7 +188,7 @@ def test_tokens_that_cannot_fit_are_not_begun(tmp_path: Path, cache: Path) -> No
     assert entries(cache) == []
 
 
-def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"Set data\.cache_dir"):
         load_corpus(DataSettings(cache_dir=str(tmp_path / "file")))

@@ -57,7 +57,7 @@ def test_trained_weights_of_a_run_are_exported(
     assert "class Run0Block(" in source.read_text(encoding="utf-8")
 
 
-def test_weights_that_were_not_kept_are_told(
+def test_weights_that_were_not_kept_are_reported(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "winner.keras"
@@ -125,7 +125,7 @@ def test_more_layers_leave_the_width_as_it_was_searched() -> None:
         (["evolved_transformer", "model.keras", "--config", "narrow.yaml"], "no unit gives"),
     ],
 )
-def test_mistakes_are_told_and_write_nothing(
+def test_mistakes_are_reported_and_write_nothing(
     arguments: list[str],
     problem: str,
     tmp_path: Path,

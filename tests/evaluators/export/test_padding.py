@@ -36,7 +36,7 @@ def losses_of_training(tokens: Any, targets: Any) -> list[float]:
     return losses
 
 
-def test_it_trains_on_a_padded_text_as_on_the_text() -> None:
+def test_a_model_trains_on_a_padded_text_as_on_the_text() -> None:
     """Keras passes the embedding's mask on: padding adds no loss and no gradient."""
     tokens = np.random.default_rng(0).integers(1, 16, (4, LENGTH))
     text = tokens, np.roll(tokens, -1, 1)

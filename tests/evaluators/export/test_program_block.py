@@ -22,7 +22,7 @@ pytestmark = pytest.mark.tf
 
 
 @pytest.mark.parametrize("name", list(SEEDS))
-def test_it_is_the_layer_that_is_trained(name: str) -> None:
+def test_a_block_is_the_layer_that_is_trained(name: str) -> None:
     from primeval.evaluators.lowering.block import GraphBlock
 
     graph = build_graph(SEEDS[name])
@@ -49,12 +49,12 @@ def test_a_program_is_a_name_a_file_a_text_or_itself(tmp_path: Path) -> None:
         ("S0 main(a, b):\n c = T_MAT_MUL a a\n", Rejection, "scores"),
     ],
 )
-def test_what_is_no_program_is_told(program: str, error: type, problem: str) -> None:
+def test_what_is_no_program_is_reported(program: str, error: type, problem: str) -> None:
     with pytest.raises(error, match=problem):
         block_of(program)
 
 
-def test_it_takes_its_width_and_length_from_its_input() -> None:
+def test_a_block_takes_its_width_and_length_from_its_input() -> None:
     import keras
 
     assert block_of("primer_ez")(numbers(width=64)).shape == (2, LENGTH, 64)
@@ -81,7 +81,7 @@ def test_blocks_start_from_different_weights_and_repeat_them_with_a_seed() -> No
     assert np.abs(first(x) - second(x)).max() > 0.1
 
 
-def test_its_output_is_known_before_it_is_computed() -> None:
+def test_the_output_of_a_block_is_known_before_it_is_computed() -> None:
     import keras
 
     spec = block_of("primer_ez", dtype="mixed_bfloat16").compute_output_spec(
@@ -91,7 +91,7 @@ def test_its_output_is_known_before_it_is_computed() -> None:
     assert spec.dtype == "bfloat16"
 
 
-def test_it_is_saved_as_text_and_loaded_anywhere_primeval_is(tmp_path: Path) -> None:
+def test_a_block_is_saved_as_text_and_loaded_anywhere_primeval_is(tmp_path: Path) -> None:
     import keras
 
     inputs = keras.Input((None, WIDTH))
@@ -106,7 +106,7 @@ def test_it_is_saved_as_text_and_loaded_anywhere_primeval_is(tmp_path: Path) -> 
     np.testing.assert_array_equal(copy(x), block_of("primer_ez")(x))
 
 
-def test_it_loads_in_a_fresh_interpreter_that_imports_the_layer(tmp_path: Path) -> None:
+def test_a_model_loads_in_a_fresh_interpreter_that_imports_the_layer(tmp_path: Path) -> None:
     import keras
 
     inputs = keras.Input((None, WIDTH))

@@ -215,7 +215,7 @@ def test_every_process_has_the_same_digests(threads: int) -> None:
     assert json.loads(output) == [digest(seed_text(name)) for name in seed_names()]
 
 
-def test_nobodys_random_numbers_are_touched() -> None:
+def test_the_global_random_numbers_are_not_touched() -> None:
     before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index, union-attr]
     assert digest(SEED) == digest(SEED)
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # type: ignore[index, union-attr]

@@ -67,7 +67,7 @@ def test_steps_repeat_to_the_last_bit(bench: Any) -> None:
 
 
 @pytest.mark.tf
-def test_seeds_differ(bench: Any) -> None:
+def test_other_seeds_give_other_losses(bench: Any) -> None:
     one, other = (bench.evaluate(Candidate(0, SEED, seed=n)) for n in range(2))
     assert one.loss != other.loss
 

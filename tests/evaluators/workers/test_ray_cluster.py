@@ -145,7 +145,7 @@ def test_a_node_goes_and_another_comes_and_nothing_is_missing(
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_who_loses_every_worker_is_lost_and_the_others_are_not(cluster: Any) -> None:
+def test_a_candidate_that_loses_every_worker_is_lost_and_others_are_not(cluster: Any) -> None:
     pool = pool_on(cluster, dying=(1,), retries=2)
     try:
         for number in range(3):
@@ -237,7 +237,7 @@ def test_a_killed_driver_leaves_no_worker_on_a_cluster(nodes: Any, tmp_path: Pat
 
 @pytest.mark.ray
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "192.0.2.1:6379", "ray://head:10001"])
-def test_an_address_where_nobody_answers_is_said_soon(address: str, tmp_path: Path) -> None:
+def test_an_address_that_does_not_answer_is_reported_soon(address: str, tmp_path: Path) -> None:
     began = time.monotonic()
     where = ["--run-dir", tmp_path / "run", "--set", f"workers.address='{address}'"]
     done = primeval("search", "quickstart", *where)

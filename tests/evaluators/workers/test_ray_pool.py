@@ -35,7 +35,7 @@ def pool(ray_session: None) -> Iterator[Any]:
     made.close()
 
 
-def test_a_candidate_out_of_time_is_killed_and_the_pool_goes_on(pool: Any) -> None:
+def test_a_candidate_out_of_time_is_killed_and_the_pool_continues(pool: Any) -> None:
     began = time.monotonic()
     done = outcomes(pool, Candidate(0, SEED, 1), Candidate(1, DIVERGING, 1))
     assert done[0].status is Status.TIMED_OUT

@@ -61,7 +61,7 @@ def test_workers_need_not_wait_for_the_seed() -> None:
     assert len({individual.fingerprint for individual in asked}) == 5
 
 
-def test_a_failed_seed_is_nobodys_parent() -> None:
+def test_a_failed_seed_is_never_a_parent() -> None:
     search = Search(SMALL, [TRANSFORMER, SQUARED])
     for individual in (search.ask(), search.ask()):
         search.tell(individual.id, outcome(None if individual.id == 0 else 2.0))
@@ -223,7 +223,7 @@ def test_in_any_order_of_asks_tells_and_resumes_the_promises_hold(
 
 
 def replayed(journal: list[tuple[str, object]], seeds: list[object]) -> Search:
-    """A search replayed to the end of the journal; half of the asks are derived, half restored."""
+    """A search replayed to the end of the journal; half of the asks are derived."""
     search = Search(SMALL, seeds, hurdles=4)  # type: ignore[arg-type]
     for at, (what, value) in enumerate(journal):
         if what == "told":

@@ -51,7 +51,7 @@ def test_an_evaluator_that_always_fails_looped_for_ever(
     assert run.store.statuses() == {"completed": 1, "crashed": 20}
 
 
-def test_the_clock_decided_who_is_older(toy_config: Make) -> None:
+def test_the_clock_decided_which_is_older(toy_config: Make) -> None:
     run, _ = driven(toy_config(), capacity=3)
     run.close()
     with sqlite3.connect(run.store.path) as connection:
@@ -61,7 +61,7 @@ def test_the_clock_decided_who_is_older(toy_config: Make) -> None:
     assert verify(open_run(run.folder)) == 30
 
 
-def test_somebody_set_the_seed_of_everybodys_random_numbers(toy_config: Make) -> None:
+def test_the_seed_of_the_global_random_numbers_was_set(toy_config: Make) -> None:
     runs = []
     for seed in (1, 2):
         random.seed(seed)

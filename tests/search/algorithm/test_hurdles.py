@@ -15,7 +15,7 @@ from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.search.algorithm.hurdles import LEAST, Hurdles
 
 
-def test_there_is_no_bar_before_enough_have_reached_it() -> None:
+def test_there_is_no_threshold_before_enough_have_reached_it() -> None:
     hurdles = Hurdles(2, window=10)
     for _ in range(LEAST - 1):
         hurdles.tell(outcome(1.0, marks=3))
@@ -26,7 +26,9 @@ def test_there_is_no_bar_before_enough_have_reached_it() -> None:
 
 
 @given(st.lists(st.floats(0, 9), min_size=1, max_size=60), st.integers(LEAST, 12))
-def test_the_bar_is_the_median_of_the_last_to_reach_it(losses: list[float], size: int) -> None:
+def test_the_threshold_is_the_median_of_the_last_to_reach_it(
+    losses: list[float], size: int
+) -> None:
     hurdles = Hurdles(1, window=size)
     for loss in losses:
         hurdles.tell(Outcome(Status.COMPLETED, loss=loss, curve=(Point(1, loss),)))

@@ -100,7 +100,7 @@ def test_fitness_is_the_mean_in_the_population_and_in_the_ranking(run: Run) -> N
     assert losses == sorted(losses)
 
 
-def test_the_run_replays_and_goes_on(run: Run) -> None:
+def test_the_run_replays_and_resumes(run: Run) -> None:
     assert verify(run) == 60
     run.close()
     again = reopen_run(run.folder, ["budget.max_candidates=80", "search.reevaluations=5"])

@@ -186,7 +186,7 @@ def test_a_duration_reads_back(seconds: float) -> None:
     ("text", "seconds"),
     [("90s", 90), ("10m", 600), ("2h", 7200), ("1.5d", 129600), ("45", 45), ("1e3", None)],
 )
-def test_durations(text: str, seconds: float | None) -> None:
+def test_durations_are_read_as_seconds(text: str, seconds: float | None) -> None:
     assert parse_duration(text) == seconds
 
 

@@ -51,7 +51,7 @@ def test_a_killed_run_loses_nothing_it_recorded(config_file: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
+def test_ctrl_c_stops_cleanly_and_says_how_to_resume(
     config_file: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     run = tmp_path / "run"
@@ -70,7 +70,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
     )
 
 
-def test_a_full_disk_stops_the_run_and_it_goes_on_when_there_is_room(
+def test_a_full_disk_stops_the_run_which_resumes_when_there_is_room(
     config_file: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "full"

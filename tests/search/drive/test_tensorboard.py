@@ -35,7 +35,7 @@ def scalars(run: Path) -> Scalars:
     return found
 
 
-def test_a_run_leaves_its_scalars_and_goes_on_with_them(
+def test_a_resumed_run_adds_to_its_scalars(
     toy_config: Callable[..., RunConfig],
 ) -> None:
     run, search = begin(toy_config("budget.max_candidates=12"))

@@ -90,7 +90,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     disk.close()
 
 
-def test_a_full_disk_damages_nothing_and_the_run_goes_on_when_there_is_room(
+def test_a_full_disk_damages_nothing_and_the_run_resumes_when_there_is_room(
     disk: SmallDisk, tmp_path: Path
 ) -> None:
     run, filler = disk.folder / "run", disk.folder / "filler"

@@ -39,7 +39,7 @@ Make = Callable[..., RunConfig]
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(deaths=st.lists(st.integers(0, 7), min_size=1, max_size=3))
-def test_a_run_that_died_anywhere_goes_on_as_if_it_had_not(
+def test_a_run_that_died_anywhere_resumes_as_if_it_had_not(
     toy_config: Make, tmp_path: Path, deaths: list[int]
 ) -> None:
     fifteen = "budget.max_candidates=15"
@@ -176,7 +176,7 @@ def test_a_tampered_store_is_noticed(toy_config: Make) -> None:
         verify(open_run(run.folder))
 
 
-def test_a_changed_outcome_is_noticed_though_nobody_was_asked_for_after_it(
+def test_a_changed_outcome_is_noticed_though_nothing_was_asked_after_it(
     toy_config: Make,
 ) -> None:
     run, search = begin(toy_config())
