@@ -29,8 +29,8 @@ def noisy(candidate: Candidate) -> Outcome:
     rng, curve = random.Random(candidate.seed), list[Point]()
     for at, mark in enumerate(MARKS):
         curve.append(Point(at + 1, 3 - mark + rng.gauss(0, 0.02)))
-        bar = candidate.thresholds[at] if at < len(candidate.thresholds) else None
-        if bar is not None and curve[-1].loss > bar:
+        threshold = candidate.thresholds[at] if at < len(candidate.thresholds) else None
+        if threshold is not None and curve[-1].loss > threshold:
             return Outcome(Status.STOPPED, loss=curve[-1].loss, hurdle=at, curve=tuple(curve))
     return Outcome(Status.COMPLETED, loss=curve[-1].loss, curve=tuple(curve))
 

@@ -74,10 +74,10 @@ def test_each_time_with_other_weights_and_as_far_as_the_first_time(run: Run) -> 
         assert len({individuals[at].seed for at in (original, *repeats)}) == 1 + len(repeats)
         assert {len(outcomes[at].curve) for at in repeats} <= {len(outcomes[original].curve)}
         for at in repeats:
-            bars = individuals[at].thresholds
-            assert set(bars) <= {None, 0.0}
+            given = individuals[at].thresholds
+            assert set(given) <= {None, 0.0}
             hurdle = outcomes[original].hurdle
-            assert (bars.index(0.0) if bars else None) == hurdle
+            assert (given.index(0.0) if given else None) == hurdle
 
 
 def test_fitness_is_the_mean_in_the_population_and_in_the_ranking(run: Run) -> None:
