@@ -80,7 +80,7 @@ class Turns:
         return entry, steps
 
     def end(self, loss: float = 0.0) -> None:
-        """End the turn. Checks `loss`: steps from a value that is not finite would cost nothing."""
+        """End the turn. Checks `loss`, as steps from a value that is not finite cost nothing."""
         cpu, wall = time.process_time() - self._began[0], time.perf_counter() - self._began[1]
         if not math.isfinite(loss):
             raise RuntimeError("the training diverged")

@@ -116,7 +116,7 @@ def told_to_go_on() -> int:
 
 
 def confirmed(args: argparse.Namespace) -> tuple[int, bool]:
-    """Train the best and the known programs again; returns the exit status and if all is done."""
+    """Train the best and the known programs again; returns the exit status and "all done"."""
     words = ["confirm", args.real, "--top", args.top, "--seeds", args.seeds, "--json"]
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         status = primeval(list(map(str, words)))

@@ -94,7 +94,7 @@ class Weight(Silent):
 
 
 class Clock(Weight):
-    """Records when candidates were asked and told, in arrays, which add little to the memory."""
+    """Records when candidates were asked and told, in arrays, as these need little memory."""
 
     def __init__(self, candidates: int) -> None:
         super().__init__(candidates)

@@ -187,7 +187,7 @@ def _turn(
 
 
 def ratio(rounds: list[Round], name: str, other: str) -> float | None:
-    """The median over rounds of one's CPU time per step over another's; None if one is absent."""
+    """The median over rounds of one's CPU time a step over another's; None if one is absent."""
     pairs = [(one[name][0], one[other][0]) for one in rounds if name in one and other in one]
     return statistics.median(a / b for a, b in pairs) if pairs else None
 
