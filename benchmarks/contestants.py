@@ -80,7 +80,7 @@ class Turns:
         return entry, steps
 
     def end(self, loss: float = 0.0) -> None:
-        """End the turn. Checks `loss`, as steps from a value that is not finite cost nothing."""
+        """End the turn. Checks `loss`, as steps from a loss that is not finite cost nothing."""
         cpu, wall = time.process_time() - self._began[0], time.perf_counter() - self._began[1]
         if not math.isfinite(loss):
             raise RuntimeError("the training diverged")
@@ -113,8 +113,8 @@ def _end_with_parent() -> None:
 
 def ours(turns: Turns, shapes: list[Shape]) -> None:
     """The decoded Transformer and Primer-EZ, trained as a search worker trains them."""
-    from primeval.evaluators.training.trial import Workbench
-    from primeval.evaluators.workers.local import limit_threads
+    from primeval.evaluators.runtime import limit_threads
+    from primeval.evaluators.training.workbench import Workbench
 
     (shape,) = shapes
     low, high = shape.window()

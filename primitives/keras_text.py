@@ -1,12 +1,14 @@
-"""How each primitive is written in Keras, for modules that stand on their own: text only.
+"""How each primitive is written in Keras, for modules that need Keras only: text.
 
-`dna/writing/keras_layer.py` writes programs with these forms, on any backend;
-tests/dna/test_source.py holds them to `kernels.py`, which is what trains. In a form, {a} and
-{b} are the operands, {c} is the constant and {w} the weight; HELPERS are written where they are
-used.
+`dna/writing/keras_layer.py` writes programs with these forms; they run on any backend. Training
+uses `kernels.py` instead, and tests/dna/test_source.py checks that both compute the same. In a
+form, {a} and {b} are the operands, {c} is the constant and {w} the weight. A module contains
+those of the HELPERS that it uses.
 """
 
 from __future__ import annotations
+
+from primeval.primitives.rules import PRESENT, Initial
 
 # A function and its arguments. Weights of branches have a branch axis in front.
 CALLS: dict[str, tuple[str, ...]] = {
@@ -42,10 +44,18 @@ CALLS: dict[str, tuple[str, ...]] = {
     **{f"DCONV_{width}X1": ("depthwise_conv", "{a}", "{w}") for width in (3, 7, 15, 31)},
 }
 
-# Where scores are read differently: a mean over the keys a query sees, not over all.
-CALLS_OF_SCORES = {"RED_MEAN": ("visible_mean", "{a}")}
+# The mean of scores, over the keys that a query sees; see `rules.counts_visible_keys`.
+VISIBLE_MEAN = ("visible_mean", "{a}")
 
-# Matrices: of one copy, and of branches, as an einsum. A wider one sees the past beside {a}.
+# What a weight starts with; {inputs} is the number that each output of a matrix sums over.
+INITIALIZERS = {
+    Initial.NORMAL: "normal({inputs})",
+    Initial.NEAR_IDENTITY: "near_identity",
+    Initial.ONES: '"ones"',
+    Initial.ZEROS: '"zeros"',
+}
+
+# A matrix: a product for one copy, an einsum for branches. For several taps, {a} is PAST.
 MATRIX = ("ops.matmul", "{a}", "{w}")
 BRANCHED_MATRIX = ("ops.einsum", '"{equation}"', "{a}", "{w}")
 PAST = "with_past({a}, {taps})"
@@ -55,30 +65,30 @@ OPERATORS = {
     **{"C_MUL": "*", "SCALE": "*", "SHIFT": "+"},
 }
 
-# What nobody may read of the future is overwritten before it is read; {v} is the value.
+# An operand whose future may not be read: it is overwritten there first, {v} is the value.
 FILL_ZERO, FILL = "ops.tril({a})", "fill_future({a}, {v})"
 
 NEW_BRANCH = "ops.expand_dims({a}, -3)"  # for a value that the branches share
 MERGE = ("ops.concatenate", "ops.unstack({a}, axis=-3)", "axis=-1")
 MERGE_OF_ONE = ("ops.concatenate", "[{a}] * {n}", "axis=-1")
 
-# Helpers, each after those that it uses.
+# Helpers by name, each after those that it uses. NEEDS says which these are.
 HELPERS: dict[str, str] = {
     "normal": '''\
 def normal(inputs):
     """Initial values of a matrix that keep the variance of its inputs."""
     return keras.initializers.RandomNormal(stddev=inputs**-0.5)
 ''',
-    "near_identity": '''\
+    "near_identity": f'''\
 def near_identity(shape, dtype=None):
-    """Initial taps (taps, ..., channels): 0.5 for the present, 0.5 / taps before."""
+    """First taps (taps, ..., channels): {PRESENT} for the present, {PRESENT} / taps before."""
     taps = shape[0]
-    start = ops.convert_to_tensor([*[0.5 / taps] * (taps - 1), 0.5], dtype)
+    start = ops.convert_to_tensor([*[{PRESENT} / taps] * (taps - 1), {PRESENT}], dtype)
     return ops.ones(shape, dtype) * ops.reshape(start, (taps, *[1] * (len(shape) - 1)))
 ''',
     "shifted": '''\
 def shifted(x, steps):
-    """The values (..., position, channel) of so many positions earlier; zeros at the start."""
+    """The values (..., position, channel) `steps` positions earlier; zeros at the start."""
     if steps == 0:
         return x
     padding = [[0, 0]] * (len(x.shape) - 2) + [[steps, 0], [0, 0]]

@@ -1,25 +1,25 @@
 """The 39 primitives, in the order of the paper's Table 2 (A.1).
 
-The table is the whole of the operation vocabulary: what is not a row here, a program cannot
-say. `CHOICE:` notes mark what the paper leaves open; docs/language.md collects them.
+A program has no operations but these and those that a user adds. `CHOICE:` notes mark what
+the paper leaves open; docs/language.md collects them.
 """
 
 from __future__ import annotations
 
 from primeval.primitives.primitive import (
+    COLUMN,
     CONSTANT,
     DIM,
     INPUT_1,
     INPUT_2,
+    ZERO,
     Primitive,
     Vocabulary,
 )
 
 UNARY, BINARY = (INPUT_1,), (INPUT_1, INPUT_2)
 WITH_CONSTANT, WITH_DIM = (INPUT_1, CONSTANT), (INPUT_1, DIM)
-
-
-KEEPS_ZERO = frozenset({"z"})
+KEEPS_ZERO, BOTH_ZERO = frozenset({ZERO}), frozenset({ZERO + ZERO})
 
 
 def _not_above_zero(constant: float) -> bool:
@@ -48,22 +48,23 @@ ROWS = (
         "elementwise",
         "tf.math.add",
         commutative=True,
-        zero_if=frozenset({"zz"}),
+        zero_if=BOTH_ZERO,
     ),
     Primitive(
         "DIFFERENCE",
         BINARY,
         "elementwise",
         "tf.math.subtract",
-        zero_if=frozenset({"zz"}),
+        zero_if=BOTH_ZERO,
     ),
-    # Zero times an infinity above the diagonal is not a number: two scores must both be zero.
+    # Zero times an infinity above the diagonal is not a number. So of two scores, both must be
+    # zero there.
     Primitive(
         "DIVIDE",
         BINARY,
         "elementwise",
         "tf.math.divide",
-        zero_if=frozenset({"zc"}),
+        zero_if=frozenset({ZERO + COLUMN}),
     ),
     Primitive(
         "MULTIPLY",
@@ -71,7 +72,7 @@ ROWS = (
         "elementwise",
         "tf.math.multiply",
         commutative=True,
-        zero_if=frozenset({"zz", "zc", "cz"}),
+        zero_if=BOTH_ZERO | {ZERO + COLUMN, COLUMN + ZERO},
     ),
     Primitive(
         "ABS_ROOT",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -122,7 +123,6 @@ def test_imports_point_downwards() -> None:
     assert upward_imports(ROOT) == []
 
 
-@pytest.mark.xfail(strict=True, reason="trial.py and allowance.py")
 def test_no_files_import_each_other() -> None:
     assert circles(ROOT) == []
 
@@ -131,6 +131,32 @@ def test_every_room_has_its_place_in_the_order() -> None:
     for package, floors in LAYERS.items():
         rooms = {_room(ROOT, path) for path in sources(ROOT, package)}
         assert rooms == {room for floor in floors for room in floor}
+
+
+def commands_imported_by_commands(root: Path) -> list[str]:
+    room = root / "scripts" / "commands"
+    modules = [path for path in room.glob("*.py") if path.stem not in ("__init__", "arguments")]
+    return [
+        f"{path.name} imports {other.name}"
+        for path in modules
+        for other in sorted(files_imported(root, path) & set(modules))
+    ]
+
+
+def test_no_command_imports_another() -> None:
+    assert commands_imported_by_commands(ROOT) == []
+
+
+def test_the_architecture_page_tells_what_each_room_may_import() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)/(?:(\w+)/)?` \| .* \| (.*) \|$", text, re.MULTILINE)
+    told = {(package, room): allowed for package, room, allowed in rows}
+    for package, floors in LAYERS.items():
+        below: list[str] = []
+        for floor in floors:
+            for room in floor:
+                assert told[package, room] == (", ".join(below) or "-"), (package, room)
+            below += [room or "root" for room in floor]
 
 
 @pytest.fixture
@@ -162,6 +188,24 @@ def test_a_planted_import_in_a_room_is_found(house: Path, line: str) -> None:
         assert [fault for fault in upward_imports(house) if "dna/planted/fault.py" in fault]
     finally:
         LAYERS["dna"].pop()
+
+
+def test_a_planted_import_of_a_command_is_found(house: Path) -> None:
+    line = "from primeval.scripts.commands.search import run"
+    plant(house, "scripts/commands/top.py", line)
+    assert commands_imported_by_commands(house) == ["top.py imports search.py"]
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    code = (
+        "import sys; from primeval.scripts.cli import build_parser; "
+        "build_parser().format_help(); "
+        "print([name for name in sys.modules if name.startswith('primeval.scripts.c')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "['primeval.scripts.cli']\n"
 
 
 def too_large(root: Path, kind: str) -> list[str]:

@@ -1,10 +1,11 @@
-"""`primeval lineage`: from the seed to an individual, edit by edit."""
+"""`primeval lineage`: the edits that led from the seed to an individual."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
+from primeval.scripts.commands.arguments import add_color, add_json
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.ranking import cell_style, status_text
 from primeval.search.run.programs import find_individual
@@ -13,14 +14,15 @@ from primeval.search.views.ranking import lineage
 
 HEADERS = ("id", "loss", "gain", "vs seed", "status", "edit")
 LEFT = {"status", "edit"}
-DIGITS = 4  # of losses; gains are of the losses that are printed, so that they add up
+DIGITS = 4  # of losses; gains are computed from the printed losses, so that they add up
 
 
-def add(commands: Any) -> None:
-    parser = commands.add_parser("lineage", help="seed to individual, edit by edit")
-    parser.add_argument("individual", metavar="RUN:ID", help="an individual of a run")
-    terminal.add_json(parser)
-    terminal.add_color(parser)
+def add_lineage(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "individual", metavar="RUN:ID", help="an individual of a run, as in runs/quickstart:17"
+    )
+    add_json(parser)
+    add_color(parser)
     parser.set_defaults(run=run)
 
 
@@ -46,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 def _what_is_compared(rows: list[dict[str, Any]]) -> str:
     last = rows[-1]
     if last["loss_at_mark"] is None:
-        return f"#{last['id']} has no loss: nothing can be said about gains."
+        return f"#{last['id']} has no loss, so the gains are unknown."
     if last["hurdle"] is None:
         return "Losses at the end of the budget. gain: how much an edit lowered the loss."
     return (
@@ -79,6 +81,6 @@ def _sum(rows: list[dict[str, Any]]) -> str:
 
 
 def joint_note(row: dict[str, Any]) -> str:
-    """Whose edits a gain is of besides its own: ancestors that have none."""
+    """Names the ancestors without a gain of their own whose edits this gain includes, too."""
     others = row["gain_of"][:-1]
     return f"(with {', '.join(f'#{other}' for other in others)}) " if others else ""

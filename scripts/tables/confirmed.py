@@ -8,9 +8,9 @@ import platform
 from collections.abc import Iterable
 from typing import Any
 
+from primeval.evaluators.units import rough_duration
 from primeval.scripts.tables import terminal
 from primeval.search.config.settings import RunConfig
-from primeval.search.config.units import rough_duration
 from primeval.search.run.folder import Run
 
 HEADERS = ("rank", "loss", "bits", "sd", "vs seed", "± 95 %", "steps", "ratio")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -16,19 +15,6 @@ if TYPE_CHECKING:
 
 CODES = {"+": "32", "-": "31", "@": "36", "bold": "1", "dim": "2"}
 ROOM = 20  # columns below which a table's last column had rather others went
-
-
-def add_color(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--color",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="colours: auto means on a terminal unless NO_COLOR is set",
-    )
-
-
-def add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
 def wants_color(choice: str = "auto") -> bool:
@@ -120,15 +106,6 @@ def short_count(number: float | None) -> str:
         if number >= limit:
             return f"{number / limit:.3g}{unit}" if number < 999.5 * limit else f"{number:.3g}"
     return f"{number:g}"
-
-
-def size(count: float) -> str:
-    """Bytes with two or three figures: 4.3 MB, 620 MB, 19 GB."""
-    for limit, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if count >= 0.9995 * limit:
-            digits = 1 if count < 10 * limit else 0
-            return f"{count / limit:.{digits}f} {unit}"
-    return f"{count:.0f} bytes"
 
 
 def signed(number: float | None, digits: int = 4) -> str:

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from primeval.dna.mutate import Edit
-from primeval.dna.parsing import format_program, parse
+from primeval.dna.mutations import Edit
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 
 Thresholds = tuple[float | None, ...]

@@ -24,9 +24,9 @@ from typing import NamedTuple
 
 from primeval.dna.cost import measure
 from primeval.dna.graph import build_graph
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
-from primeval.evaluators.evaluator import Candidate, Evaluator
+from primeval.evaluators.evaluator import TICK, Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.settings import Task
 from primeval.search.config.changes import refuse_incomparable
@@ -37,8 +37,6 @@ from primeval.search.run.folder import Run, check_free, reopen_run
 from primeval.search.run.kept_weights import weights_file
 from primeval.search.run.schema import FILE_NAME
 from primeval.search.run.store import Confirmation
-
-TICK = 0.5  # seconds between looks at the clock while nothing finishes
 
 # The paper's modifications one by one, its Primer-EZ, and the strongest known Transformer.
 BASELINES = ("squared_relu", "mdha", "transformer_pp", "primer_ez")

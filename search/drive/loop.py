@@ -20,19 +20,17 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from primeval.dna.mutate import ExhaustedError
-from primeval.evaluators.evaluator import Candidate, Evaluator
+from primeval.evaluators.evaluator import TICK, Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Status
+from primeval.evaluators.units import format_duration
 from primeval.search.algorithm.evolution import Search, StuckError
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import SearchBudget
-from primeval.search.config.units import format_duration
 from primeval.search.drive.injections import Injections
 from primeval.search.drive.interrupts import Interrupts
 from primeval.search.drive.known import Known
 from primeval.search.run.folder import Run
 from primeval.search.run.kept_weights import KeptWeights
-
-TICK = 0.5  # seconds between looks at the clock while nothing finishes
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from helpers.sources import EVERY_ROW
 from helpers.strategies import SEEDS, meaning, mutated
+from helpers.weight_names import weight_names
 
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import Graph, build_graph
-from primeval.dna.parsing import parse, state_name
-from primeval.dna.writing.tensorflow_code import format_code, weight_names
+from primeval.dna.parsing import parse
+from primeval.dna.printing import state_name
+from primeval.dna.writing.tensorflow_code import format_code
 from primeval.primitives.tensorflow_text import TEMPLATES
 from primeval.primitives.vocabulary import ROWS
 from primeval.primitives.widths import Rejection
@@ -119,8 +121,9 @@ def test_printed_code_starts_from_the_trained_layers_constants() -> None:
     compared = set()
     for name, number, _ in weight_names(graph):
         node, variable = graph.nodes[number], code["WEIGHTS"][name]
+        assert node.primitive is not None
         if node.op in ("SCALE", "SHIFT", "DCONV_3X1"):
-            start = initial_value(node, tuple(variable.shape), rng)
+            start = initial_value(node.primitive, tuple(variable.shape), rng)
             np.testing.assert_allclose(variable.numpy(), start)
             compared.add(node.op)
     assert len(compared) == 3

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from primeval.dna.check import ProgramError, check
 from primeval.dna.library import load_seed, seed_names, seed_text
-from primeval.dna.parsing import format_program, parse, state_index, state_name
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program, state_index, state_name
 from primeval.dna.program import Instruction, Program
 from primeval.search.errors import RunError
 from primeval.search.run.programs import read_program
@@ -66,7 +67,7 @@ GOOD = "width 4\nconstants 0 1\ndims 4 8\n\nS0 main(a, b):\n  c = S1 a b\n\nS1 f
         ("c = CONV_1X1 a dim9", "dims 0 to 1"),
         ("c = ABS a branch=3", "1, 2, 4, 8, 16"),
         ("d = ABS a", "makes state c"),
-        ("c = SQUAR a", "Did you mean SQUARE"),
+        ("c = SQUAR a", "Did you mean 'SQUARE'"),
         ("c = S0 a b", "higher index"),
         ("c = S1 a b", "higher index"),
         ("c = S9 a b", "higher index"),

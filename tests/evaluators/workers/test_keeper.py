@@ -60,7 +60,7 @@ def assert_ended(keeper: Keeper, name: str, status: Status, words: str) -> None:
 @pytest.mark.parametrize(
     ("name", "status", "words"),
     [
-        ("DEVOUR", Status.OUT_OF_MEMORY, "workers.memory (1.17 GB)"),
+        ("DEVOUR", Status.OUT_OF_MEMORY, "workers.memory (1.17GB)"),
         ("ABORT", Status.CRASHED, "SIGABRT"),
         ("CRASH", Status.CRASHED, "SIGSEGV"),
     ],
@@ -74,7 +74,7 @@ def test_a_hostile_candidate_is_ended_named_and_survived(
 def test_a_candidate_that_hangs_is_ended_named_and_survived() -> None:
     impatient = Keeper(settings(timeout=15.0))
     try:
-        assert_ended(impatient, "HANG", Status.TIMED_OUT, "candidate.timeout (15 s)")
+        assert_ended(impatient, "HANG", Status.TIMED_OUT, "candidate.timeout (15s)")
     finally:
         impatient.close()
 
