@@ -13,6 +13,7 @@ import pytest
 from helpers.places import ROOT
 
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SLOW = {"export.md"}  # almost every command in it starts TensorFlow twice
 PAGES = [*DOCS, *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md"))]
 PAGES += [ROOT / "docs" / "architecture.svg"]
 ELLIPSIS = "..."  # as a line, it stands for any lines; within a line, for any text
@@ -38,7 +39,13 @@ def pattern(shown: str) -> str:
     return "".join(lines)
 
 
-@pytest.mark.parametrize("path", DOCS, ids=[path.name for path in DOCS])
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.name, marks=pytest.mark.slow if path.name in SLOW else ())
+        for path in DOCS
+    ],
+)
 def test_commands_print_what_the_docs_show(path: Path, tmp_path: Path) -> None:
     environment = os.environ | {
         "COLUMNS": "80",
