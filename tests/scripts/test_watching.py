@@ -7,19 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from helpers.toys import primeval
 
 from primeval.scripts.cli import main
-from primeval.search.config.settings import RunConfig
 from primeval.search.run.folder import open_run
 
 Capture = pytest.CaptureFixture[str]
-Config = Callable[..., RunConfig]
-MINUS = "\N{MINUS SIGN}"
 
 
 @pytest.fixture
