@@ -13,13 +13,14 @@ import pytest
 from helpers.places import ROOT
 
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SLOW = {"export.md"}  # almost every command in it starts TensorFlow twice
 PAGES = [*DOCS, *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md"))]
 PAGES += [ROOT / "docs" / "architecture.svg"]
-ELLIPSIS = "..."  # a line of any lines; within a line, any text
+ELLIPSIS = "..."  # as a line, it stands for any lines; within a line, for any text
 
 
 def sessions(text: str) -> list[list[tuple[str, str]]]:
-    """The ```console blocks, each as commands with what they print."""
+    """The ```console blocks; each is a list of commands and what they print."""
     found = []
     for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)[1:]
@@ -28,7 +29,7 @@ def sessions(text: str) -> list[list[tuple[str, str]]]:
 
 
 def pattern(shown: str) -> str:
-    """What an output must match in full."""
+    """A regular expression that the whole output must match."""
     lines = [
         "(?:.*\n)*?"
         if line.strip() == ELLIPSIS
@@ -38,7 +39,13 @@ def pattern(shown: str) -> str:
     return "".join(lines)
 
 
-@pytest.mark.parametrize("path", DOCS, ids=[path.name for path in DOCS])
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.name, marks=pytest.mark.slow if path.name in SLOW else ())
+        for path in DOCS
+    ],
+)
 def test_commands_print_what_the_docs_show(path: Path, tmp_path: Path) -> None:
     environment = os.environ | {
         "COLUMNS": "80",
@@ -120,7 +127,7 @@ def test_broken_links_are_found() -> None:
 
 
 def choosing_files(root: Path) -> list[Path]:
-    """All files that may mark a choice about the language, those in rooms too."""
+    """All files that may mark a choice about the language, in sub-folders too."""
     return [
         path
         for folder in ("primitives", "dna")
@@ -132,7 +139,7 @@ def choosing_files(root: Path) -> list[Path]:
 def test_choices_are_looked_for_in_rooms_too(tmp_path: Path) -> None:
     (tmp_path / "dna" / "planted").mkdir(parents=True)
     planted = tmp_path / "dna" / "planted" / "fault.py"
-    planted.write_text("# CHOICE: nobody is told of this\n", encoding="utf-8")
+    planted.write_text("# CHOICE: the docs do not list this one\n", encoding="utf-8")
     assert choosing_files(tmp_path) == [planted]
 
 

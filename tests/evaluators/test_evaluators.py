@@ -1,4 +1,4 @@
-"""One set of promises that every evaluator keeps: toy, local and Ray."""
+"""Promises that every evaluator keeps: toy, local and Ray."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_what_has_no_meaning_is_an_outcome(evaluator: Evaluator) -> None:
     assert "MAT_MUL" in outcome.message
 
 
-def test_who_is_probed_is_trained_only_when_asked_again(evaluator: Evaluator) -> None:
+def test_a_probed_candidate_is_trained_only_when_asked_again(evaluator: Evaluator) -> None:
     if not evaluator.probes:
         pytest.skip("this one trains nothing, so there is nothing to save")
     squared = SEED.replace(RELU, f"{RELU}  d = SQUARE c\n")

@@ -1,4 +1,4 @@
-"""Text in, tokens out: embedded corpora, settings of data, and how much text is needed."""
+"""From text to tokens: embedded corpora, settings of data, and how much text a run needs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PROSE = (
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A token cache of the test's own."""
+    """An empty token cache for this test."""
     monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "tokens"
 
@@ -165,5 +165,5 @@ def test_every_batch_of_a_split_is_asked_for_once(tmp_path: Path) -> None:
 
 def test_bits_per_byte_follow_from_nats_per_token() -> None:
     corpus = load_corpus(DataSettings())
-    uniform = math.log(corpus.vocabulary)  # nats per token of a model that knows nothing
+    uniform = math.log(corpus.vocabulary)  # nats per token if all tokens are equally likely
     assert uniform / math.log(2) / corpus.bytes_per_token["validation"] == pytest.approx(8)

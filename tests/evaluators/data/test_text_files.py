@@ -1,4 +1,4 @@
-"""Local text files: packed and plain, patterns, splits, and what is wrong with them."""
+"""Local text files: packed and plain ones, patterns, splits, and messages about faults."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ PROSE = (
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A token cache of the test's own."""
+    """An empty token cache for this test."""
     monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "tokens"
 
 
 def entries(cache: Path) -> list[str]:
-    """What lies in the cache, locks apart: those are empty files."""
+    """The files in the cache without its locks, which are empty files."""
     return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
 
 
@@ -105,7 +105,7 @@ def test_one_long_text_is_cut_at_blank_lines(tmp_path: Path) -> None:
 @example(("é" * 400).encode())
 @example(b"no space" * 100)
 def test_cutting_loses_no_text_and_breaks_no_character(text: bytes) -> None:
-    with contextlib.suppress(DataError):  # a span of nothing but spaces
+    with contextlib.suppress(DataError):  # a part may contain nothing but spaces
         parts = list(split_file(text, None, Path("f")))
         assert b"".join(part for _, part in parts).split() == text.replace(b"\f", b"").split()
         assert all(part.decode() for _, part in parts)
@@ -163,7 +163,7 @@ def test_a_missing_file_is_offered_its_nearest_name(tmp_path: Path) -> None:
         load_files(tmp_path)
 
 
-def test_a_path_that_cannot_be_looked_up_is_said() -> None:
+def test_a_path_that_cannot_be_looked_up_is_reported() -> None:
     with pytest.raises(DataError, match="cannot be looked up: File name too long"):
         load_files("x" * 5000)
 

@@ -1,4 +1,4 @@
-"""The token cache: made once, shared, never half-written; full disks and killed processes."""
+"""The token cache: tokens are made once, shared, and never left half-written."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ PROSE = b"It is a truth universally acknowledged, that a paragraph must be in wa
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A token cache of the test's own."""
+    """An empty token cache for this test."""
     monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "tokens"
 
 
 def entries(cache: Path) -> list[str]:
-    """What lies in the cache, locks apart: those are empty files."""
+    """The files in the cache without its locks, which are empty files."""
     return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
 
 
@@ -154,15 +154,15 @@ def test_a_second_process_waits_for_the_first_and_shares_its_tokens(
     assert corpus.train.size == 3586180
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(cache: Path) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(cache: Path) -> None:
     limit = "    resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6))\n    load()\n"
     assert "The disk is full" in run_python(LOAD + limit, cache.parent)
     assert entries(cache) == []
     assert load_corpus(DataSettings()).train.size == 3586180
 
 
-def test_a_disk_without_space_is_said_and_leaves_nothing(tmp_path: Path) -> None:
-    """The true error of the system, where a small disk can be made without rights."""
+def test_a_disk_without_space_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
+    """The system's own error, on machines where a test may mount a small disk."""
     if not shutil.which("unshare"):
         pytest.skip("needs Linux")
     mount = f'mount -t tmpfs -o size=1m none {tmp_path} && exec "$@"'
@@ -180,7 +180,7 @@ def test_tokens_that_cannot_fit_are_not_begun(tmp_path: Path, cache: Path) -> No
     huge = tmp_path / "huge.txt"
     huge.touch()
     try:
-        os.truncate(huge, 8 << 40)  # holes: takes no space
+        os.truncate(huge, 8 << 40)  # a file with a hole takes no space
     except OSError:
         pytest.skip("the file system has no files of that size")
     with pytest.raises(DataError, match=r"would take about 8TB"):
@@ -188,7 +188,7 @@ def test_tokens_that_cannot_fit_are_not_begun(tmp_path: Path, cache: Path) -> No
     assert entries(cache) == []
 
 
-def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"Set data\.cache_dir"):
         load_corpus(DataSettings(cache_dir=str(tmp_path / "file")))

@@ -1,4 +1,4 @@
-"""What tokenisers do to text, and what they say when they cannot."""
+"""Tokenisers: how they split text, and what they report when they cannot."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ AUSTEN = [document.text[:3000] for document in embedded("austen").documents()][:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A token cache of the test's own."""
+    """An empty token cache for this test."""
     monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "tokens"
 
@@ -49,7 +49,7 @@ def novel(tmp_path: Path) -> Path:
 
 
 def entries(cache: Path) -> list[str]:
-    """What lies in the cache, locks apart: those are empty files."""
+    """The files in the cache without its locks, which are empty files."""
     return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
 
 

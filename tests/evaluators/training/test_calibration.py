@@ -1,4 +1,4 @@
-"""When a step-time ratio is known well enough."""
+"""When the ratio of two step times is known precisely enough."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The digest: equal for programs that train to the same thing, and for no others."""
+"""The digest is equal for programs that train to the same thing, and for no others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TWO, THREE, SIX, MINUS, LOW, LOWER, SMALL = (f"const{at}" for at in range(2, 9))
 
 
 def body(name: str, *lines: str, text: str = SEED) -> str:
-    """The program with other lines in one of its subprograms; states c, d, … in order."""
+    """The program with new lines in one subprogram; their states are c, d, ... in order."""
     written = [f"  {state_name(at)} = {line}\n" for at, line in enumerate(lines, start=2)]
     found = re.sub(rf"(S\d {name}\(a, b\):\n)(  .*\n)+", rf"\1{''.join(written)}", text)
     assert found != text
@@ -215,7 +215,7 @@ def test_every_process_has_the_same_digests(threads: int) -> None:
     assert json.loads(output) == [digest(seed_text(name)) for name in seed_names()]
 
 
-def test_nobodys_random_numbers_are_touched() -> None:
+def test_the_global_random_numbers_are_not_touched() -> None:
     before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index, union-attr]
     assert digest(SEED) == digest(SEED)
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # type: ignore[index, union-attr]
@@ -230,7 +230,7 @@ def test_a_probe_never_raises() -> None:
 
 
 def test_a_probe_costs_little_beside_a_training() -> None:
-    """Compiling a candidate alone takes seconds."""
+    """For comparison: compiling one candidate takes seconds."""
     from primeval.evaluators.training.probe import digest
 
     graph = build_graph(parse(SEED))

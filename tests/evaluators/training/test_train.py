@@ -1,4 +1,4 @@
-"""Training one candidate: budgets, hurdles, divergence, repeatability."""
+"""Training one candidate: budgets, hurdles, divergence and repeatability."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_every_budget_becomes_steps(unit: str, amount: float, steps: int) -> Non
 
 @pytest.fixture(scope="module")
 def bench() -> Any:
-    """One workbench for all tests: real training, tiny."""
+    """One workbench for all tests of this file; its training is real but tiny."""
     from primeval.evaluators.training.workbench import Workbench
 
     return Workbench(task())
@@ -73,7 +73,7 @@ def test_steps_repeat_to_the_last_bit(bench: Any) -> None:
 
 
 @pytest.mark.tf
-def test_seeds_differ(bench: Any) -> None:
+def test_other_seeds_give_other_losses(bench: Any) -> None:
     one, other = (evaluate(bench, Candidate(0, SEED, seed=n)) for n in range(2))
     assert one.loss != other.loss
 
@@ -92,7 +92,7 @@ def test_a_loss_that_is_no_number_is_a_divergence(bench: Any) -> None:
     assert outcome.status is Status.DIVERGED
     assert outcome.loss is None
     assert outcome.fitness == -math.inf
-    assert "compile" not in outcome.seconds  # it is no number from the first step
+    assert "compile" not in outcome.seconds  # the first step's loss is not a number already
 
 
 @pytest.mark.tf

@@ -1,4 +1,4 @@
-"""What becomes of the process that trains, and what its keeper says of it."""
+"""The process that trains: how it ends, and what its keeper reports."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def keeper() -> Iterator[Keeper]:
 
 
 def assert_ended(keeper: Keeper, name: str, status: Status, words: str) -> None:
-    """The candidate is reported so, and its process is gone and replaced by another."""
+    """Check the outcome that is reported, and that another process has replaced the old one."""
     process = keeper.prepare()
     report = keeper.evaluate(Candidate(0, SEED.replace(RELU, f"{RELU}  d = {name} c\n"), 1))
     assert report.outcome.status is status, report.outcome

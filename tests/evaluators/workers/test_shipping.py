@@ -1,4 +1,4 @@
-"""What machines of a cluster lack: this primeval, users' primitives, the tokens."""
+"""What a cluster's machines receive: this primeval, users' primitives and the tokens."""
 
 from __future__ import annotations
 
