@@ -1,4 +1,4 @@
-"""Text in, tokens out: embedded corpora, settings of data, and how much text is needed."""
+"""From text to tokens: embedded corpora, settings of data, and how much text is needed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PROSE = (
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A token cache of the test's own."""
+    """An empty token cache for the test."""
     monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "tokens"
 
@@ -131,7 +131,7 @@ def test_settings_that_make_no_sense_are_refused(settings: dict, message: str) -
         DataSettings(**settings)
 
 
-def test_the_cache_is_where_the_setting_the_variable_or_the_habit_says(
+def test_the_cache_is_where_the_setting_the_variable_or_the_default_puts_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PRIMEVAL_CACHE", "/some/where")
@@ -150,7 +150,7 @@ def test_a_split_too_small_for_the_batches_is_refused(tmp_path: Path) -> None:
         require_windows(validation, 16, most + 1, "validation")
 
 
-def test_every_batch_of_a_split_is_asked_for_once(tmp_path: Path) -> None:
+def test_a_corpus_must_hold_a_training_batch_and_a_whole_validation(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(PROSE)
     corpus = load_files(tmp_path / "a.txt")
     model = ModelSettings(length=16)

@@ -26,13 +26,13 @@ PROSE = (
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A token cache of the test's own."""
+    """An empty token cache for the test."""
     monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "tokens"
 
 
 def entries(cache: Path) -> list[str]:
-    """What lies in the cache, locks apart: those are empty files."""
+    """Names of what is in the cache, without the locks."""
     return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
 
 
@@ -66,7 +66,7 @@ def test_a_pattern_stands_for_its_files_once_and_in_order(tmp_path: Path) -> Non
     assert train.count(b"\f") == 2
 
 
-def test_marks_of_other_systems_are_taken_off(tmp_path: Path) -> None:
+def test_windows_line_ends_and_byte_order_marks_are_removed(tmp_path: Path) -> None:
     path = tmp_path / "windows.txt"
     path.write_bytes(b"\xef\xbb\xbf" + PROSE.replace(b"\n", b"\r\n"))
     corpus = load_files(path)
@@ -105,7 +105,7 @@ def test_one_long_text_is_cut_at_blank_lines(tmp_path: Path) -> None:
 @example(("é" * 400).encode())
 @example(b"no space" * 100)
 def test_cutting_loses_no_text_and_breaks_no_character(text: bytes) -> None:
-    with contextlib.suppress(DataError):  # a span of nothing but spaces
+    with contextlib.suppress(DataError):  # if a span holds only spaces
         parts = list(split_file(text, None, Path("f")))
         assert b"".join(part for _, part in parts).split() == text.replace(b"\f", b"").split()
         assert all(part.decode() for _, part in parts)
@@ -163,12 +163,14 @@ def test_a_missing_file_is_offered_its_nearest_name(tmp_path: Path) -> None:
         load_files(tmp_path)
 
 
-def test_a_path_that_cannot_be_looked_up_is_said() -> None:
+def test_a_path_that_cannot_be_looked_up_is_reported() -> None:
     with pytest.raises(DataError, match="cannot be looked up: File name too long"):
         load_files("x" * 5000)
 
 
-def test_a_file_larger_than_a_chunk_moves_the_bar_and_is_one_document(tmp_path: Path) -> None:
+def test_a_file_larger_than_a_chunk_is_one_document_and_its_progress_is_shown(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "long.txt"
     path.write_bytes(PROSE * 2000)  # 6 MB
     heard: list[float] = []

@@ -22,13 +22,13 @@ PROSE = b"It is a truth universally acknowledged, that a paragraph must be in wa
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A token cache of the test's own."""
+    """An empty token cache for the test."""
     monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "tokens"
 
 
 def entries(cache: Path) -> list[str]:
-    """What lies in the cache, locks apart: those are empty files."""
+    """Names of what is in the cache, without the locks."""
     return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
 
 
@@ -120,7 +120,7 @@ LOAD = """if True:
 """
 
 
-def test_a_process_killed_while_making_tokens_leaves_nothing_that_is_used(cache: Path) -> None:
+def test_what_a_process_killed_while_making_tokens_leaves_is_not_used(cache: Path) -> None:
     killed = "    load(lambda what, done: done > 0.3 and os.kill(os.getpid(), 9))\n"
     run_python(LOAD + killed, cache.parent)
     assert entries(cache)[0].endswith(".part")
@@ -154,14 +154,14 @@ def test_a_second_process_waits_for_the_first_and_shares_its_tokens(
     assert corpus.train.size == 3586180
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(cache: Path) -> None:
+def test_a_full_disk_is_reported_and_nothing_is_left_on_it(cache: Path) -> None:
     limit = "    resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6))\n    load()\n"
     assert "The disk is full" in run_python(LOAD + limit, cache.parent)
     assert entries(cache) == []
     assert load_corpus(DataSettings()).train.size == 3586180
 
 
-def test_a_disk_without_space_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_disk_without_space_is_reported_and_nothing_is_left_on_it(tmp_path: Path) -> None:
     """The true error of the system, where a small disk can be made without rights."""
     if not shutil.which("unshare"):
         pytest.skip("needs Linux")
@@ -176,7 +176,7 @@ def test_a_disk_without_space_is_said_and_leaves_nothing(tmp_path: Path) -> None
     assert answer.endswith("[]\n"), "only the lock is left"
 
 
-def test_tokens_that_cannot_fit_are_not_begun(tmp_path: Path, cache: Path) -> None:
+def test_tokens_that_cannot_fit_on_the_disk_are_not_begun(tmp_path: Path, cache: Path) -> None:
     huge = tmp_path / "huge.txt"
     huge.touch()
     try:
@@ -188,7 +188,7 @@ def test_tokens_that_cannot_fit_are_not_begun(tmp_path: Path, cache: Path) -> No
     assert entries(cache) == []
 
 
-def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"Set data\.cache_dir"):
         load_corpus(DataSettings(cache_dir=str(tmp_path / "file")))

@@ -1,4 +1,4 @@
-"""What tokenisers do to text, and what they say when they cannot."""
+"""What tokenisers do to text, and how they refuse settings that cannot work."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ AUSTEN = [document.text[:3000] for document in embedded("austen").documents()][:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A token cache of the test's own."""
+    """An empty token cache for the test."""
     monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "tokens"
 
@@ -49,7 +49,7 @@ def novel(tmp_path: Path) -> Path:
 
 
 def entries(cache: Path) -> list[str]:
-    """What lies in the cache, locks apart: those are empty files."""
+    """Names of what is in the cache, without the locks."""
     return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
 
 
@@ -107,7 +107,7 @@ def test_tokens_are_kept_in_the_smallest_type(vocabulary: int, dtype: type) -> N
     assert smallest_dtype(vocabulary) == dtype
 
 
-def test_a_corpus_can_be_had_in_sentencepiece(novel: Path, cache: Path) -> None:
+def test_a_corpus_can_be_tokenised_by_sentencepiece(novel: Path, cache: Path) -> None:
     settings = DataSettings(files=(str(novel),), tokenizer="sentencepiece", vocabulary=600)
     corpus = load_corpus(settings)
     assert (corpus.vocabulary, corpus.train.dtype) == (600, np.uint16)
@@ -143,7 +143,7 @@ def test_a_model_can_be_loaded(novel: Path, model: bytes, tmp_path: Path) -> Non
         load_corpus(DataSettings(files=(str(novel),), tokenizer=str(path)))
 
 
-def test_a_model_that_loses_text_is_warned_of(
+def test_a_model_that_loses_text_causes_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     import sentencepiece
@@ -170,7 +170,7 @@ def test_a_model_that_loses_text_is_warned_of(
         (__file__, 600, r"is not a SentencePiece model"),
     ],
 )
-def test_a_tokeniser_that_cannot_be_is_explained(
+def test_an_impossible_tokeniser_is_refused_with_the_reason(
     tokenizer: str, vocabulary: int, message: str, tmp_path: Path, cache: Path
 ) -> None:
     (tmp_path / "a.txt").write_bytes(PROSE)

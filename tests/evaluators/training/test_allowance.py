@@ -31,7 +31,7 @@ def evaluated(budget: Budget, one: Candidate = ONE, **training: object) -> Outco
 
 @pytest.fixture
 def precisions(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How precisely was measured, each time."""
+    """The precision asked of each calibration."""
     from primeval.evaluators.training import allowance
 
     wanted: list[float] = []
@@ -68,7 +68,7 @@ def test_measuring_in_two_stages_leaves_no_trace_in_the_training(
         (Budget("steps", STEPS, hurdles=1), {}, []),
     ],
 )
-def test_who_is_stopped_at_the_first_hurdle_is_measured_roughly(
+def test_a_candidate_stopped_at_the_first_hurdle_is_measured_roughly(
     budget: Budget, training: dict[str, object], expected: list[float], precisions: list[float]
 ) -> None:
     outcome = evaluated(budget, replace(ONE, thresholds=(0.0,)), **training)

@@ -73,13 +73,13 @@ def test_steps_repeat_to_the_last_bit(bench: Any) -> None:
 
 
 @pytest.mark.tf
-def test_seeds_differ(bench: Any) -> None:
+def test_two_seeds_give_two_losses(bench: Any) -> None:
     one, other = (evaluate(bench, Candidate(0, SEED, seed=n)) for n in range(2))
     assert one.loss != other.loss
 
 
 @pytest.mark.tf
-def test_a_missed_hurdle_stops_it(bench: Any) -> None:
+def test_a_missed_hurdle_stops_the_training(bench: Any) -> None:
     outcome = evaluate(bench, Candidate(0, SEED, 1, thresholds=(None, 0.1, None, None)))
     assert (outcome.status, outcome.hurdle) == (Status.STOPPED, 1)
     assert outcome.steps == 3
@@ -87,7 +87,7 @@ def test_a_missed_hurdle_stops_it(bench: Any) -> None:
 
 
 @pytest.mark.tf
-def test_a_loss_that_is_no_number_is_a_divergence(bench: Any) -> None:
+def test_a_loss_that_is_not_finite_is_a_divergence(bench: Any) -> None:
     outcome = evaluate(bench, Candidate(0, DIVERGING, seed=1))
     assert outcome.status is Status.DIVERGED
     assert outcome.loss is None
@@ -96,7 +96,7 @@ def test_a_loss_that_is_no_number_is_a_divergence(bench: Any) -> None:
 
 
 @pytest.mark.tf
-def test_what_has_no_meaning_is_rejected_with_the_reason(bench: Any) -> None:
+def test_a_program_without_meaning_is_rejected_with_the_reason(bench: Any) -> None:
     text = SEED.replace("g = T_MAT_MUL f d", "g = MAT_MUL f d")
     outcome = evaluate(bench, Candidate(0, text, seed=1))
     assert outcome.status is Status.REJECTED
@@ -131,7 +131,7 @@ def test_weights_are_kept_where_asked(bench: Any, tmp_path: Path) -> None:
 
 @pytest.mark.tf
 @pytest.mark.parametrize("optimizer", ["adam", "adafactor"])
-def test_validation_leaves_no_trace(optimizer: str) -> None:
+def test_validation_leaves_no_trace_in_the_training(optimizer: str) -> None:
     from primeval.dna.cost import measure
     from primeval.evaluators.training.workbench import Workbench
 
@@ -146,7 +146,7 @@ def test_validation_leaves_no_trace(optimizer: str) -> None:
 
 @pytest.mark.tf
 @pytest.mark.parametrize("optimizer", ["adam", "adafactor"])
-def test_a_batch_in_parts_is_the_same_batch(optimizer: str) -> None:
+def test_a_batch_in_parts_trains_as_the_whole_batch(optimizer: str) -> None:
     from primeval.evaluators.training.workbench import Workbench
 
     whole, parts = (
@@ -184,7 +184,7 @@ def test_any_keras_optimizer_trains(optimizer: str) -> None:
 
 @pytest.mark.tf
 @pytest.mark.parametrize("schedule", ["rsqrt", "cosine", "constant"])
-def test_schedules_rise_and_fall(schedule: str) -> None:
+def test_learning_rates_rise_in_the_warm_up_and_then_follow_the_schedule(schedule: str) -> None:
     from primeval.evaluators.training.workbench import Workbench
 
     bench = Workbench(task(schedule=schedule, learning_rate=1.0, warmup_steps=10))
