@@ -1,4 +1,4 @@
-"""What only worker processes promise: time limits that kill, and a death costs one candidate."""
+"""Promises of worker processes: time limits that kill, and deaths that cost one candidate."""
 
 from __future__ import annotations
 
