@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import lzma
 import math
-import subprocess
-import sys
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.corpora import PROSE, load_files, run_python, text_of
 
 from primeval.evaluators.data.corpus import (
-    Corpus,
     cache_dir,
     load_corpus,
     require_batches,
@@ -28,30 +26,6 @@ SHA256 = {
     "austen": "6d5776bfe4f44c675652444d1de8d4d863ae0b254262ab17340ffce9703b1773",
     "moby-dick": "fb9bcb0acf6209907f842a2ccda5cd31c5f99289106fc5397e8d9ca09c8dd3b3",
 }
-PROSE = (
-    "It is a truth universally acknowledged, that a paragraph must be in want.\n\n" * 40
-).encode()
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty token cache for the test."""
-    monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "tokens"
-
-
-def load_files(*patterns: Path | str) -> Corpus:
-    return load_corpus(DataSettings(files=tuple(map(str, patterns))))
-
-
-def text_of(tokens: np.ndarray) -> bytes:
-    return tokens.astype(np.uint8).tobytes()
-
-
-def run_python(code: str, *arguments: object, prefix: tuple[str, ...] = ()) -> str:
-    command = [*prefix, sys.executable, "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    return done.stdout + done.stderr
 
 
 # The embedded corpora

@@ -10,38 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.corpora import PROSE, entries, load_files, text_of
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from primeval.evaluators.data.corpus import Corpus, load_corpus
+from primeval.evaluators.data.corpus import load_corpus
 from primeval.evaluators.data.documents import SPLITS, split_documents
 from primeval.evaluators.data.files import split_file
 from primeval.evaluators.errors import DataError
 from primeval.evaluators.settings import DataSettings
-
-PROSE = (
-    "It is a truth universally acknowledged, that a paragraph must be in want.\n\n" * 40
-).encode()
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty token cache for the test."""
-    monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "tokens"
-
-
-def entries(cache: Path) -> list[str]:
-    """Names of what is in the cache, without the locks."""
-    return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
-
-
-def load_files(*patterns: Path | str) -> Corpus:
-    return load_corpus(DataSettings(files=tuple(map(str, patterns))))
-
-
-def text_of(tokens: np.ndarray) -> bytes:
-    return tokens.astype(np.uint8).tobytes()
 
 
 def test_packed_files_give_the_tokens_of_plain_ones(tmp_path: Path) -> None:

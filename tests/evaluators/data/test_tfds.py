@@ -81,11 +81,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
-
-
 def load(name: str, prepared: str, **settings: Any) -> Corpus:
     return load_corpus(DataSettings(tfds=name, data_dir=prepared, **settings))
 

@@ -12,34 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.corpora import PROSE, entries, run_python, text_of
 
 from primeval.evaluators.data.corpus import load_corpus
 from primeval.evaluators.errors import DataError
 from primeval.evaluators.settings import DataSettings
-
-PROSE = b"It is a truth universally acknowledged, that a paragraph must be in want.\n\n" * 40
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty token cache for the test."""
-    monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "tokens"
-
-
-def entries(cache: Path) -> list[str]:
-    """Names of what is in the cache, without the locks."""
-    return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
-
-
-def text_of(tokens: np.ndarray) -> bytes:
-    return tokens.astype(np.uint8).tobytes()
-
-
-def run_python(code: str, *arguments: object, prefix: tuple[str, ...] = ()) -> str:
-    command = [*prefix, sys.executable, "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    return done.stdout + done.stderr
 
 
 def test_tokens_are_made_once_and_memory_mapped(cache: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.corpora import PROSE, entries
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,17 +23,7 @@ from primeval.evaluators.data.tokenizer import (
 from primeval.evaluators.errors import DataError
 from primeval.evaluators.settings import DataSettings
 
-PROSE = (
-    "It is a truth universally acknowledged, that a paragraph must be in want.\n\n" * 40
-).encode()
 AUSTEN = [document.text[:3000] for document in embedded("austen").documents()][:20]
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty token cache for the test."""
-    monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "tokens"
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +37,6 @@ def novel(tmp_path: Path) -> Path:
     path = tmp_path / "novel.txt"
     path.write_bytes(b"\f".join(AUSTEN))
     return path
-
-
-def entries(cache: Path) -> list[str]:
-    """Names of what is in the cache, without the locks."""
-    return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
 
 
 def decode(model: bytes, tokens: np.ndarray) -> str:
