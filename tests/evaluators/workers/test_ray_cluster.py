@@ -175,11 +175,11 @@ def outcomes_of(pool: Any, count: int) -> dict[int, Outcome]:
 def test_workers_go_where_their_resources_are(cluster: Any) -> None:
     from primeval.evaluators.workers.ray_cluster import ray
 
-    pool = pool_on(cluster, threads=0, gpus=0.5, resources={"tpu_host": 1.0})
+    pool = pool_on(cluster, gpus=0.5, resources={"tpu_host": 1.0})
     try:
         pool.submit(Candidate(0, SEED, 1))
         assert pool.wait(2.0) == []  # no node has what they need
-        node = cluster.add_node(num_cpus=0, num_gpus=1, resources={"tpu_host": 9})
+        node = cluster.add_node(num_cpus=3, num_gpus=1, resources={"tpu_host": 9})
         assert outcomes_of(pool, 1)[0].status is Status.COMPLETED
         end, number = time.monotonic() + 100, 0
         while pool.capacity < 2 and time.monotonic() < end:

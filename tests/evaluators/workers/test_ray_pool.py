@@ -67,3 +67,20 @@ def test_a_candidate_whose_process_is_killed_is_evaluated_again(pool: Any) -> No
     assert (number, outcome.status) == (3, Status.TIMED_OUT)
     assert outcome.seconds["lost"] > 15.0
     assert outcomes(pool, Candidate(4, DIVERGING, 1))[4].status is Status.DIVERGED
+
+
+def test_a_worker_that_cannot_start_is_reported_with_the_reason(ray_session: None) -> None:
+    import ray
+
+    from primeval.evaluators.workers.ray_pool import RayEvaluator
+
+    class Broken:
+        def prepare(self) -> int:
+            raise RuntimeError("no room for it")
+
+    pool = RayEvaluator(task(), hire=ray.remote(Broken).options(num_cpus=0).remote)
+    try:
+        with pytest.raises(ValueError, match=r"cannot start: RuntimeError: no room for it"):
+            pool.processes()
+    finally:
+        pool.close()
