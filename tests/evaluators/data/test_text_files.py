@@ -105,12 +105,21 @@ MISTAKES = {
     "random.txt": (bytes(range(1, 255)) * 9, "not UTF-8: byte 0x80 at 127"),
     "packed.txt": (gzip.compress(PROSE), "packed by gzip. Give its name the ending .gz"),
     "report.pdf": (b"%PDF-1.4\n\xe2\xe3\0" * 99, "it is a PDF"),
-    "cut.gz": (gzip.compress(PROSE)[:-20], "no whole .gz file: Compressed file ended before"),
-    "cut.xz": (lzma.compress(PROSE)[:-20], "no whole .xz file: Compressed data ended before"),
-    "cut.bz2": (bz2.compress(PROSE)[:-20], "no whole .bz2 file: Compressed data ended before"),
-    "plain.gz": (PROSE, "no whole .gz file: Not a gzipped file"),
-    "plain.xz": (PROSE, "no whole .xz file"),
-    "plain.bz2": (PROSE, "no whole .bz2 file"),
+    "cut.gz": (
+        gzip.compress(PROSE)[:-20],
+        "not a complete .gz file: Compressed file ended before",
+    ),
+    "cut.xz": (
+        lzma.compress(PROSE)[:-20],
+        "not a complete .xz file: Compressed data ended before",
+    ),
+    "cut.bz2": (
+        bz2.compress(PROSE)[:-20],
+        "not a complete .bz2 file: Compressed data ended before",
+    ),
+    "plain.gz": (PROSE, "not a complete .gz file: Not a gzipped file"),
+    "plain.xz": (PROSE, "not a complete .xz file"),
+    "plain.bz2": (PROSE, "not a complete .bz2 file"),
     "empty.gz": (b"", "empty"),
 }
 
