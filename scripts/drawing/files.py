@@ -42,8 +42,8 @@ def write_drawing(path: Path, drawing: Drawing) -> None:
 def _write_svg(drawing: Drawing, path: Path) -> None:
     size = f'width="{drawing.width:.0f}" height="{drawing.height:.0f}"'
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {_view_box(drawing)} font-family="{FONT}" '
-        f'role="img">\n<title>{escape(drawing.description)}</title>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {_view_box(drawing)} '
+        f'font-family="{FONT}" role="img">\n<title>{escape(drawing.description)}</title>\n'
         f'<rect width="100%" height="100%" fill="{PAPER}"/>'
     )
     body = "\n".join(svg(shape, _attributes) for shape in drawing.shapes)
