@@ -6,6 +6,7 @@ Costs are counted at the scale of the run for RUN:ID, otherwise at that of `--co
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,10 +21,12 @@ from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.scripts.commands.arguments import add_color, add_json
 from primeval.scripts.tables import terminal
+from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import load_config
 from primeval.search.config.settings import RunConfig
-from primeval.search.errors import RunError
-from primeval.search.run.programs import Reference, find_program, root_of
+from primeval.search.errors import LanguageError, RunError
+from primeval.search.run.folder import Run
+from primeval.search.run.programs import Reference, find_individual, find_program, root_of
 from primeval.search.views.ranking import individual_row
 
 SEED, PARENT = "seed", "parent"  # values of --diff that are no program references
@@ -62,7 +65,12 @@ def add_show(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = load_config(args.config) if args.config is not None else None
-    shown = find_program(args.reference, _vocabulary(config))
+    try:
+        shown = find_program(args.reference, _vocabulary(config))
+    except LanguageError as error:
+        if args.code or args.resolved or args.graph or args.diff or args.json:
+            raise
+        return _print_stored(args, error)
     facts = Facts(shown.program, _scale(shown, config, args.code))
     other = None
     if args.diff is not None:
@@ -79,17 +87,24 @@ def run(args: argparse.Namespace) -> int:
     for line in _heading(shown, facts):
         print(terminal.paint(f"# {line}", "dim", color))
     if other is not None:
-        lines = _difference(args, other, facts)
-        print(terminal.paint(f"# difference to {other.name}", "dim", color))
-        terminal.print_diff(lines, color)
-        if not lines:
-            print("# none")
+        _print_difference(other, _difference(args, other, facts), color)
     elif args.code:
         terminal.print_program(_code(facts), color)
     elif args.resolved:
         _print_resolved(facts, color)
     else:
         terminal.print_program(format_program(shown.program), color)
+    return 0
+
+
+def _print_stored(args: argparse.Namespace, error: LanguageError) -> int:
+    """An individual as the store has it, where its primitives cannot be loaded."""
+    print(f"Costs and the graph are left out. {error}", file=sys.stderr)
+    opened, individual = find_individual(args.reference)
+    color = terminal.wants_color(args.color)
+    for line in _origin(args.reference, opened, individual):
+        print(terminal.paint(f"# {line}", "dim", color))
+    terminal.print_program(individual.text, color)
     return 0
 
 
@@ -104,6 +119,13 @@ def _difference(args: argparse.Namespace, other: Other, facts: Facts) -> list[Di
     if args.code:
         return code_difference(other.facts, facts)
     return diff(other.facts.program, facts.program)
+
+
+def _print_difference(other: Other, lines: list[DiffLine], color: bool) -> None:
+    print(terminal.paint(f"# difference to {other.name}", "dim", color))
+    terminal.print_diff(lines, color)
+    if not lines:
+        print("# none")
 
 
 def _other(shown: Reference, wanted: str) -> tuple[str, Program]:
@@ -146,13 +168,7 @@ def _heading(shown: Reference, facts: Facts) -> list[str]:
     """Lines about a program: where it is from, how it did, its graph and its costs."""
     lines = [shown.name]
     if shown.run is not None and shown.individual is not None:
-        row = individual_row(shown.run, shown.individual)
-        parent = "" if row["parent"] is None else f", from {row['parent']}"
-        lines[0] += f": {row['edit']}{parent}"
-        status = f"{row['status']}, loss {terminal.fixed(row['loss'])}"
-        lines.append(f"{status} ({terminal.signed(row['loss_vs_seed'])} against the seed)")
-        if row["message"]:
-            lines.append(row["message"])
+        lines = _origin(shown.name, shown.run, shown.individual)
     if facts.graph is not None:
         graph = facts.graph
         lines.append(f"{len(graph.nodes)} operations, fingerprint {graph.fingerprint[:12]}")
@@ -170,6 +186,18 @@ def _heading(shown: Reference, facts: Facts) -> list[str]:
             f"matrices {', '.join(map(str, known['widths']))} wide"
         )
     return lines
+
+
+def _origin(name: str, run: Run, individual: Individual) -> list[str]:
+    """Lines about an individual: its edit, its parent, and how it did."""
+    row = individual_row(run, individual)
+    parent = "" if row["parent"] is None else f", from {row['parent']}"
+    status = f"{row['status']}, loss {terminal.fixed(row['loss'])}"
+    lines = [
+        f"{name}: {row['edit']}{parent}",
+        f"{status} ({terminal.signed(row['loss_vs_seed'])} against the seed)",
+    ]
+    return [*lines, row["message"]] if row["message"] else lines
 
 
 def _code(facts: Facts) -> str:

@@ -26,7 +26,7 @@ UNABLE = (RunError, ProgramError, Rejection)
 def programs(run: Run, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """What there is to show of each of these rows of the ranking, best first.
 
-    Raises RunError if the modules of the run's primitives are not to be had.
+    Raises LanguageError if the modules of the run's primitives are not to be had.
     """
     return [_program(run, rank, row) for rank, row in enumerate(rows, 1)]
 

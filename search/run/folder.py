@@ -33,7 +33,7 @@ from primeval.primitives.widths import Rejection
 from primeval.search.config.changes import refuse_incomparable
 from primeval.search.config.config import parse_config, to_yaml
 from primeval.search.config.settings import RunConfig
-from primeval.search.errors import ConfigError, RunError
+from primeval.search.errors import ConfigError, LanguageError, RunError
 from primeval.search.run.environment import META, environment
 from primeval.search.run.locking import RunLock
 from primeval.search.run.schema import FILE_NAME
@@ -68,15 +68,15 @@ class Run:
     def language(self) -> Language:
         """What its programs are written in. Imports the modules that its settings name.
 
-        Raises RunError if they are not there, or not usable.
+        Raises LanguageError if they are not there, or not usable.
         """
         try:
             return self.config.make_language()
         except PrimitiveError as error:
-            raise RunError(
-                f"{self.folder} has programs of primitives that are not to be had: {error} "
-                "The run needs the modules as they were. Without them, `primeval top` and "
-                "`primeval lineage` still work."
+            raise LanguageError(
+                f"The primitives of {self.folder} cannot be loaded: {error} The run needs the "
+                "modules as they were. Without them, `primeval top` and `primeval lineage` "
+                "work, and `primeval show` prints the text of an individual."
             ) from None
 
     def close(self) -> None:

@@ -165,6 +165,16 @@ def test_rankings_need_no_module(
     assert not printed.err
 
 
+def test_a_program_is_shown_as_text_without_its_module(
+    without_module: Path, capsys: Capture
+) -> None:
+    assert main(["show", f"{without_module}:0"]) == 0
+    printed = capsys.readouterr()
+    assert "# completed, loss " in printed.out
+    assert "  c = MINE a\n" in printed.out
+    assert printed.err.startswith("Costs and the graph are left out. The primitives of ")
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
@@ -175,7 +185,8 @@ def test_rankings_need_no_module(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("show", "RUN:0"),
+        ("show", "RUN:0", "--code"),
+        ("show", "RUN:0", "--json"),
         ("show", "transformer", "--diff", "RUN:0"),
         ("report", "RUN", "-o", "OUT.html"),
         ("export", "RUN:0", "OUT.keras"),
