@@ -77,7 +77,9 @@ def test_a_run_survives_whatever_its_candidates_do(
     random.Random(order).shuffle(names)
     for name in names:
         (tmp_path / f"{name}.dna").write_text(hostile_program(name), encoding="utf-8")
-    seeds = load_seeds(["transformer", *(f"{tmp_path / name}.dna" for name in names)])
+    files = [f"{tmp_path / name}.dna" for name in names]
+    vocabulary = config.make_language().vocabulary
+    seeds = load_seeds(["transformer", *files], vocabulary=vocabulary)
     run = create_run(config, seeds)
     search = make_search(config, list(run.store.seeds.values()), run.language)
     pool = RayEvaluator(config.task(run.reference))
