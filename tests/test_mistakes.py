@@ -1,4 +1,4 @@
-"""A user's mistake is one clear message, exit status 2, and changes nothing."""
+"""Each mistake of a user gets one clear message and exit status 2, and changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each edit of a lineage gained: figures that add up, everywhere they are shown."""
+"""The gain of each edit of a lineage: the figures add up wherever they are shown."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_gains_of_the_page_add_up_digit_by_digit(troubled: Path) -> None:
 
 
 def told(number: int, *losses: float | None) -> dict[str, Any]:
-    """A row of a lineage, as far as gains look at it."""
+    """A row of a lineage with the fields that gains read."""
     curve = [{"step": step, "loss": loss} for step, loss in enumerate(losses)]
     return {"id": number, "edit_kind": "insert" if number else None, "curve": curve}
 
