@@ -1,4 +1,4 @@
-"""Commands print what the docs show, and the docs list every choice about the language."""
+"""The docs are true: commands print what they show, and files, rooms and choices exist."""
 
 from __future__ import annotations
 
@@ -97,6 +97,33 @@ def test_every_room_has_one_line_in_the_architecture_page() -> None:
     packages = ("primitives", "dna", "evaluators", "search", "scripts")
     files = [file for name in packages for file in (ROOT / name).rglob("*.py")]
     assert told == Counter({str(file.parent.relative_to(ROOT)) for file in files})
+
+
+def broken_links(text: str, folder: Path) -> list[str]:
+    """The links of a page to files or headings that do not exist; not those to the web."""
+    broken = []
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+        name, _, anchor = link.partition("#")
+        target = folder / name if name else None
+        if target is not None and not target.exists():
+            broken.append(link)
+        elif anchor:
+            page = target.read_text(encoding="utf-8") if target else text
+            headings = re.findall(r"^#+ (.*)$", page, re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", h).lower().replace(" ", "-") for h in headings}
+            if anchor not in slugs:
+                broken.append(link)
+    return broken
+
+
+@pytest.mark.parametrize("path", PAGES, ids=[path.name for path in PAGES])
+def test_links_between_the_pages_lead_somewhere(path: Path) -> None:
+    assert broken_links(path.read_text(encoding="utf-8"), path.parent) == []
+
+
+def test_broken_links_are_found() -> None:
+    text = "# A page\n[a](gone.md) [b](#a-page) [c](#no) [d](README.md#gone) [e](docs/data.md)"
+    assert broken_links(text, ROOT) == ["gone.md", "#no", "README.md#gone"]
 
 
 def choosing_files(root: Path) -> list[Path]:

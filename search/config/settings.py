@@ -51,6 +51,7 @@ class SearchSettings(Settings):
     seeds: Annotated[tuple[str, ...], Limit(some=True)] = ("transformer",)
     population_size: Annotated[int, Limit(least=1, most=1_000_000, unit="individuals")] = 100
     tournament_size: Annotated[int, Limit(least=1, unit="individuals")] = 10
+    # CHOICE: a mutation left out of the mapping is never drawn.
     mutations: Annotated[
         Mapping[str, float], Limit(least=0, some=True, choices=tuple(MUTATIONS))
     ] = field(default_factory=lambda: dict.fromkeys(MUTATIONS, 1.0))

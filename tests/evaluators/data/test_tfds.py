@@ -24,8 +24,8 @@ from primeval.evaluators.settings import DataSettings
 
 pytestmark = pytest.mark.tf
 
-# Name, version, configuration and examples of each split. The layout is that of the real data
-# sets, whose builders give the features. The last two data sets are our own.
+# Name, version, configuration and examples of each split: the layout of the true ones. Their
+# features come from tfds's builders. The last two are our own.
 STAND_INS: list[tuple[str, str, str | None, dict[str, int]]] = [
     ("lm1b", "1.1.0", None, {"train": 200, "test": 40}),
     ("c4", "3.1.0", "en", {"train": 100, "validation": 40}),
@@ -45,7 +45,7 @@ def paragraphs() -> list[bytes]:
 
 
 def store(folder: Path, name: str, version: str, config: str | None, sizes: dict) -> None:
-    """Prepare a stand-in; each text names the split that it belongs to."""
+    """Prepare a stand-in, whose texts begin with the name of their split."""
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
@@ -79,11 +79,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> str:
     for stand_in in STAND_INS:
         store(folder, *stand_in)
     return str(folder)
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
 
 
 def load(name: str, prepared: str, **settings: Any) -> Corpus:
@@ -200,7 +195,7 @@ def test_tokens_of_a_data_set_are_made_once(prepared: str) -> None:
         ),
     ],
 )
-def test_what_cannot_be_loaded_says_so_at_once(
+def test_a_data_set_that_cannot_be_loaded_is_refused_at_once(
     name: str, settings: dict[str, Any], message: str, prepared: str
 ) -> None:
     start = time.monotonic()
@@ -232,7 +227,7 @@ def test_damaged_files_are_reported(
 
 
 @pytest.mark.parametrize("name", ["lm1b", "pg19", "c4/en"])
-def test_a_download_that_cannot_be_fails_at_once(name: str, tmp_path: Path) -> None:
+def test_an_impossible_download_fails_at_once(name: str, tmp_path: Path) -> None:
     try:
         socket.create_connection(("www.statmt.org", 80), 5).close()
     except OSError:

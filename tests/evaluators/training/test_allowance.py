@@ -31,7 +31,7 @@ def evaluated(budget: Budget, one: Candidate = ONE, **training: object) -> Outco
 
 @pytest.fixture
 def precisions(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The precision that each measurement was asked for."""
+    """The precision asked of each calibration."""
     from primeval.evaluators.training import allowance
 
     wanted: list[float] = []

@@ -1,4 +1,4 @@
-"""Clusters: machines come and go, and need only Python, TensorFlow and Ray."""
+"""Clusters: machines come and go, and have only Python, TensorFlow and Ray."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def pool_on(cluster: Any, dying: tuple[int, ...] = (), gate: str = "", **setting
 
 
 class Mover(Silent):
-    """Removes a node after six candidates and adds one after twelve."""
+    """Removes a node after some candidates, and adds one later."""
 
     def __init__(self, cluster: Any, pool: Any, gate: Path) -> None:
         self.cluster, self.pool, self.gate, self.count = cluster, pool, gate, 0
@@ -124,7 +124,7 @@ class Mover(Silent):
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_node_goes_and_another_comes_and_nothing_is_missing(
+def test_no_outcome_is_missing_when_a_node_goes_and_another_comes(
     cluster: Any, tmp_path: Path
 ) -> None:
     sets = [f"run_dir={tmp_path / 'run'}", f"budget.max_candidates={COUNT}"]
@@ -141,13 +141,15 @@ def test_a_node_goes_and_another_comes_and_nothing_is_missing(
     assert run.store.asked() == COUNT
     assert gate.exists()  # the workers were two, and then three again
     lost = [one.seconds["lost"] for _, one in outcomes if "lost" in one.seconds]
-    assert len(lost) <= 1  # the removed node's candidate was asked again; its lost time counts
+    assert len(lost) <= 1  # of the lost node's candidate, whose time is not forgotten
     run.close()
 
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_candidate_that_loses_every_worker_is_lost_and_others_are_not(cluster: Any) -> None:
+def test_a_candidate_that_loses_every_worker_is_lost_and_the_others_are_not(
+    cluster: Any,
+) -> None:
     pool = pool_on(cluster, dying=(1,), retries=2)
     try:
         for number in range(3):
@@ -174,11 +176,11 @@ def outcomes_of(pool: Any, count: int) -> dict[int, Outcome]:
 def test_workers_go_where_their_resources_are(cluster: Any) -> None:
     from primeval.evaluators.workers.ray_cluster import ray
 
-    pool = pool_on(cluster, threads=0, gpus=0.5, resources={"tpu_host": 1.0})
+    pool = pool_on(cluster, gpus=0.5, resources={"tpu_host": 1.0})
     try:
         pool.submit(Candidate(0, SEED, 1))
-        assert pool.wait(2.0) == []  # no node has what the worker needs
-        node = cluster.add_node(num_cpus=0, num_gpus=1, resources={"tpu_host": 9})
+        assert pool.wait(2.0) == []  # no node has what they need
+        node = cluster.add_node(num_cpus=3, num_gpus=1, resources={"tpu_host": 9})
         assert outcomes_of(pool, 1)[0].status is Status.COMPLETED
         end, number = time.monotonic() + 100, 0
         while pool.capacity < 2 and time.monotonic() < end:
@@ -234,12 +236,14 @@ def test_a_killed_driver_leaves_no_worker_on_a_cluster(nodes: Any, tmp_path: Pat
     driver.kill()
     driver.communicate()
     assert not psutil.wait_procs([*on_nodes, *keepers], timeout=60)[1]
-    assert nodes.remaining_processes_alive()  # the cluster itself runs on
+    assert nodes.remaining_processes_alive()  # the cluster itself continues
 
 
 @pytest.mark.ray
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "192.0.2.1:6379", "ray://head:10001"])
-def test_an_address_that_does_not_answer_is_reported_soon(address: str, tmp_path: Path) -> None:
+def test_an_address_where_nothing_answers_is_reported_soon(
+    address: str, tmp_path: Path
+) -> None:
     began = time.monotonic()
     where = ["--run-dir", tmp_path / "run", "--set", f"workers.address='{address}'"]
     done = primeval("search", "quickstart", *where)

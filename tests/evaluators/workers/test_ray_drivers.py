@@ -1,4 +1,4 @@
-"""Drivers that are killed or interrupted, or two at once: what ends and what continues."""
+"""Drivers that are killed, interrupted, or run side by side: what ends and what continues."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_ctrl_c_gives_up_candidates_in_flight_at_once(tmp_path: Path) -> None:
     driver, run = start(tmp_path, LONG, ENDLESS, ONE), tmp_path / "run"
     wait_for(lambda: asked(run) >= 1 and bool(training(driver.pid)))
     family, began = family_of(driver), time.monotonic()
-    os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: to the whole group
+    os.killpg(driver.pid, signal.SIGINT)  # to all its processes, as a terminal does
     output, _ = driver.communicate(timeout=60)
     assert time.monotonic() - began < 10
     assert driver.returncode == 0, output
@@ -77,7 +77,7 @@ def test_ctrl_c_lets_candidates_in_flight_finish_if_they_may(tmp_path: Path) -> 
     assert driver.returncode == 0, output
     assert 3 <= asked(run) == told(run) < 200
     lost = [one for _, one in open_run(run).store.outcomes() if "lost" in one.seconds]
-    assert not lost  # the signal reached the driver only, not the processes that train
+    assert not lost  # the processes that train ignore the signal
 
 
 def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
