@@ -16,7 +16,6 @@ from primeval.dna.printing import format_number
 from primeval.dna.program import INPUTS, Instruction
 from primeval.dna.writing.calls import CallPath, Calls
 from primeval.primitives.primitive import CONSTANT, DIM
-from primeval.primitives.vocabulary import PRIMITIVES
 
 
 class Change(str, Enum):
@@ -95,12 +94,12 @@ def draw_program(graph: Graph, cost: Cost | None = None) -> Box:
 class _Drawer:
     def __init__(self, graph: Graph, cost: Cost | None) -> None:
         self.calls, self.cost = Calls(graph), cost
-        self.subprograms = graph.program.subprograms
+        self.program = graph.program
 
     def call(self, index: int, path: CallPath, branches: int, same: bool) -> Box:
         """The box of a call. `same` means that both its inputs are one value."""
         body = self.calls.body(index)
-        label = f"S{index} {self.subprograms[index].name}"
+        label = f"S{index} {self.program.subprograms[index].name}"
         box = Box(label, branches=branches, subprogram=index, essence=(index,))
         source_of = {0: ~0, 1: ~0 if same else ~1}  # from a state to the source of its wires
         for place, instruction in enumerate(body):
@@ -130,7 +129,7 @@ class _Drawer:
         return child
 
     def _operation(self, op: str, instruction: Instruction) -> Box:
-        row, bank = PRIMITIVES[op], self.calls.graph.program.bank
+        row, bank = self.program.vocabulary[op], self.program.bank
         constant = bank.constants[instruction.constant] if CONSTANT in row.reads else None
         dim = bank.dims[instruction.dim] if DIM in row.reads else None
         number = "" if constant is None else f" {format_number(float(f'{constant:.4g}'))}"

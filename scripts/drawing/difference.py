@@ -29,12 +29,13 @@ def draw_difference(old: tuple[Program, Box], new: tuple[Program, Box]) -> Box:
     if old_box.branches != new_box.branches:
         joint.note = f"was ×{old_box.branches}"
     index = new_box.subprogram or 0
-    bodies = [program.subprograms[index].instructions for program in (old_program, new_program)]
+    programs = (old_program, new_program)
+    was, now = (program.subprograms[index].instructions for program in programs)
     # boxes by the places of their instructions; dead lines have none
     old_at: dict[int | None, Box] = {box.place: box for box in old_box.boxes}
     new_at: dict[int | None, Box] = {box.place: box for box in new_box.boxes}
     old_joint, new_joint = dict[int, int](), dict[int, int]()  # from a place to the joint box
-    for old_place, new_place in pair(*bodies).pairs:
+    for old_place, new_place in pair(was, now, old_program.vocabulary).pairs:
         before, after = old_at.get(old_place), new_at.get(new_place)
         if before and after and before.essence == after.essence:
             old_joint[before.place] = new_joint[after.place] = len(joint.boxes)

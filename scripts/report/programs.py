@@ -24,7 +24,10 @@ UNABLE = (RunError, ProgramError, Rejection)
 
 
 def programs(run: Run, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What there is to show of each of these rows of the ranking, best first."""
+    """What there is to show of each of these rows of the ranking, best first.
+
+    Raises LanguageError if the modules of the run's primitives are not to be had.
+    """
     return [_program(run, rank, row) for rank, row in enumerate(rows, 1)]
 
 
@@ -33,10 +36,12 @@ def _program(run: Run, rank: int, row: dict[str, Any]) -> dict[str, Any]:
     if individual is None:
         raise KeyError(row["id"])
     scale = run.config.scale
-    facts = Facts(individual.program, scale)
+    vocabulary = run.language.vocabulary
+    program = individual.program(vocabulary)
+    facts = Facts(program, scale)
     root = root_of(run.store, individual)
     parent = None if individual.parent is None else run.store.individual(individual.parent)
-    name = f"#{individual.id}"
+    seed, name = Facts(root.program(vocabulary), scale), f"#{individual.id}"
     return {
         "rank": rank,
         "row": row,
@@ -44,14 +49,14 @@ def _program(run: Run, rank: int, row: dict[str, Any]) -> dict[str, Any]:
         "operations": len(facts.graph.nodes) if facts.graph else None,
         "fixed_length": bool(facts.graph and facts.graph.fixed_length),
         "against": [
-            _against(facts, other.id, which, other.program, scale)
+            _against(facts, other.id, which, other.program(vocabulary), scale)
             for which, other in (("seed", root), ("parent", parent))
             if other is not None and other.id != individual.id
             and not (which == "parent" and other.id == root.id)
         ],
-        "drawing": _told(lambda: _drawing(name, facts, root.id, Facts(root.program, scale))),
+        "drawing": _told(lambda: _drawing(name, facts, root.id, seed)),
         "code": _told(lambda: _code(facts)),
-        "text": format_program(individual.program, dormant=False),
+        "text": format_program(program, dormant=False),
     }  # fmt: skip
 
 

@@ -217,7 +217,7 @@ class Search:
                 costs[:] = [self._cost(graph)]
 
         child = mutate(
-            parent.program,
+            parent.program(self._seeds[0].vocabulary),
             rng,
             weights=self.settings.mutations,
             known=self._settled,

@@ -11,12 +11,13 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from primeval.dna.mutations import Edit
 from primeval.dna.parsing import parse
 from primeval.dna.printing import format_program
 from primeval.dna.program import Program
+from primeval.primitives.primitive import Vocabulary
+from primeval.primitives.vocabulary import PRIMITIVES
 
 Thresholds = tuple[float | None, ...]
 
@@ -50,16 +51,19 @@ class Individual:
     parameters: int | None = None
     attempts: dict[str, int] = field(default_factory=dict)
 
-    @cached_property
-    def program(self) -> Program:
-        """The program, parsed when first asked for."""
-        return parse(self.text, source=f"individual {self.id}")
+    def program(self, vocabulary: Vocabulary = PRIMITIVES) -> Program:
+        """The program, of the primitives of its run; parsed when first asked for."""
+        program: Program | None = self.__dict__.get("parsed")
+        if program is None or program.vocabulary is not vocabulary:
+            program = parse(self.text, f"individual {self.id}", vocabulary)
+            self.__dict__["parsed"] = program
+        return program
 
     @classmethod
     def of(cls, program: Program, **fields: object) -> Individual:
         """An individual whose program is at hand already."""
         individual = cls(text=format_program(program), **fields)  # type: ignore[arg-type]
-        individual.__dict__["program"] = program  # what cached_property would parse again
+        individual.__dict__["parsed"] = program  # what `program` would parse again
         return individual
 
 

@@ -81,7 +81,7 @@ def rehearse(
     short = _shortened(config, share, workers, folder / "run")
     run = create_run(short, seeds)
     try:
-        search = make_search(short, list(run.store.seeds.values()))
+        search = make_search(short, list(run.store.seeds.values()), run.language)
         began = time.perf_counter()
         evaluator = start(short.task(run.reference))
         watch = _Watch(_ready(evaluator))

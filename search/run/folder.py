@@ -15,6 +15,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,12 +27,13 @@ from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.evaluators.whole_files import remove_drafts, replacing
 from primeval.primitives.errors import did_you_mean
-from primeval.primitives.user import restricted
+from primeval.primitives.language import Language
+from primeval.primitives.user import PrimitiveError
 from primeval.primitives.widths import Rejection
 from primeval.search.config.changes import refuse_incomparable
 from primeval.search.config.config import parse_config, to_yaml
 from primeval.search.config.settings import RunConfig
-from primeval.search.errors import ConfigError, RunError
+from primeval.search.errors import ConfigError, LanguageError, RunError
 from primeval.search.run.environment import META, environment
 from primeval.search.run.locking import RunLock
 from primeval.search.run.schema import FILE_NAME
@@ -61,6 +63,21 @@ class Run:
     def reference(self) -> str:
         """Text of the first seed, which compute is measured against."""
         return next(iter(self.store.seeds.values()))
+
+    @cached_property
+    def language(self) -> Language:
+        """What its programs are written in. Imports the modules that its settings name.
+
+        Raises LanguageError if they are not there, or not usable.
+        """
+        try:
+            return self.config.make_language()
+        except PrimitiveError as error:
+            raise LanguageError(
+                f"The primitives of {self.folder} cannot be loaded: {error} The run needs the "
+                "modules as they were. Without them, `primeval top` and `primeval lineage` "
+                "work, and `primeval show` prints the text of an individual."
+            ) from None
 
     def close(self) -> None:
         self.store.close()
@@ -101,6 +118,7 @@ def create_run(config: RunConfig, seeds: dict[str, Program]) -> Run:
 def open_run(path: str | Path, write: bool = False) -> Run:
     """A run, for reading; also while it is being driven. Raises RunError.
 
+    No module of users' primitives is imported before `Run.language` is asked for.
     To `write` is for what does not concern its driver, or waits for it.
     """
     folder = _existing(Path(path))
@@ -128,6 +146,8 @@ def reopen_run(path: str | Path, sets: Sequence[str] = (), lasting: bool = True)
         before = _config(store, folder)
         config = parse_config(to_yaml(before), sets, source=f"{folder}/config.yaml")
         refuse_incomparable(before, config)
+        run = Run(folder, config, store, lock)
+        _ = run.language  # if it cannot be made, nothing has been written
         if lasting:
             changed = {} if config == before else {"config": to_yaml(config), "set": list(sets)}
             store.append_event("resumed", changed, store.elapsed())
@@ -136,10 +156,10 @@ def reopen_run(path: str | Path, sets: Sequence[str] = (), lasting: bool = True)
     except BaseException:
         lock.close()
         raise
-    return Run(folder, config, store, lock)
+    return run
 
 
-def make_search(config: RunConfig, seeds: Sequence[str]) -> Search:
+def make_search(config: RunConfig, seeds: Sequence[str], language: Language) -> Search:
     """The search of a run, before anything happened. `seeds` are texts."""
     from primeval.search.algorithm.evolution import Search  # readers do without
 
@@ -149,12 +169,13 @@ def make_search(config: RunConfig, seeds: Sequence[str]) -> Search:
         return measure(graph, scale)
 
     hurdles = config.candidate.budget.hurdles
-    programs = [parse(text) for text in seeds]
-    vocabulary = restricted(config.language.primitives)
-    return Search(config.search, programs, config.seed, hurdles, cost, vocabulary)
+    programs = [parse(text, vocabulary=language.vocabulary) for text in seeds]
+    return Search(config.search, programs, config.seed, hurdles, cost, language.drawn)
 
 
-def check_seeds(config: RunConfig, seeds: dict[str, Program]) -> dict[str, Cost]:
+def check_seeds(
+    config: RunConfig, seeds: dict[str, Program], language: Language
+) -> dict[str, Cost]:
     """What each seed costs. Raises ConfigError for one that cannot start this search."""
     if len(seeds) > config.search.population_size:
         raise ConfigError(
@@ -162,10 +183,9 @@ def check_seeds(config: RunConfig, seeds: dict[str, Program]) -> dict[str, Cost]
             f"Received: {config.search.population_size}."
         )
     costs, known = {}, dict[str, str]()
-    vocabulary = restricted(config.language.primitives)
     for name, program in seeds.items():
         try:
-            check(program, vocabulary)
+            check(program, language.drawn)
             graph = build_graph(program)
             costs[name] = measure(graph, config.scale)
         except Rejection as rejection:
