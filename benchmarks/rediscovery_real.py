@@ -138,7 +138,7 @@ def ideas_of(graph: Graph) -> tuple[str, ...]:
 
 def seen(run: Run) -> list[Seen]:
     """All individuals with an outcome, in the order they were told."""
-    elapsed = dict(run.store.select("SELECT id, elapsed FROM outcomes"))
+    elapsed = {number: end for number, (_, end) in run.store.times().items() if end is not None}
     told = dict(run.store.outcomes())
     individuals = {one.id: one for one in run.store.individuals()}
     return [

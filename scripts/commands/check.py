@@ -19,9 +19,8 @@ from primeval.scripts.commands.search import add_set, start_evaluator, try_primi
 from primeval.scripts.tables import terminal
 from primeval.search.config.config import load_config
 from primeval.search.config.settings import RunConfig
+from primeval.search.drive.starting import check_seeds, load_seeds
 from primeval.search.errors import RunError
-from primeval.search.run.folder import check_seeds
-from primeval.search.run.programs import load_seeds
 
 if TYPE_CHECKING:
     from primeval.search.forecast.forecast import Forecast

@@ -30,10 +30,11 @@ from primeval.search.confirm.training import (
     missing_jobs,
     run_of,
 )
+from primeval.search.drive.starting import check_seeds
 from primeval.search.errors import ConfigError, RunError
-from primeval.search.run.folder import Run, check_seeds, create_run, reopen_run
+from primeval.search.run.folder import Run, create_run, reopen_run
 from primeval.search.run.schema import FILE_NAME
-from primeval.search.views.confirmed_rows import confirmed_rows
+from primeval.search.views.confirmed_rows import ConfirmedRow, confirmed_rows
 
 if TYPE_CHECKING:
     from primeval.evaluators.evaluator import Evaluator
@@ -85,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         _report(opened, rows, args, finished)
     finally:
         opened.close()
-    return 0 if not finished or any(row["loss"] is not None for row in rows) else 1
+    return 0 if not finished or any(row.figures.loss is not None for row in rows) else 1
 
 
 def _check_arguments(args: argparse.Namespace) -> None:
@@ -131,7 +132,7 @@ def _of_config(args: argparse.Namespace) -> tuple[Run, list[Entry], Evaluator | 
     For a new folder with an evaluator: if that cannot start, nothing has been written.
     """
     from primeval.search.config.config import load_config
-    from primeval.search.run.programs import load_seeds
+    from primeval.search.drive.starting import load_seeds
 
     config = load_config(args.target, args.set)
     # beside the folder in which this configuration would be searched
@@ -211,11 +212,12 @@ def _train(
 
 
 def _report(
-    run: Run, rows: list[dict[str, Any]], args: argparse.Namespace, finished: bool
+    run: Run, rows: list[ConfirmedRow], args: argparse.Namespace, finished: bool
 ) -> None:
     if args.json:
-        data = {"split": "test", "seeds": args.seeds, "finished": finished, "programs": rows}
-        terminal.print_json(data)
+        programs = [row.as_json() for row in rows]
+        data = {"split": "test", "seeds": args.seeds, "finished": finished}
+        terminal.print_json(data | {"programs": programs})
     else:
         print_confirmed(run, rows)
     if args.markdown is not None:

@@ -43,11 +43,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _what_next(opened: Run, held: bool) -> str:
-    from primeval.scripts.commands.search import extension
-    from primeval.search.drive.loop import Stop
+    from primeval.search.drive.stops import last_stop
 
     if held:
         return "The search that is running takes it up as soon as a worker is free."
-    last = opened.store.events()[-1].data
-    stop = Stop(last.get("reason", ""), last.get("message", ""))
-    return f"To go on: primeval resume {opened.folder}{extension(opened, stop)}"
+    stop = last_stop(opened.store)
+    extension = stop.extension(opened.config.budget) if stop else ""
+    return f"To go on: primeval resume {opened.folder}{extension}"

@@ -8,8 +8,8 @@ from typing import Any
 from primeval.scripts.commands.search import add_set, drive_and_report, report, start_evaluator
 from primeval.scripts.tables.terminal import add_json, print_json
 from primeval.search.algorithm.evolution import Search
-from primeval.search.drive.loop import used_up
 from primeval.search.drive.replay import VERIFIED_ON_RESUME, ReplayError, replay
+from primeval.search.drive.stops import used_up
 from primeval.search.run.folder import Run, open_run, reopen_run
 
 

@@ -13,14 +13,15 @@ from primeval.dna.parsing import format_program
 from primeval.primitives.user import PrimitiveError
 from primeval.scripts.tables import terminal
 from primeval.search.config.config import load_config
+from primeval.search.drive.starting import check_seeds, make_search
 from primeval.search.errors import ConfigError, RunError
-from primeval.search.run.folder import Run, check_free, check_seeds, create_run, make_search
+from primeval.search.run.folder import Run, check_free, create_run
 
 if TYPE_CHECKING:
     from primeval.evaluators.evaluator import Evaluator
     from primeval.evaluators.settings import Task
     from primeval.search.algorithm.evolution import Search
-    from primeval.search.drive.loop import Stop
+    from primeval.search.drive.stops import Stop
 
 
 def add(commands: Any) -> None:
@@ -44,7 +45,7 @@ def add_set(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from primeval.search.run.programs import load_seeds
+    from primeval.search.drive.starting import load_seeds
 
     config = load_config(args.config, args.set, run_dir=args.run_dir)
     seeds = load_seeds(config.search.seeds, config.language)
@@ -100,7 +101,8 @@ def try_primitives(modules: Sequence[str]) -> None:
 def drive_and_report(run: Run, search: Search, evaluator: Evaluator) -> int:
     """Drive a run to its end; the exit status."""
     from primeval.scripts.running.progress import Lines, Picture
-    from primeval.search.drive.loop import Progress, drive
+    from primeval.search.drive.loop import drive
+    from primeval.search.drive.progress import Progress
     from primeval.search.drive.tensorboard import TensorBoard
 
     log_to(run.folder)
@@ -141,34 +143,20 @@ def report(run: Run, stop: Stop) -> None:
     print_summary(run)
     if saved := receipt(savings(run)):
         print(saved)
-    rows = ranking(run, 10)
-    print_ranking(rows)
-    best = rows[0]["id"] if rows and rows[0]["fitness"] is not None else None
+    found = ranking(run, 10)
+    print_ranking(found)
+    best = found.best.id if found.best else None
     if best is not None:
         _print_winner(run, best)
     print("\nNext:")
     if stop.reason != "stuck":
-        print(f"  primeval resume {run.folder}{extension(run, stop)}")
+        print(f"  primeval resume {run.folder}{stop.extension(run.config.budget)}")
     print(f"  primeval top {run.folder} -n 20")
     print(f"  primeval report {run.folder}")
     if best is not None:
         print(f"  primeval show {run.folder}:{best} --diff")
         print(f"  primeval lineage {run.folder}:{best}")
         print(f"  primeval export {run.folder}:{best} winner.keras")
-
-
-def extension(run: Run, stop: Stop) -> str:
-    """What to set so that resuming has something to do."""
-    from primeval.search.config.units import format_duration
-
-    budget = run.config.budget
-    if stop.reason == "candidates":
-        return f" --set budget.max_candidates={2 * budget.max_candidates}"
-    if stop.reason == "time" and budget.max_time is not None:
-        return f" --set budget.max_time={format_duration(2 * budget.max_time)}"
-    if stop.reason == "compute" and budget.max_compute is not None:
-        return f" --set budget.max_compute={format_duration(2 * budget.max_compute)}"
-    return ""
 
 
 def _print_winner(run: Run, best: int) -> None:

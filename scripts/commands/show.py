@@ -133,12 +133,12 @@ def _heading(shown: Reference, facts: Facts) -> list[str]:
     lines = [shown.name]
     if shown.run is not None and shown.individual is not None:
         row = individual_row(shown.run, shown.individual)
-        parent = "" if row["parent"] is None else f", from {row['parent']}"
-        lines[0] += f": {row['edit']}{parent}"
-        status = f"{row['status']}, loss {terminal.fixed(row['loss'])}"
-        lines.append(f"{status} ({terminal.signed(row['loss_vs_seed'])} against the seed)")
-        if row["message"]:
-            lines.append(row["message"])
+        parent = "" if row.parent is None else f", from {row.parent}"
+        lines[0] += f": {row.edit}{parent}"
+        status = f"{row.status}, loss {terminal.fixed(row.loss)}"
+        lines.append(f"{status} ({terminal.signed(row.loss_vs_seed)} against the seed)")
+        if row.message:
+            lines.append(row.message)
     if facts.graph is not None:
         graph = facts.graph
         lines.append(f"{len(graph.nodes)} operations, fingerprint {graph.fingerprint[:12]}")
@@ -221,7 +221,7 @@ def _as_data(
     if args.graph:
         data["graph"] = str(args.graph)
     if shown.run is not None and shown.individual is not None:
-        data["individual"] = individual_row(shown.run, shown.individual)
+        data["individual"] = individual_row(shown.run, shown.individual).as_json()
     if other is not None:
         lines = _difference(args, other, facts)
         data["diff"] = {

@@ -19,19 +19,20 @@ from primeval.scripts.drawing.shapes import make_drawing
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run
 from primeval.search.run.programs import root_of
+from primeval.search.views.ranking import Row
 
 UNABLE = (RunError, ProgramError, Rejection)
 
 
-def programs(run: Run, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def programs(run: Run, rows: Sequence[Row]) -> list[dict[str, Any]]:
     """What there is to show of each of these rows of the ranking, best first."""
     return [_program(run, rank, row) for rank, row in enumerate(rows, 1)]
 
 
-def _program(run: Run, rank: int, row: dict[str, Any]) -> dict[str, Any]:
-    individual = run.store.individual(row["id"])
+def _program(run: Run, rank: int, row: Row) -> dict[str, Any]:
+    individual = run.store.individual(row.id)
     if individual is None:
-        raise KeyError(row["id"])
+        raise KeyError(row.id)
     scale = run.config.scale
     facts = Facts(individual.program, scale)
     root = root_of(run.store, individual)

@@ -22,9 +22,12 @@ from primeval.evaluators.workers.memory import descendants, gpu_count, held_memo
 from primeval.primitives.errors import WorkError
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig, SearchBudget
-from primeval.search.drive.loop import Silent, Stop, drive
+from primeval.search.drive.loop import drive
+from primeval.search.drive.progress import Progress
+from primeval.search.drive.starting import make_search
+from primeval.search.drive.stops import Stop
 from primeval.search.forecast.forecast import Measured, counted_step
-from primeval.search.run.folder import create_run, make_search
+from primeval.search.run.folder import create_run
 
 TRAINING_SECONDS = 4.0  # of each candidate, about
 # What a core makes of a small model, for guessing how many steps that is.
@@ -160,7 +163,7 @@ def _shortened(config: RunConfig, share: float, workers: int, folder: Path) -> R
     )
 
 
-class _Watch(Silent):
+class _Watch(Progress):
     """Notes outcomes and memory while the rehearsal goes on."""
 
     def __init__(self, processes: list[int]) -> None:

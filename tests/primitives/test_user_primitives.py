@@ -30,9 +30,8 @@ from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.search.algorithm.evolution import Search
 from primeval.search.config.config import parse_config
 from primeval.search.config.settings import LanguageSettings, SearchSettings
+from primeval.search.drive.starting import check_seeds, load_seeds
 from primeval.search.errors import ConfigError
-from primeval.search.run.folder import check_seeds
-from primeval.search.run.programs import load_seeds
 
 GUIDE = DOCS / "primitives.md"
 TRANSFORMER = load_seed("transformer")

@@ -73,7 +73,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = parse_config(TOY, ["budget.max_candidates=120", "failure.max_consecutive=99"])
     folder = tmp_path_factory.mktemp("browser") / "run"
     folder = troubled_run(dataclasses.replace(config, run_dir=str(folder)))
-    best = [row["id"] for row in ranking(open_run(folder), 2)]
+    best = [row.id for row in ranking(open_run(folder), 2).rows]
     confirm_by_hand(folder, HOSTILE, [0, *best])
     page_of(folder, "--top", "3")
     return folder / "report.html"

@@ -140,8 +140,8 @@ def test_the_known_have_no_fitness_no_children_no_rank_and_are_no_failures(
     individuals = list(run.store.individuals())
     assert len(individuals) == 30
     assert known.isdisjoint(one.parent for one in individuals)
-    assert known.isdisjoint(one["id"] for one in ranking(run))
-    assert len(ranking(run)) == 30 - len(known)
+    assert known.isdisjoint(one.id for one in ranking(run).rows)
+    assert len(ranking(run).rows) == 30 - len(known)
     assert known.isdisjoint(one.individual.id for one in replay(run).population)
 
 
@@ -177,13 +177,13 @@ def test_what_was_saved_is_what_the_originals_took(toy_config: Make) -> None:
     saved = savings(run)
     outcomes = dict(run.store.outcomes())
     originals = [one.same_as for one in outcomes.values() if one.status is Status.KNOWN]
-    assert saved["probe"]["evaluations"] == len(originals)
-    assert saved["probe"]["seconds"] == sum(11.0 + (at or 0) for at in originals)
+    assert saved.probe.evaluations == len(originals)
+    assert saved.probe.seconds == sum(11.0 + (at or 0) for at in originals)
     drawn = sum(one.attempts.get("known", 0) for one in run.store.individuals())
     paid = [one for one in outcomes.values() if one.status is not Status.KNOWN]
     mean = sum(sum(one.seconds.values()) for one in paid) / len(paid)
-    assert saved["graph"]["evaluations"] == drawn
-    assert saved["graph"]["seconds"] == pytest.approx(drawn * mean)
+    assert saved.graph.evaluations == drawn
+    assert saved.graph.seconds == pytest.approx(drawn * mean)
 
 
 @pytest.mark.tf
