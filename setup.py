@@ -44,7 +44,7 @@ setup(
         "psutil>=5.9",  # free memory, workers' memory: evaluators/workers/memory.py
         "importlib_resources",  # tensorflow-datasets imports it without listing it
         "pyyaml>=6",  # run configurations: search/config/config.py
-        "rich>=13",  # tables, diffs and live progress in terminals: scripts/
+        "rich>=13",  # live progress in terminals: scripts/running/
         "jinja2>=3.1",  # the page of `report`, with everything escaped: scripts/report/page.py
         "matplotlib>=3.7",  # `show --graph FILE.png`: scripts/drawing/png.py; brings fonts
     ],

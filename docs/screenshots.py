@@ -1,6 +1,6 @@
-"""Pictures of a run's report for the documentation: `python docs/screenshots.py RUN`.
+"""Takes the pictures of a report in the docs: `python docs/screenshots.py RUN`.
 
-Writes docs/report-*.png with an installed Chromium and playwright (`pip install -e .[dev]`).
+Writes docs/report-*.png. Needs an installed Chromium and playwright (`pip install -e .[dev]`).
 """
 
 from __future__ import annotations
@@ -11,28 +11,23 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from primeval.scripts.cli import main as primeval
 
 FOLDER = Path(__file__).parent
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-WIDE, TALL, PHONE = (1280, 860), (1280, 1300), (390, 844)
-# Name, panel, size, colours, whether all of the page or as much as fits.
+# Name, panel, size in pixels; a picture shows as much of the page as fits.
 SHOTS = (
-    ("overview", "overview", WIDE, "light", True),
-    ("overview-dark", "overview", WIDE, "dark", True),
-    ("program", "program-{best}-seed", WIDE, "light", False),
-    ("drawing", "program-{best}-drawing", TALL, "light", False),
-    ("lineage", "lineage", WIDE, "light", False),
-    ("phone", "overview", PHONE, "light", True),
+    ("overview", "overview", (1280, 950)),
+    ("drawing", "program-{best}-drawing", (1280, 1300)),
 )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("run_folder", metavar="RUN", help="a run's folder")
-    parser.add_argument("--into", type=Path, default=FOLDER, help="the folder of the pictures")
+    parser.add_argument("--into", type=Path, default=FOLDER, help="where to write the pictures")
     args = parser.parse_args()
     chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if chromium is None:
@@ -55,19 +50,11 @@ def main() -> int:
 
 
 def _take(
-    browser: Browser,
-    report: Path,
-    into: Path,
-    name: str,
-    panel: str,
-    size: tuple[int, int],
-    colors: str,
-    whole: bool,
+    browser: Browser, report: Path, into: Path, name: str, panel: str, size: tuple[int, int]
 ) -> None:
-    context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]},
-        color_scheme=colors,  # type: ignore[arg-type]
-    )
+    """Save one picture as `report-NAME.png`."""
+    viewport: ViewportSize = {"width": size[0], "height": size[1]}
+    context = browser.new_context(viewport=viewport, color_scheme="light")
     page = context.new_page()
     page.goto(report.as_uri())
     best = page.locator("#programs > .tabs a").first.get_attribute("href") or ""
@@ -75,7 +62,7 @@ def _take(
     page.reload()
     page.evaluate("scrollTo(0, 0)")
     path = into / f"report-{name}.png"
-    page.screenshot(path=path, full_page=whole)
+    page.screenshot(path=path)
     context.close()
     print(path)
 

@@ -8,6 +8,8 @@ used.
 
 from __future__ import annotations
 
+from primeval.primitives.rules import PRESENT, Initial
+
 # A function and its arguments. Weights of branches have a branch axis in front.
 CALLS: dict[str, tuple[str, ...]] = {
     "ADD": ("ops.add", "{a}", "{b}"),
@@ -42,8 +44,16 @@ CALLS: dict[str, tuple[str, ...]] = {
     **{f"DCONV_{width}X1": ("depthwise_conv", "{a}", "{w}") for width in (3, 7, 15, 31)},
 }
 
-# Where scores are read differently: a mean over the keys a query sees, not over all.
-CALLS_OF_SCORES = {"RED_MEAN": ("visible_mean", "{a}")}
+# The mean of scores, over the keys that a query sees; see `rules.counts_visible_keys`.
+VISIBLE_MEAN = ("visible_mean", "{a}")
+
+# What a weight starts with; {inputs} is the number that each output of a matrix sums over.
+INITIALIZERS = {
+    Initial.NORMAL: "normal({inputs})",
+    Initial.NEAR_IDENTITY: "near_identity",
+    Initial.ONES: '"ones"',
+    Initial.ZEROS: '"zeros"',
+}
 
 # Matrices: of one copy, and of branches, as an einsum. A wider one sees the past beside {a}.
 MATRIX = ("ops.matmul", "{a}", "{w}")
@@ -69,11 +79,11 @@ def normal(inputs):
     """Initial values of a matrix that keep the variance of its inputs."""
     return keras.initializers.RandomNormal(stddev=inputs**-0.5)
 ''',
-    "near_identity": '''\
+    "near_identity": f'''\
 def near_identity(shape, dtype=None):
-    """Initial taps (taps, ..., channels): 0.5 for the present, 0.5 / taps before."""
+    """First taps (taps, ..., channels): {PRESENT} for the present, {PRESENT} / taps before."""
     taps = shape[0]
-    start = ops.convert_to_tensor([*[0.5 / taps] * (taps - 1), 0.5], dtype)
+    start = ops.convert_to_tensor([*[{PRESENT} / taps] * (taps - 1), {PRESENT}], dtype)
     return ops.ones(shape, dtype) * ops.reshape(start, (taps, *[1] * (len(shape) - 1)))
 ''',
     "shifted": '''\

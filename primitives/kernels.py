@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from primeval.primitives.rules import finite
+
 Tensor = Any
 POSITIONS, CHANNELS = -2, -1
 
@@ -49,8 +51,7 @@ def fill_above(scores: Tensor, value: float) -> Tensor:
     if value == 0.0:
         return ops.tril(scores)
     visible = ops.tril(ops.ones_like(scores[(0,) * (len(scores.shape) - 2)]))
-    limit = 3.0e38 if str(scores.dtype) != "float16" else 6.0e4
-    return ops.where(visible > 0.0, scores, min(max(value, -limit), limit))
+    return ops.where(visible > 0.0, scores, finite(value, str(scores.dtype)))
 
 
 class Forms(NamedTuple):

@@ -16,6 +16,10 @@ from primeval.primitives.errors import UnknownNameError
 
 INPUT_1, INPUT_2, CONSTANT, DIM = "input1", "input2", "constant", "dim"
 
+# States of an operand, for `Primitive.zero_if`: scores that are zero above the diagonal,
+# scores that may hold anything there, a sequence of one channel, a wider sequence.
+ZERO, RUBBISH, COLUMN, SEQUENCE = "z", "r", "c", "s"
+
 
 @dataclass(frozen=True)
 class Primitive:
@@ -31,8 +35,8 @@ class Primitive:
         kernel_width: Positions a convolution looks at; 0 for everything else.
         commutative: Whether exchanging the inputs leaves the value unchanged.
         zero_if: For elementwise operations on scores: the operand states under which the
-            result is still zero above the diagonal, a letter per operand: `z` zero there,
-            `c` a column, which is the same for all keys. Decides where masks are needless.
+            result is still zero above the diagonal, a letter per operand: `z` (ZERO), `c`
+            (COLUMN, the same for all keys). Decides where masks are needless.
         zero_when: For those: the constants for which that holds.
         neutral: For operations that read across keys or queries: what they see above the
             diagonal of scores, in place of the future.

@@ -13,12 +13,14 @@ property of the language, not of the program.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from enum import Enum
 from fractions import Fraction
 from typing import NamedTuple, Protocol
 
-from primeval.primitives.primitive import Primitive
-from primeval.primitives.widths import COLUMN, Rejection, Width, Widths
+from primeval.primitives.primitive import COLUMN, RUBBISH, SEQUENCE, ZERO, Primitive
+from primeval.primitives.widths import ONE_CHANNEL, Rejection, Width, Widths
 
 
 class Value(NamedTuple):
@@ -44,7 +46,7 @@ class Request(NamedTuple):
     widths: Widths
 
 
-_ONE_CHANNEL = Value(False, COLUMN)
+_COLUMN = Value(False, ONE_CHANNEL)
 
 Rule = Callable[[Request, tuple[Value, ...]], Value]
 
@@ -57,30 +59,38 @@ def _elementwise(request: Request, operands: tuple[Value, ...]) -> Value:
         states = _state(operands[0], widths)
     else:
         states = _state(operands[0], widths) + _state(operands[1], widths)
-    if "z" in states or "r" in states:
-        if "s" in states:
+    if ZERO in states or RUBBISH in states:
+        if SEQUENCE in states:
             raise Rejection(
                 f"{primitive.name} of scores (queries x keys) and a sequence "
                 "(positions x channels)"
             )
-        zero = states in primitive.zero_if and primitive.zero_when(request.constant)
-        return Value(True, COLUMN, zero)
+        zero = stays_zero(primitive, states, request.constant)
+        return Value(True, ONE_CHANNEL, zero)
     first, second = operands[0].width, operands[1].width
-    if states[0] == "c":  # a column broadcasts against anything
+    if states[0] == COLUMN:  # a column broadcasts against anything
         return Value(False, second)
-    return Value(False, first if states[1] == "c" else widths.unify(first, second))
+    return Value(False, first if states[1] == COLUMN else widths.unify(first, second))
 
 
 def _state(value: Value, widths: Widths) -> str:
-    """`z` scores zero above the diagonal, `r` rubbish there, `c` a column, `s` wider."""
     if value.scores:
-        return "z" if value.zero else "r"
-    return "c" if widths.is_column(value.width) else "s"
+        return ZERO if value.zero else RUBBISH
+    return COLUMN if widths.is_column(value.width) else SEQUENCE
+
+
+def stays_zero(primitive: Primitive, states: str, constant: float) -> bool:
+    """Whether the result of an entrywise operation on scores is zero above the diagonal.
+
+    `states` has the state of each operand: ZERO, RUBBISH, COLUMN or SEQUENCE.
+    """
+    return states in primitive.zero_if and primitive.zero_when(constant)
 
 
 def _channelwise(request: Request, operands: tuple[Value, ...]) -> Value:
     (value,) = operands
-    return value._replace(zero=value.zero and "z" in request.primitive.zero_if)
+    state = ZERO if value.zero else RUBBISH
+    return value._replace(zero=stays_zero(request.primitive, state, request.constant))
 
 
 def _mask(request: Request, operands: tuple[Value, ...]) -> Value:
@@ -98,7 +108,7 @@ def _cumulative(request: Request, operands: tuple[Value, ...]) -> Value:
 def _reduction(request: Request, operands: tuple[Value, ...]) -> Value:
     # CHOICE: over the last axis, kept with width 1 (as the seed's layer norm needs); over
     # the visible keys of scores, so that a mean divides by their number, not by the length.
-    return _ONE_CHANNEL
+    return _COLUMN
 
 
 def _rowwise(request: Request, operands: tuple[Value, ...]) -> Value:
@@ -109,7 +119,7 @@ def _rowwise(request: Request, operands: tuple[Value, ...]) -> Value:
 def _matrix_product(request: Request, operands: tuple[Value, ...]) -> Value:
     first, second = operands
     if first.scores and second.scores:
-        return Value(True, COLUMN, zero=True)
+        return Value(True, ONE_CHANNEL, zero=True)
     if first.scores:
         return Value(False, second.width)
     raise Rejection(
@@ -124,7 +134,7 @@ def _transposed_product(request: Request, operands: tuple[Value, ...]) -> Value:
         raise Rejection("T_MAT_MUL of scores and a sequence: both must be of one kind")
     if not first.scores:
         request.widths.unify(first.width, second.width)
-    return Value(True, COLUMN)
+    return Value(True, ONE_CHANNEL)
 
 
 def _convolution(request: Request, operands: tuple[Value, ...]) -> Value:
@@ -171,6 +181,55 @@ def fill(primitive: Primitive, operand: Operand) -> float | None:
         return None
     neutral = primitive.neutral
     return None if operand.zero and neutral == 0.0 else neutral
+
+
+def finite(number: float, dtype: str = "float32") -> float:
+    """The number, or what stands for an infinity where a tensor needs a finite number."""
+    largest = 6.0e4 if dtype == "float16" else 3.0e38
+    return min(max(number, -largest), largest)
+
+
+def counts_visible_keys(primitive: Primitive, operand: Operand) -> bool:
+    """Whether it divides by the number of keys that a query sees: the mean of scores does."""
+    return operand.scores and primitive.name == "RED_MEAN"
+
+
+class Initial(Enum):
+    """How the weights of an operation start. The values of the constant ones are Keras's names.
+
+    CHOICE, the paper says nothing but for its depthwise convolutions:
+    - a matrix keeps the variance of its inputs: normal, see `deviation`;
+    - a depthwise convolution starts near the identity, as in the authors' T5 release: see
+      `near_identity`;
+    - SCALE starts at 1 and SHIFT at 0, so that an inserted one changes nothing at first.
+    """
+
+    NORMAL = "normal"
+    NEAR_IDENTITY = "near identity"
+    ONES = "ones"
+    ZEROS = "zeros"
+
+
+def initial(primitive: Primitive) -> Initial:
+    """How the weights of a primitive start; it must be one that owns weights."""
+    if primitive.rule == "convolution":
+        return Initial.NORMAL
+    if primitive.rule == "depthwise":
+        return Initial.NEAR_IDENTITY
+    return Initial.ZEROS if primitive.name == "SHIFT" else Initial.ONES
+
+
+def deviation(inputs: int) -> float:
+    """The standard deviation of a new matrix; each output sums over `inputs` numbers."""
+    return 1 / math.sqrt(inputs)
+
+
+PRESENT = 0.5  # the tap of a new depthwise filter for the present
+
+
+def near_identity(taps: int) -> list[float]:
+    """A new depthwise filter: 0.5 for the present, then 0.5 / taps for each position before."""
+    return [PRESENT, *[PRESENT / taps] * (taps - 1)]
 
 
 def weight_shape(primitive: Primitive, inputs: int, outputs: int) -> tuple[int, ...]:

@@ -8,6 +8,8 @@ printed where used.
 
 from __future__ import annotations
 
+from primeval.primitives.rules import PRESENT, Initial
+
 # A user's primitive is printed if its module adds a template here.
 TEMPLATES: dict[str, str] = {
     "ADD": "tf.math.add({a}, {b})",
@@ -44,17 +46,15 @@ TEMPLATES: dict[str, str] = {
     **{f"DCONV_{width}X1": "depthwise_conv({a}, {w})" for width in (3, 7, 15, 31)},
 }
 
-# Where scores are read differently: a mean over the keys a query sees, not over all.
-TEMPLATES_OF_SCORES = {
-    "RED_MEAN": "tf.reduce_sum({a}, axis=-1, keepdims=True) / visible_keys({a})",
-}
+# The mean of scores, over the keys that a query sees; see `rules.counts_visible_keys`.
+VISIBLE_MEAN = "tf.reduce_sum({a}, axis=-1, keepdims=True) / visible_keys({a})"
 
-# Weights by value rule, and for the primitives that start differently from their rule.
+# Weights, by what they start with.
 WEIGHT_CALLS = {
-    "convolution": "weight({name}, {shape})",
-    "depthwise": "taps({name}, {shape})",
-    "SCALE": "weight({name}, {shape}, start=1.0)",
-    "SHIFT": "weight({name}, {shape}, start=0.0)",
+    Initial.NORMAL: "weight({name}, {shape})",
+    Initial.NEAR_IDENTITY: "taps({name}, {shape})",
+    Initial.ONES: "weight({name}, {shape}, start=1.0)",
+    Initial.ZEROS: "weight({name}, {shape}, start=0.0)",
 }
 
 # What nobody may read of the future is overwritten before it is read; {v} is the value.
@@ -74,10 +74,10 @@ def weight(name, *shape, start=None):
         WEIGHTS[name] = tf.Variable(tf.zeros(shape) + value)
     return WEIGHTS[name]
 ''',
-    "taps": '''\
+    "taps": f'''\
 def taps(name, width, channels):
     """Weights of a depthwise convolution, near the identity at first; tap 0 is the present."""
-    start = tf.constant([[0.5]] + [[0.5 / width]] * (width - 1))
+    start = tf.constant([[{PRESENT}]] + [[{PRESENT} / width]] * (width - 1))
     return weight(name, width, channels, start=start)
 ''',
     "causal_conv": '''\

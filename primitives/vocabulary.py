@@ -7,19 +7,19 @@ say. `CHOICE:` notes mark what the paper leaves open; docs/language.md collects 
 from __future__ import annotations
 
 from primeval.primitives.primitive import (
+    COLUMN,
     CONSTANT,
     DIM,
     INPUT_1,
     INPUT_2,
+    ZERO,
     Primitive,
     Vocabulary,
 )
 
 UNARY, BINARY = (INPUT_1,), (INPUT_1, INPUT_2)
 WITH_CONSTANT, WITH_DIM = (INPUT_1, CONSTANT), (INPUT_1, DIM)
-
-
-KEEPS_ZERO = frozenset({"z"})
+KEEPS_ZERO, BOTH_ZERO = frozenset({ZERO}), frozenset({ZERO + ZERO})
 
 
 def _not_above_zero(constant: float) -> bool:
@@ -48,14 +48,14 @@ ROWS = (
         "elementwise",
         "tf.math.add",
         commutative=True,
-        zero_if=frozenset({"zz"}),
+        zero_if=BOTH_ZERO,
     ),
     Primitive(
         "DIFFERENCE",
         BINARY,
         "elementwise",
         "tf.math.subtract",
-        zero_if=frozenset({"zz"}),
+        zero_if=BOTH_ZERO,
     ),
     # Zero times an infinity above the diagonal is not a number: two scores must both be zero.
     Primitive(
@@ -63,7 +63,7 @@ ROWS = (
         BINARY,
         "elementwise",
         "tf.math.divide",
-        zero_if=frozenset({"zc"}),
+        zero_if=frozenset({ZERO + COLUMN}),
     ),
     Primitive(
         "MULTIPLY",
@@ -71,7 +71,7 @@ ROWS = (
         "elementwise",
         "tf.math.multiply",
         commutative=True,
-        zero_if=frozenset({"zz", "zc", "cz"}),
+        zero_if=BOTH_ZERO | {ZERO + COLUMN, COLUMN + ZERO},
     ),
     Primitive(
         "ABS_ROOT",

@@ -27,7 +27,7 @@ class Width(NamedTuple):
     ratio: Fraction = ONE
 
 
-COLUMN = Width(0)
+ONE_CHANNEL = Width(0)
 MODEL = Width(1)
 
 
@@ -58,7 +58,7 @@ class Widths:
     """Union-find over width unknowns, with ratios."""
 
     def __init__(self) -> None:
-        self._parent: list[Width] = [COLUMN, MODEL]
+        self._parent: list[Width] = [ONE_CHANNEL, MODEL]
         self._proposals: dict[int, list[tuple[Fraction, str]]] = {}
 
     def propose(self, relative: Fraction, proposer: str) -> Width:

@@ -1,8 +1,10 @@
-"""The `primeval` command: which subcommands there are, and what its exit status means.
+"""The `primeval` command: the table of its subcommands, and the meaning of its exit status.
 
-Each module of COMMANDS adds its subcommands to the parser: `add(commands)` gives each parser
-a default `run`, a function from the arguments to an exit status. Modules import what is heavy
-inside `run`, as all of them are imported for `primeval --help`.
+A command is a module of `scripts/commands/`. For command NAME the module has a function
+`add_NAME(parser)`: it adds the command's arguments, and sets the default `run` to a function
+from the parsed arguments to an exit status. Only the module of the command that is asked for
+is imported, so `primeval --help` imports none, and a module imports at its top all that its
+command needs in any case.
 
 Exit status: 0, 1 (the work failed), 2 (the user's input was wrong).
 """
@@ -14,42 +16,57 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from primeval.primitives.errors import UserError, WorkError, did_you_mean
 
-# Modules, and the commands each of them adds.
+
+class Command(NamedTuple):
+    """The module of a command, in `scripts/commands/`, and its line in `primeval --help`."""
+
+    module: str
+    help: str
+
+
 COMMANDS = {
-    "search": ("search",),
-    "resume": ("resume", "replay"),
-    "inject": ("inject",),
-    "check": ("check",),
-    "top": ("top",),
-    "confirm": ("confirm",),
-    "show": ("show",),
-    "lineage": ("lineage",),
-    "report": ("report",),
-    "export": ("export",),
-    "catalog": ("seeds", "primitives"),
+    "search": Command("search", "launch a search"),
+    "resume": Command("resume", "continue a run after any kind of stop"),
+    "replay": Command("resume", "derive every individual of a run again"),
+    "inject": Command("inject", "give programs to a running or stopped search"),
+    "check": Command(
+        "check", "validate a configuration, try it for some seconds, forecast its cost"
+    ),
+    "top": Command("top", "print the ranking of a run"),
+    "confirm": Command(
+        "confirm", "train the best again, with fresh seeds and on the test split"
+    ),
+    "show": Command("show", "print a program: text, code, costs, differences"),
+    "lineage": Command("lineage", "print the edits from the seed to an individual"),
+    "report": Command("report", "write a run as one HTML file, for a browser"),
+    "export": Command("export", "write a program as a Keras model or as source"),
+    "seeds": Command("catalog", "list the built-in programs"),
+    "primitives": Command("catalog", "list the built-in operations"),
 }
 
 
 def build_parser(command: str = "") -> argparse.ArgumentParser:
-    """The parser of all commands, or of one, which is made faster."""
+    """The parser of `primeval`; of the subcommands only `command` has its arguments."""
     parser = argparse.ArgumentParser(
         prog="primeval",
         description="Evolve the TensorFlow program of a Transformer's decoder block.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    modules = [name for name, added in COMMANDS.items() if command in added] or COMMANDS
-    for name in modules:
-        importlib.import_module(f"primeval.scripts.commands.{name}").add(commands)
+    for name, (module, line) in COMMANDS.items():
+        subparser = commands.add_parser(name, help=line)
+        if name == command:
+            found = importlib.import_module(f"primeval.scripts.commands.{module}")
+            getattr(found, f"add_{name}")(subparser)
     return parser
 
 
 class _Version(argparse.Action):
-    """Looks the version up when asked: that takes longer than all other imports."""
+    """Prints the version. It is looked up only here: that takes longer than all imports."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from importlib import metadata
@@ -61,8 +78,11 @@ class _Version(argparse.Action):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = build_parser(arguments[0] if arguments else "")
-    _suggest(parser, arguments)
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    parser = build_parser(command)
+    if command and command not in COMMANDS:
+        hint = did_you_mean(command, COMMANDS, 1)
+        parser.error(f"there is no command {command!r}.{hint} Commands: {', '.join(COMMANDS)}.")
     args = parser.parse_args(arguments)
     try:
         status = int(args.run(args))
@@ -70,26 +90,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader went away, as `head` does
+    except BrokenPipeError:  # the reader of the pipe has ended, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (UserError, WorkError) as error:
         print(f"primeval: {error}", file=sys.stderr)
         return 2 if isinstance(error, UserError) else 1
-
-
-def _suggest(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
-    """Exit with the nearest command's name if there is none like the first argument."""
-    (commands,) = (
-        action.choices
-        for action in parser._actions
-        if isinstance(action, argparse._SubParsersAction)
-    )
-    if arguments and not arguments[0].startswith("-") and arguments[0] not in commands:
-        hint = did_you_mean(arguments[0], commands, 1)
-        parser.error(
-            f"there is no command {arguments[0]!r}.{hint} Commands: {', '.join(commands)}."
-        )
 
 
 if __name__ == "__main__":

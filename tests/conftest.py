@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from helpers.reports import troubled_folder
 from helpers.toys import TOY, primeval
 
 from primeval.primitives import tensorflow_text as templates
@@ -55,6 +56,12 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert result.returncode == 0, result.stderr
     (folder / "output.txt").write_text(result.stdout, encoding="utf-8")
     return folder / "runs" / "small"
+
+
+@pytest.fixture(scope="session")
+def troubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run with failures, times, confirmations and hostile texts."""
+    return troubled_folder(tmp_path_factory.mktemp("report") / "a <b> & 'c'")
 
 
 @pytest.fixture(scope="module")

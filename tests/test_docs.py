@@ -13,6 +13,8 @@ import pytest
 from helpers.places import ROOT
 
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*DOCS, *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md"))]
+PAGES += [ROOT / "docs" / "architecture.svg"]
 ELLIPSIS = "..."  # a line of any lines; within a line, any text
 
 
@@ -59,6 +61,35 @@ def test_commands_print_what_the_docs_show(path: Path, tmp_path: Path) -> None:
                 check=False,
             )
             assert re.fullmatch(pattern(shown), done.stdout), f"$ {command}\n{done.stdout}"
+
+
+def named_paths(text: str) -> set[str]:
+    """The files and folders of the checkout that a text names, such as `dna/cost.py`."""
+    tops = "primitives|dna|evaluators|search|scripts|configs|tests|benchmarks"
+    return set(re.findall(rf"(?<![\w./-])(?:{tops})/(?:[\w-]+/)*(?:[\w-]+\.[a-z]+\b)?", text))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=[path.name for path in PAGES])
+def test_files_and_folders_that_the_docs_name_exist(path: Path) -> None:
+    named = named_paths(path.read_text(encoding="utf-8"))
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_a_path_that_does_not_exist_is_found_in_a_text() -> None:
+    assert named_paths("`dna/gone.py`, dna/seeds/ and (search/run/x.py)") == {
+        "dna/gone.py",
+        "dna/seeds/",
+        "search/run/x.py",
+    }
+
+
+def test_every_room_has_one_line_in_the_architecture_page() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = text.split("## The rooms")[1].split("\n## ")[0]
+    told = Counter(re.findall(r"^\| `(\S+)/` \| .", section, re.MULTILINE))
+    packages = ("primitives", "dna", "evaluators", "search", "scripts")
+    files = [file for name in packages for file in (ROOT / name).rglob("*.py")]
+    assert told == Counter({str(file.parent.relative_to(ROOT)) for file in files})
 
 
 def choosing_files(root: Path) -> list[Path]:

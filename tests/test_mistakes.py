@@ -17,7 +17,7 @@ MISTAKES = [
     (["serch", "toy"], "Did you mean 'search'?"),
     (["search", "quikstart"], "Did you mean 'quickstart'?"),
     (["search", "CONFIG", "--set", "sedd=3"], "Did you mean 'seed'?"),
-    (["search", "CONFIG", "--set", "search.seeds=[transfomer]"], "Did you mean transformer"),
+    (["search", "CONFIG", "--set", "search.seeds=[transfomer]"], "Did you mean 'transformer'"),
     (["search", "CONFIG", "--set", "search.seeds=[none.dna]"], "no program file"),
     (["search", "CONFIG", "--set", "search.seeds=[transformer, transformer]"], "mean the same"),
     (["search", "CONFIG", "--set", "model.width=63"], "cannot be trained at this scale"),
@@ -33,7 +33,7 @@ MISTAKES = [
     (["top", "RUNS"], "holds no run"),
     (["top", "RUNS/smal"], "Did you mean"),
     (["top", "RUN", "-n", "many"], "Received: 'many'"),
-    (["show", "transfomer"], "Did you mean transformer"),
+    (["show", "transfomer"], "Did you mean 'transformer'"),
     (["show", "RUN:99999"], "has no individual 99999: it has 0 to"),
     (["show", "RUN:best"], "Received:"),
     (["show", "RUNS/smal:3"], "Did you mean"),
@@ -61,8 +61,8 @@ def test_a_mistake_is_one_clear_message_and_changes_nothing(
         filled = [pattern.sub(str(path), argument) for argument in filled]
     if filled[0] in ("search", "check") and "--run-dir" not in filled:
         filled = [*filled, "--set", f"run_dir={tmp_path / 'new'}"]
-    before = sorted(run_folder.parent.parent.rglob("*"))
     events = len(open_run(run_folder).store.events())
+    before = sorted(run_folder.parent.parent.rglob("*"))
     assert message in refused(capsys, *filled)
     assert sorted(run_folder.parent.parent.rglob("*")) == before
     assert not (tmp_path / "new").exists()

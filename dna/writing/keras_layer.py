@@ -20,23 +20,23 @@ from primeval.dna.writing.names import name_nodes, program_order
 from primeval.primitives.keras_text import (
     BRANCHED_MATRIX,
     CALLS,
-    CALLS_OF_SCORES,
     FILL,
     FILL_ZERO,
     HELPERS,
+    INITIALIZERS,
     MATRIX,
     MERGE,
     MERGE_OF_ONE,
     NEW_BRANCH,
     OPERATORS,
     PAST,
+    VISIBLE_MEAN,
 )
 from primeval.primitives.primitive import Primitive
-from primeval.primitives.rules import fill
+from primeval.primitives.rules import counts_visible_keys, fill, finite, initial
 from primeval.primitives.user import USER_KERNELS, Kernel
 
 WIDE = 88  # columns
-LARGEST = 3e38  # in place of infinity
 LETTERS = "nmlkjihg"  # branch axes in an einsum
 BODY = " " * 8
 
@@ -84,11 +84,8 @@ class BlockSource:
     def weight_start(self, number: int) -> str:
         """What a node's weight is at first, as an expression."""
         primitive, (read,) = self._owners[number], self.graph.nodes[number].inputs
-        if primitive.rule == "convolution":
-            return f"normal({self._channels(read, primitive.kernel_width)})"
-        if primitive.rule == "depthwise":
-            return "near_identity"
-        return '"zeros"' if primitive.name == "SHIFT" else '"ones"'
+        inputs = self._channels(read, primitive.kernel_width or 1)
+        return INITIALIZERS[initial(primitive)].format(inputs=inputs)
 
     def _channels(self, number: int, times: int = 1) -> str:
         """Size of the last axis of a node's value, as an expression."""
@@ -152,8 +149,10 @@ class BlockSource:
 
     def _form(self, node: Node) -> tuple[str, ...]:
         kernel = self.kernels.get(node.op)
-        if self.graph.nodes[node.inputs[0]].scores and node.op in CALLS_OF_SCORES:
-            return CALLS_OF_SCORES[node.op]
+        if node.primitive and counts_visible_keys(
+            node.primitive, self.graph.nodes[node.inputs[0]]
+        ):
+            return VISIBLE_MEAN
         if kernel is None:
             return CALLS[node.op]
         if len(node.inputs) == 2:
@@ -184,7 +183,7 @@ class BlockSource:
             return text
         if neutral == 0.0:
             return FILL_ZERO.format(a=text)
-        return FILL.format(a=text, v=_number(min(max(neutral, -LARGEST), LARGEST)))
+        return FILL.format(a=text, v=_number(finite(neutral)))
 
 
 def _number(value: float | None) -> str:

@@ -23,13 +23,13 @@ from primeval.dna.parsing import format_instruction, state_name
 from primeval.dna.program import INPUTS, Instruction
 from primeval.dna.writing.calls import Calls, Path
 from primeval.primitives.primitive import Primitive
-from primeval.primitives.rules import fill
+from primeval.primitives.rules import counts_visible_keys, fill, initial
 from primeval.primitives.tensorflow_text import (
     FILL,
     FILL_ZERO,
     HELPERS,
     TEMPLATES,
-    TEMPLATES_OF_SCORES,
+    VISIBLE_MEAN,
     WEIGHT_CALLS,
 )
 
@@ -186,8 +186,8 @@ class _Writer:
                 operands[place] = _filled(operands[place], neutral)
                 comment = f"causal: it reads across keys, and sees {neutral:g} for later ones"
         template = TEMPLATES[node.op]
-        if sources[0].scores:
-            template = TEMPLATES_OF_SCORES.get(node.op, template)
+        if counts_visible_keys(primitive, sources[0]):
+            template = VISIBLE_MEAN
         constant = self._program.bank.constants[instruction.constant]
         weight = self._weight(node, primitive, name) if primitive.owns_weights else ""
         a, b = operands
@@ -206,7 +206,7 @@ class _Writer:
         own = shape[len(node.over) :]
         if primitive.kernel_width == 1:
             own = own[1:]
-        template = WEIGHT_CALLS.get(primitive.name) or WEIGHT_CALLS[primitive.rule]
+        template = WEIGHT_CALLS[initial(primitive)]
         if name == 'f"{at}"':
             name = "at"
         return template.format(name=name, shape=", ".join(map(str, own)))

@@ -9,10 +9,13 @@ them to the programs `squared_relu` and `mdha`.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
 from keras import ops
+
+from primeval.primitives.rules import deviation, finite, near_identity
 
 Tensor = Any
 
@@ -94,7 +97,7 @@ class MultiDConvHeadAttention(keras.layers.Layer):
             itself = ops.triu(ops.tril(ops.ones_like(scores))) > 0
             keys = ops.cast(mask, "bool")[:, None, None, :]
             seen = ops.logical_and(seen, ops.logical_or(keys, itself))
-        lowest = -6.0e4 if str(scores.dtype) == "float16" else -3.0e38
+        lowest = finite(-math.inf, str(scores.dtype))
         weights = ops.softmax(ops.where(seen, scores, ops.cast(lowest, scores.dtype)))
         heads = ops.einsum("bnts,bnsd->bntd", self.drop(weights, training=training), value)
         return ops.einsum("bntd,ndc->btc", heads, self.output_kernel)
@@ -120,10 +123,10 @@ class MultiDConvHeadAttention(keras.layers.Layer):
 
 
 def _normal(inputs: int) -> Any:
-    return keras.initializers.RandomNormal(stddev=inputs**-0.5)
+    return keras.initializers.RandomNormal(stddev=deviation(inputs))
 
 
 def _near(shape: tuple[int, ...], dtype: Any = None) -> Tensor:
-    """Taps (taps, head, 1, channel): 0.5 for the present, 0.5 / taps for those before."""
-    start = ops.convert_to_tensor([0.5, *[0.5 / shape[0]] * (shape[0] - 1)], dtype)
+    """Taps (taps, head, 1, channel), the present first."""
+    start = ops.convert_to_tensor(near_identity(shape[0]), dtype)
     return ops.ones(shape, dtype) * ops.reshape(start, (shape[0], 1, 1, 1))

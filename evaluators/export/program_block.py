@@ -3,8 +3,8 @@
     x = ProgramBlock("primer_ez")(x)
 
 It takes its width, and for programs of one length its length, from its input, and saves the
-program as text. Padding is by Keras's masks; what that means for arbitrary programs is said
-in `padding.py`.
+program as text. Padding is by Keras's masks; `lowering/visibility.py` says what that means for
+arbitrary programs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from primeval.dna.library import seed_names, seed_text
 from primeval.dna.parsing import format_program, parse
 from primeval.dna.program import Program
 from primeval.evaluators.lowering.block import GraphBlock
-from primeval.evaluators.lowering.padded import run_padded
+from primeval.evaluators.lowering.visibility import PaddedVisibility
+from primeval.evaluators.lowering.walk import run_graph
 from primeval.primitives.errors import UnknownNameError
 from primeval.primitives.kernels import WEIGHTED
 from primeval.primitives.widths import Rejection
@@ -85,7 +86,7 @@ class ProgramBlock(keras.layers.Layer):
         def weigh(number: int, node: Node, operand: Tensor) -> Tensor:
             return WEIGHTED[node.op](operand, self.block.weight_of[number])
 
-        return run_padded(self.graph, x, weigh, mask)
+        return run_graph(self.graph, x, weigh, visibility=PaddedVisibility(mask))
 
     def compute_output_spec(self, x: Tensor, mask: Tensor | None = None) -> keras.KerasTensor:
         return keras.KerasTensor(x.shape, dtype=self.compute_dtype)

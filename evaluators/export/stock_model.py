@@ -22,6 +22,7 @@ from primeval.dna.writing.names import name_nodes
 from primeval.evaluators.lowering.model import LanguageModel
 from primeval.evaluators.lowering.walk import run_graph
 from primeval.primitives.kernels import CHANNELS, LETTERS, shifted, with_branches
+from primeval.primitives.rules import Initial, deviation, initial
 
 Tensor = Any
 
@@ -98,13 +99,16 @@ class _StockBlock:
     def _weigh(self, number: int, node: Node, x: Tensor) -> Tensor:
         weight = ops.convert_to_numpy(self.weight_of[number])
         name = f"{self.name}_{self.names[number]}"
-        if node.primitive is not None and node.primitive.rule == "convolution":
+        if node.primitive is None:
+            raise ValueError(f"{node.op} owns no weights.")
+        rule, start = node.primitive.rule, initial(node.primitive)
+        if rule == "convolution":
             return _convolution(name, x, weight)
-        if node.primitive is not None and node.primitive.rule == "depthwise":
+        if rule == "depthwise":
             return _depthwise(name, x, weight)
         if node.op == "SCALE":
-            return _scale(name, x, weight)
-        return _shift(name, x, weight, self.tokens)
+            return _scale(name, x, weight, start)
+        return _shift(name, x, weight, start, self.tokens)
 
 
 def _convolution(name: str, x: Tensor, weight: np.ndarray) -> Tensor:
@@ -116,7 +120,7 @@ def _convolution(name: str, x: Tensor, weight: np.ndarray) -> Tensor:
     dense = layers.EinsumDense(
         f"b{seen}tc,{branches}cd->b{branches}td",
         output_shape=(*leading, x.shape[-2], outputs),
-        kernel_initializer=keras.initializers.RandomNormal(stddev=(taps * inputs) ** -0.5),
+        kernel_initializer=keras.initializers.RandomNormal(stddev=deviation(taps * inputs)),
         name=name,
     )
     y = dense(x)
@@ -161,20 +165,20 @@ def _nested(parts: list[Tensor], leading: tuple[int, ...]) -> Tensor:
     return parts[0]
 
 
-def _scale(name: str, x: Tensor, weight: np.ndarray) -> Tensor:
+def _scale(name: str, x: Tensor, weight: np.ndarray, start: Initial) -> Tensor:
     branches, seen = LETTERS[: weight.ndim - 1], LETTERS[: len(x.shape) - 3]
     shape = (*weight.shape[:-1], x.shape[-2], weight.shape[-1])
     equation = f"b{seen}tc,{branches}c->b{branches}tc"
     scale = layers.EinsumDense(
-        equation, output_shape=shape, kernel_initializer="ones", name=name
+        equation, output_shape=shape, kernel_initializer=start.value, name=name
     )
     y = scale(x)
     scale.set_weights([weight])
     return y
 
 
-def _shift(name: str, x: Tensor, weight: np.ndarray, tokens: Tensor) -> Tensor:
-    vector = layers.Embedding(1, weight.size, embeddings_initializer="zeros", name=name)
+def _shift(name: str, x: Tensor, weight: np.ndarray, start: Initial, tokens: Tensor) -> Tensor:
+    vector = layers.Embedding(1, weight.size, embeddings_initializer=start.value, name=name)
     value = vector(_one(tokens))
     vector.set_weights([weight.reshape(1, -1)])
     shape = (1, *weight.shape[:-1], 1, weight.shape[-1])

@@ -3,12 +3,11 @@
     ProgramBlock("primer_ez", width=64, length=64)
 
 The layer owns one weight per weight-owning node of the canonical graph, branches stacked in
-front, and runs the graph. Initial values of each kind of weight are stated here.
+front, and runs the graph.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -23,27 +22,27 @@ from primeval.evaluators.lowering.plan import Projection, projections
 from primeval.evaluators.lowering.walk import run_graph
 from primeval.primitives.kernels import PLAIN, Forms
 from primeval.primitives.kernels import projections as project
+from primeval.primitives.primitive import Primitive
+from primeval.primitives.rules import Initial, deviation, initial, near_identity
 
 Tensor = Any
 
 
-def initial_value(node: Node, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """The weight of a node at step 0, branches first.
+def initial_value(
+    primitive: Primitive, shape: tuple[int, ...], rng: np.random.Generator
+) -> np.ndarray:
+    """The weight of a primitive at step 0, in float32, as `rules.initial` says.
 
-    CHOICE, the paper says nothing but for its depthwise convolutions:
-    - a matrix keeps the variance of its input: normal, 1 / sqrt(taps * inputs);
-    - a depthwise convolution starts near the identity, as the authors' T5 release does: 0.5
-      for the current position, 0.5 / taps for each earlier one;
-    - SCALE starts at 1 and SHIFT at 0, so that an inserted one changes nothing at first.
+    `shape` is (*branches, taps, in, out) for a convolution, (*branches, taps, channel) for a
+    depthwise one, (*branches, channel) for SCALE and SHIFT.
     """
-    if node.primitive is not None and node.primitive.rule == "convolution":
-        deviation = 1 / math.sqrt(shape[-3] * shape[-2])
-        return rng.normal(0.0, deviation, shape).astype("float32")
-    if node.primitive is not None and node.primitive.rule == "depthwise":
-        weight = np.full(shape, 0.5 / shape[-2], "float32")
-        weight[..., 0, :] = 0.5
-        return weight
-    return np.full(shape, 0.0 if node.op == "SHIFT" else 1.0, "float32")
+    start = initial(primitive)
+    if start is Initial.NORMAL:
+        return rng.normal(0.0, deviation(shape[-3] * shape[-2]), shape).astype("float32")
+    if start is Initial.NEAR_IDENTITY:
+        taps = np.array(near_identity(shape[-2]), "float32")
+        return np.broadcast_to(taps[:, None], shape).copy()
+    return np.full(shape, 0.0 if start is Initial.ZEROS else 1.0, "float32")
 
 
 class GraphBlock(keras.layers.Layer):
@@ -70,8 +69,8 @@ class GraphBlock(keras.layers.Layer):
         rng = np.random.default_rng(self.seed)
         for number, node in enumerate(self.graph.nodes):
             shape = node_weight_shape(self.graph, node, self.unit, self.length)
-            if shape:
-                value = initial_value(node, shape, rng)
+            if node.primitive is not None and shape:
+                value = initial_value(node.primitive, shape, rng)
                 self.weight_of[number] = self.add_weight(
                     name=f"{number}_{node.op.lower()}",
                     shape=shape,

@@ -17,10 +17,13 @@ from typing import NamedTuple
 
 from primeval.dna.graph import Graph
 from primeval.dna.infer import Node
-from primeval.primitives.rules import fill
+from primeval.primitives.primitive import COLUMN, RUBBISH, ZERO
+from primeval.primitives.rules import fill, stays_zero
 
 # What scales whole rows of scores when the other operand is a column, or a constant.
 ROWWISE = frozenset({"DIVIDE", "MULTIPLY", "C_MUL"})
+# The rules whose operations may leave zeros above the diagonal as they are.
+KEEPING_RULES = frozenset({"elementwise", "channelwise"})
 
 
 class Step(NamedTuple):
@@ -90,22 +93,18 @@ def _known_zero(graph: Graph) -> list[bool]:
     zero = list[bool]()
     for node in graph.nodes:
         known = node.zero or (node.op == "EXP" and node.scores)
-        if not known and node.scores and node.primitive is not None:
-            if node.primitive.rule == "elementwise":
-                states = "".join(_state(graph, read, zero) for read in node.inputs)
-                known = states in node.primitive.zero_if and node.primitive.zero_when(
-                    node.constant or 0.0
-                )
-            elif node.primitive.rule == "channelwise":
-                known = zero[node.inputs[0]] and "z" in node.primitive.zero_if
+        primitive = node.primitive
+        if not known and node.scores and primitive and primitive.rule in KEEPING_RULES:
+            states = "".join(_state(graph, read, zero) for read in node.inputs)
+            known = stays_zero(primitive, states, node.constant or 0.0)
         zero.append(known)
     return zero
 
 
 def _state(graph: Graph, read: int, zero: list[bool]) -> str:
     if not graph.nodes[read].scores:
-        return "c"
-    return "z" if zero[read] else "r"
+        return COLUMN
+    return ZERO if zero[read] else RUBBISH
 
 
 def _late(graph: Graph, number: int, users: Counter[int]) -> tuple[int, ...]:

@@ -8,22 +8,29 @@ the exporter puts a stock Keras layer there.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras import ops
 
 from primeval.dna.graph import Graph
 from primeval.dna.infer import INPUT_OP, Node
-from primeval.dna.resolve import MERGE_OP
-from primeval.evaluators.lowering.plan import Step, literal, plan
-from primeval.primitives.kernels import PLAIN, Forms, fill_above, visible_keys, with_branches
+from primeval.evaluators.lowering.plan import Step, literal
+from primeval.evaluators.lowering.visibility import CAUSAL, Visibility
+from primeval.primitives.kernels import PLAIN, Forms, with_branches
 from primeval.primitives.promises import kernel_of
+from primeval.primitives.rules import counts_visible_keys
 
 Tensor = Any
 Weigh = Callable[[int, Node, Tensor], Tensor]  # node's number, node, operand -> value
 
 
-def run_graph(graph: Graph, x: Tensor, weigh: Weigh, forms: Forms = PLAIN) -> Tensor:
+def run_graph(
+    graph: Graph,
+    x: Tensor,
+    weigh: Weigh,
+    forms: Forms = PLAIN,
+    visibility: Visibility = CAUSAL,
+) -> Tensor:
     """The block's output for its input x, both (batch, position, channel).
 
     Args:
@@ -31,55 +38,69 @@ def run_graph(graph: Graph, x: Tensor, weigh: Weigh, forms: Forms = PLAIN) -> Te
         x: The input.
         weigh: Gives the values of operations that own weights.
         forms: Forms of the costly kernels.
+        visibility: What an operation may see of its operands.
     """
-    return _walk(graph, plan(graph), x, weigh, forms)[len(graph.nodes) - 1]
+    walk = _Walk(graph, weigh, forms, visibility)
+    return walk.values(visibility.steps(graph), x)[len(graph.nodes) - 1]
 
 
 def node_values(graph: Graph, x: Tensor, weigh: Weigh) -> list[Tensor]:
-    """The value of every node; above the diagonal of scores there may be rubbish."""
-    return list(_walk(graph, literal(graph), x, weigh, PLAIN).values())
+    """The value of every node, for the input x (batch, position, channel).
+
+    Sequences are (batch, *branches, position, channel), scores (batch, *branches, query, key);
+    above the diagonal of scores there may be rubbish.
+    """
+    return list(_Walk(graph, weigh, PLAIN, CAUSAL).values(literal(graph), x).values())
 
 
-def _walk(
-    graph: Graph, steps: tuple[Step, ...], x: Tensor, weigh: Weigh, forms: Forms
-) -> dict[int, Tensor]:
-    values: dict[int, Tensor] = {}
-    for step in steps:
-        node = step.node
-        if node.op == INPUT_OP:
-            value = x
-        elif node.op == MERGE_OP:
-            value = _merge(node, graph.nodes[node.inputs[0]], values[node.inputs[0]])
-        else:
-            operands = [
-                values[read] if neutral is None else fill_above(values[read], neutral)
-                for read, neutral in zip(node.inputs, step.fills, strict=True)
-            ]
-            if step.same:
-                value = operands[0]
-            elif node.primitive is not None and node.primitive.owns_weights:
-                value = weigh(step.number, node, operands[0])
-            else:
-                value = _apply(graph, node, operands, forms)
-        for late in step.late:
-            value = _scale_rows(graph, late, value, values)
-        values[step.number] = value
-    return values
+class _Walk(NamedTuple):
+    """Computes the steps of one graph, one after the other; see `run_graph`."""
 
+    graph: Graph
+    weigh: Weigh
+    forms: Forms
+    visibility: Visibility
 
-def _apply(graph: Graph, node: Node, operands: list[Tensor], forms: Forms) -> Tensor:
-    """A primitive without weights, on its operands."""
-    operands = [with_branches(operand, len(node.over)) for operand in operands]
-    if node.op == "MAT_MUL":
-        return forms.product(*operands)
-    if node.op == "T_MAT_MUL":
-        return forms.product(operands[0], ops.swapaxes(operands[1], -2, -1))
-    if node.constant is not None:
-        return kernel_of(node.op)(*operands, node.constant)
-    if node.op == "RED_MEAN" and graph.nodes[node.inputs[0]].scores:
-        # over the visible keys, not the length
-        return kernel_of("RED_SUM")(operands[0]) / visible_keys(operands[0])
-    return kernel_of(node.op)(*operands)
+    def values(self, steps: tuple[Step, ...], x: Tensor) -> dict[int, Tensor]:
+        """The value of each step's node, by its number."""
+        values: dict[int, Tensor] = {}
+        for step in steps:
+            value = x if step.node.op == INPUT_OP else self._step(step, values)
+            for late in step.late:
+                value = _scale_rows(self.graph, late, value, values)
+            values[step.number] = value
+        return values
+
+    def _step(self, step: Step, values: dict[int, Tensor]) -> Tensor:
+        node, nodes = step.node, self.graph.nodes
+        if node.primitive is None:
+            return _merge(node, nodes[node.inputs[0]], values[node.inputs[0]])
+        operands = [
+            self.visibility.operand(step, place, nodes[read], values[read])
+            for place, read in enumerate(node.inputs)
+        ]
+        if step.same:
+            return operands[0]
+        if node.primitive.owns_weights:
+            return self.weigh(step.number, node, operands[0])
+        return self._apply(
+            node, [with_branches(operand, len(node.over)) for operand in operands]
+        )
+
+    def _apply(self, node: Node, operands: list[Tensor]) -> Tensor:
+        """A primitive without weights, on its operands."""
+        if node.op == "MAT_MUL":
+            return self.forms.product(*operands)
+        if node.op == "T_MAT_MUL":
+            return self.forms.product(operands[0], ops.swapaxes(operands[1], -2, -1))
+        if node.constant is not None:
+            return kernel_of(node.op)(*operands, node.constant)
+        source = self.graph.nodes[node.inputs[0]]
+        if source.scores and node.op == "MASK":
+            return self.visibility.masked(operands[0])
+        if node.primitive is not None and counts_visible_keys(node.primitive, source):
+            return kernel_of("RED_SUM")(operands[0]) / self.visibility.count(operands[0])
+        return kernel_of(node.op)(*operands)
 
 
 def _scale_rows(graph: Graph, number: int, value: Tensor, values: dict[int, Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""`primeval seeds` and `primeval primitives`: what is built in, and what it costs."""
+"""`primeval seeds` and `primeval primitives`: lists of what is built in."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from typing import Any
 from primeval.dna.library import load_seed, seed_names, seed_summary
 from primeval.dna.writing.facts import Facts
 from primeval.primitives.vocabulary import PRIMITIVES
+from primeval.scripts.commands.arguments import add_json
 from primeval.scripts.tables import terminal
+from primeval.search.config.config import load_config
 
 
-def add(commands: Any) -> None:
-    seeds = commands.add_parser("seeds", help="the built-in programs")
-    seeds.add_argument("--config", metavar="CONFIG", help="their costs at this one's scale")
-    terminal.add_json(seeds)
-    seeds.set_defaults(run=print_seeds)
-    primitives = commands.add_parser("primitives", help="the built-in operations")
-    terminal.add_json(primitives)
-    primitives.set_defaults(run=print_primitives)
+def add_seeds(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", metavar="CONFIG", help="show costs, at the scale of this configuration"
+    )
+    add_json(parser)
+    parser.set_defaults(run=print_seeds)
+
+
+def add_primitives(parser: argparse.ArgumentParser) -> None:
+    add_json(parser)
+    parser.set_defaults(run=print_primitives)
 
 
 def print_seeds(args: argparse.Namespace) -> int:
-    scale = None
-    if args.config is not None:
-        from primeval.search.config.config import load_config
-
-        scale = load_config(args.config).scale
+    scale = None if args.config is None else load_config(args.config).scale
     rows = [_seed_row(name, Facts(load_seed(name), scale)) for name in seed_names()]
     if args.json:
         terminal.print_json(rows)
@@ -56,7 +57,7 @@ def _seed_row(name: str, facts: Facts) -> dict[str, Any]:
 
 
 def _sizes(row: dict[str, Any]) -> list[str]:
-    """Resolved lines as the paper counts them, and operations that the output depends on."""
+    """Name, lines after inlining (as the paper counts them), and operations in use."""
     return [row["name"], str(row["lines"]), str(row["operations"])]
 
 

@@ -1,7 +1,7 @@
 """`primeval check`: is this configuration usable, and what will its search take?
 
-Validates, runs the search for some seconds in a folder that is thrown away, and forecasts the
-rest. Nothing stays but the tokens in the cache. What is printed is made in `check_text.py`.
+Validates the configuration, runs its search for some seconds in a temporary folder, and
+forecasts the rest. Only the tokens stay, in the cache. `tables/check.py` prints the result.
 """
 
 from __future__ import annotations
@@ -10,42 +10,39 @@ import argparse
 import logging
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from primeval.dna.cost import Cost
 from primeval.dna.parsing import format_program
 from primeval.dna.program import Program
-from primeval.scripts.commands.search import add_set, start_evaluator, try_primitives
+from primeval.evaluators.data.files import find_files
+from primeval.evaluators.workers.memory import counted_memory, free_memory, gpu_count
+from primeval.scripts.commands.arguments import add_config, add_json, add_set
+from primeval.scripts.running.starting import start_evaluator, try_primitives
 from primeval.scripts.tables import terminal
+from primeval.scripts.tables.check import as_json, print_check
 from primeval.search.config.config import load_config
 from primeval.search.config.settings import RunConfig
 from primeval.search.drive.starting import check_seeds, load_seeds
 from primeval.search.errors import RunError
-
-if TYPE_CHECKING:
-    from primeval.search.forecast.forecast import Forecast
-    from primeval.search.forecast.rehearsal import Rehearsal
+from primeval.search.forecast.forecast import Forecast, forecast
+from primeval.search.forecast.rehearsal import Rehearsal, rehearse
 
 
-def add(commands: Any) -> None:
-    parser = commands.add_parser(
-        "check", help="validate a configuration, try it for some seconds, forecast its cost"
-    )
-    parser.add_argument("config", metavar="CONFIG", help="a YAML file, or a packaged name")
+def add_check(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
     add_set(parser)
     parser.add_argument(
         "--train",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="--no-train only validates and counts; --train tries it whatever memory is free",
+        help="--no-train only validates and counts; --train tries it even if it seems too "
+        "large for this machine",
     )
-    terminal.add_json(parser)
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    from primeval.scripts.tables import check as check_text
-
     config = load_config(args.config, args.set)
     seeds = load_seeds(config.search.seeds, config.language)
     costs = check_seeds(config, seeds)
@@ -58,24 +55,26 @@ def run(args: argparse.Namespace) -> int:
             require_memory(args.config, config, next(iter(costs.values())))
         tried = try_out(config, seeds, next(iter(costs.values())))
     if args.json:
-        terminal.print_json(check_text.as_json(config, costs, tried))
+        terminal.print_json(as_json(config, costs, tried))
     else:
-        check_text.print_check(args.config, config, costs, tried)
+        print_check(args.config, config, costs, tried)
     return 0
 
 
 def try_out(
     config: RunConfig, seeds: dict[str, Program], cost: Cost
 ) -> tuple[Rehearsal, Forecast]:
-    """Some seconds of the run, and what follows from them for all of it."""
-    from primeval.scripts.running.preparing import prepare_data
-    from primeval.search.forecast.forecast import forecast
-    from primeval.search.forecast.rehearsal import rehearse
+    """Run the search for some seconds; returns what that showed, and the forecast.
 
-    # what the loop logs of each candidate is for a run's folder, not for the screen
+    Raises ConfigError, DataError or WorkError if the search cannot run.
+    """
+    # what the loop logs of each candidate is meant for a run's folder, not for the screen
     logging.getLogger("primeval").addHandler(logging.NullHandler())
     tokens = 0
     if config.workers.evaluator != "toy":
+        # imported here because NumPy is slow to import, and --no-train does without
+        from primeval.scripts.running.preparing import prepare_data
+
         corpus = prepare_data(config.task(format_program(next(iter(seeds.values())))))
         tokens = corpus.train.nbytes + corpus.validation.nbytes + corpus.test.nbytes
     with tempfile.TemporaryDirectory(prefix="primeval-check-") as folder:
@@ -84,9 +83,7 @@ def try_out(
 
 
 def require_memory(name: str, config: RunConfig, cost: Cost) -> None:
-    """Raises RunError if the model is too large for the memory that is free here."""
-    from primeval.evaluators.workers.memory import counted_memory, free_memory, gpu_count
-
+    """Raises RunError if the workers of this machine would need more memory than is free."""
     in_ray = config.workers.evaluator == "ray"
     on_gpu = config.workers.gpus > 0 if in_ray else gpu_count() > 0
     if config.workers.evaluator == "toy" or on_gpu:
@@ -100,14 +97,12 @@ def require_memory(name: str, config: RunConfig, cost: Cost) -> None:
         f"{cost.parameters:,} parameters and steps of {config.training.batch_size} x "
         f"{config.model.length} tokens take about {terminal.size(each)} in each worker. "
         f"Workers here: {workers}. Memory free: {terminal.size(free)}. Cut its batches "
-        "(training.accumulation), or check it where it is to run; --no-train only validates "
-        "and counts, --train tries it all the same."
+        "(training.accumulation), or check it on the machine that will run it; --no-train only "
+        "validates and counts, --train tries it all the same."
     )
 
 
 def _look_for_files(config: RunConfig) -> None:
-    """Raises DataError for a file that is not there; reads none."""
-    from primeval.evaluators.data.files import find_files
-
+    """Raises DataError for a file that does not exist. Reads no file."""
     for pattern in config.data.files:
         find_files(pattern)

@@ -1,4 +1,4 @@
-"""`primeval confirm`: what are the best worth, with fresh seeds and on the test split?"""
+"""`primeval confirm`: train the best again, with fresh seeds and on the test split."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from primeval.dna.library import load_seed
 from primeval.dna.parsing import parse
 from primeval.dna.program import Program
 from primeval.primitives.widths import Rejection
-from primeval.scripts.commands.search import add_set, log_to, start_evaluator
+from primeval.scripts.commands.arguments import add_json, add_set, whole_number
+from primeval.scripts.running.confirm_progress import confirm_progress
+from primeval.scripts.running.driving import log_to
+from primeval.scripts.running.starting import start_evaluator
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.confirmed import markdown, print_confirmed
+from primeval.search.config.config import load_config
 from primeval.search.config.settings import RunConfig
 from primeval.search.confirm.training import (
     BASELINES,
@@ -30,48 +34,55 @@ from primeval.search.confirm.training import (
     missing_jobs,
     run_of,
 )
-from primeval.search.drive.starting import check_seeds
+from primeval.search.drive.starting import check_seeds, load_seeds
 from primeval.search.errors import ConfigError, RunError
 from primeval.search.run.folder import Run, create_run, reopen_run
+from primeval.search.run.programs import find_individual, find_program
 from primeval.search.run.schema import FILE_NAME
 from primeval.search.views.confirmed_rows import ConfirmedRow, confirmed_rows
 
 if TYPE_CHECKING:
     from primeval.evaluators.evaluator import Evaluator
 
+# Of the best individuals, and of random seeds for each program.
 TOP, SEEDS, MAX_SEEDS = 5, 5, 1000
 
 
-def add(commands: Any) -> None:
-    parser = commands.add_parser(
-        "confirm", help="train the best again, with fresh seeds and on the test split"
-    )
+def add_confirm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "target", metavar="RUN|CONFIG", help="a run's folder; or a YAML file or packaged name"
+        "target",
+        metavar="RUN|CONFIG",
+        help="the folder of a run; or a YAML file, or the name of a packaged configuration",
     )
     parser.add_argument(
         "--top",
-        type=_count,
+        type=whole_number(0),
         metavar="K",
-        help=f"the best K of the run; default: {TOP}, and 0 with --programs",
+        help=f"train the best K of the run (default: {TOP}, with --programs 0)",
     )
     parser.add_argument(
-        "--seeds", type=_count, default=SEEDS, metavar="N", help=f"default: {SEEDS}"
+        "--seeds",
+        type=whole_number(0),
+        default=SEEDS,
+        metavar="N",
+        help=f"train each program with N seeds (default: {SEEDS})",
     )
     parser.add_argument(
         "--programs",
         metavar="A,B,…",
-        help="programs beside the run's seeds: names, files, RUN:ID, numbers of individuals; "
-        f"default: {','.join(BASELINES)}",
+        help="programs to train besides the run's seeds: built-in names, files, RUN:ID, or "
+        f"numbers of individuals (default: {','.join(BASELINES)})",
     )
     add_set(parser)
     parser.add_argument(
-        "--run-dir", metavar="DIR", help="with CONFIG: its folder; default: runs/confirm-NAME"
+        "--run-dir",
+        metavar="DIR",
+        help="with CONFIG: the folder of the results (default: runs/confirm-NAME)",
     )
     parser.add_argument(
-        "--markdown", metavar="FILE", type=Path, help="write the table there too, for documents"
+        "--markdown", metavar="FILE", type=Path, help="write the table to this file, too"
     )
-    terminal.add_json(parser)
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -100,20 +111,20 @@ def _check_arguments(args: argparse.Namespace) -> None:
             raise RunError("A run is confirmed in its own folder. Leave --run-dir out.")
     elif args.top:
         raise RunError(
-            f"--top is about the individuals of a run, and {args.target} is none. "
-            "Give a run's folder, or --programs."
+            f"--top is about the individuals of a run, and {args.target} is no run. "
+            "Give the folder of a run, or --programs."
         )
 
 
 def _is_run(target: str) -> bool:
-    """Whether a run is meant, be there one or not, rather than a configuration."""
+    """Whether the target names a run, even a missing one, rather than a configuration."""
     path = Path(target)
     missing = not path.exists() and "/" in target and path.suffix not in (".yaml", ".yml")
     return missing or path.is_dir() or path.name == FILE_NAME
 
 
 def _of_run(args: argparse.Namespace) -> tuple[Run, list[Entry], None]:
-    """A run, and what to train: seeds, named programs, the best."""
+    """The run, and what to train: its seeds, the named programs, its best."""
     opened = reopen_run(args.target, args.set, lasting=False)
     try:
         best = TOP if args.top is None and args.programs is None else args.top or 0
@@ -129,13 +140,11 @@ def _of_run(args: argparse.Namespace) -> tuple[Run, list[Entry], None]:
 def _of_config(args: argparse.Namespace) -> tuple[Run, list[Entry], Evaluator | None]:
     """A run without a search, and what to train: the configuration's seeds, named programs.
 
-    For a new folder with an evaluator: if that cannot start, nothing has been written.
+    A new folder is made only after its evaluator has started, so that nothing is written if
+    that fails; the evaluator is returned, too. For an existing folder it is None.
     """
-    from primeval.search.config.config import load_config
-    from primeval.search.drive.starting import load_seeds
-
     config = load_config(args.target, args.set)
-    # beside the folder in which this configuration would be searched
+    # by default a sibling of the folder that `primeval search` would use
     own = Path(config.run_dir)
     folder = args.run_dir or str(own.parent / f"confirm-{own.name}")
     config = dataclasses.replace(config, run_dir=folder)
@@ -158,12 +167,12 @@ def _of_config(args: argparse.Namespace) -> tuple[Run, list[Entry], Evaluator | 
 
 
 def _seeds(seeds: dict[str, Program], config: RunConfig) -> list[Entry]:
-    """The programs a search starts from; the first is what the others are held against."""
+    """The programs that a search starts from; the others are compared with the first."""
     return [entry_of(name, program, config) for name, program in seeds.items()]
 
 
 def _named(names: str | None, config: RunConfig, run: Run | None) -> list[Entry]:
-    """Programs by their names; without any, the baselines that fit the scale."""
+    """The programs in a list of names; without a list, the baselines that fit the scale."""
     if names is not None:
         given = [name.strip() for name in names.split(",")]
         return [_entry(name, config, run) for name in given if name]
@@ -172,13 +181,11 @@ def _named(names: str | None, config: RunConfig, run: Run | None) -> list[Entry]
         try:
             entries.append(entry_of(name, load_seed(name), config))
         except Rejection as rejection:
-            print(f"Without {name}, which does not fit: {rejection}.", file=sys.stderr)
+            print(f"{name} is left out, as it does not fit: {rejection}.", file=sys.stderr)
     return entries
 
 
 def _entry(name: str, config: RunConfig, run: Run | None) -> Entry:
-    from primeval.search.run.programs import find_individual, find_program
-
     own = run is not None and name.isdecimal()
     if run is not None and own:
         program = find_individual(f"{run.folder}:{name}")[1].program
@@ -198,17 +205,15 @@ def _train(
     seeds: int,
     evaluator: Evaluator | None,
 ) -> bool:
-    """Train what is missing; False if somebody asked to stop."""
-    from primeval.scripts.running.confirm_progress import watching
-
+    """Train what is missing; returns False if the user asked to stop before the end."""
     done = len(entries) * seeds - len(jobs)
-    before = f", {done} of {done + len(jobs)} trained before" if done else ""
+    before = f", {done} of {done + len(jobs)} already trained" if done else ""
     print(f"{run.folder}: {len(entries)} programs, {seeds} seeds{before}", file=sys.stderr)
     if evaluator is None:
         evaluator = start_evaluator(confirming_task(run.config, run.reference, len(jobs)))
     log_to(run.folder)
-    with watching(len(jobs)) as watch:
-        return confirm(run, jobs, evaluator, watch)
+    with confirm_progress(len(jobs)) as told:
+        return confirm(run, jobs, evaluator, told)
 
 
 def _report(
@@ -224,13 +229,13 @@ def _report(
         _write(args.markdown, markdown(run, rows, _command(args)))
     if not finished:
         print(
-            f"\nStopped as asked; what is done is kept. To go on:\n  {_command(args)}",
+            f"\nStopped as asked; what is done is kept. To continue:\n  {_command(args)}",
             file=sys.stderr,
         )
 
 
 def _command(args: argparse.Namespace) -> str:
-    """The command that was given, as it can be given again."""
+    """The command line that repeats this command."""
     words = ["primeval", "confirm", args.target]
     if args.top is not None:
         words += ["--top", str(args.top)]
@@ -252,9 +257,3 @@ def _write(path: Path, text: str) -> None:
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror}.") from None
     print(f"\nThe table is in {path}.", file=sys.stderr)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or len(text) > 9:
-        raise argparse.ArgumentTypeError(f"a whole number, 0 or more. Received: {text!r}.")
-    return int(text)

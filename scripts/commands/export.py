@@ -1,4 +1,4 @@
-"""`primeval export`: take a program away as a Keras model, as Python source, or as both."""
+"""`primeval export`: write a program as a Keras model, as Python source, or as both."""
 
 from __future__ import annotations
 
@@ -8,72 +8,98 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
 from primeval.dna.parsing import format_program
 from primeval.primitives.widths import Rejection
+from primeval.scripts.commands.arguments import whole_number
 from primeval.search.config.config import load_config
 from primeval.search.config.settings import RunConfig
 from primeval.search.errors import RunError
 from primeval.search.run.kept_weights import weights_file
 from primeval.search.run.programs import Reference, find_program
 
+if TYPE_CHECKING:
+    from primeval.evaluators.export.export import Export
+
 TRAINED, FRESH = "trained", "fresh"
-CONFIG = "quickstart"  # the scale of a built-in program or a file where none is given
+CONFIG = "quickstart"  # the scale of a built-in program or a file without --config
 SIZES = ("layers", "width", "vocab", "length")
 
 
-def add(commands: Any) -> None:
-    parser = commands.add_parser("export", help="write a program as a Keras model or source")
-    parser.add_argument("program", metavar="REF", help="a name, a file, or RUN:ID")
+def add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("program", metavar="REF", help="a built-in name, a file, or RUN:ID")
     parser.add_argument(
         "out", metavar="OUT", type=Path, help="OUT.keras for the model, OUT.py for its source"
     )
-    parser.add_argument("--source", metavar="OUT.py", type=Path, help="its source, too")
+    parser.add_argument(
+        "--source", metavar="OUT.py", type=Path, help="write the Python source, too"
+    )
     parser.add_argument(
         "--weights",
         choices=(TRAINED, FRESH),
-        help="those of the run, or new ones (default: trained where they are kept and fit)",
+        help="the weights of the run, or new ones (default: trained if the run keeps them and "
+        "they fit)",
     )
-    parser.add_argument("--layers", metavar="N", type=_count, help="blocks, not the run's")
-    parser.add_argument("--width", metavar="W", type=_count, help="channels of the model")
-    parser.add_argument("--vocab", metavar="V", type=_count, help="tokens, not the data's")
-    parser.add_argument("--length", metavar="L", type=_count, help="positions at most")
+    number = whole_number(1)
+    parser.add_argument("--layers", metavar="N", type=number, help="build N blocks")
+    parser.add_argument("--width", metavar="W", type=number, help="give the model W channels")
+    parser.add_argument("--vocab", metavar="V", type=number, help="use V different tokens")
+    parser.add_argument(
+        "--length", metavar="L", type=number, help="allow sequences of up to L tokens"
+    )
     parser.add_argument(
         "--config",
         metavar="CONFIG",
-        help=f"the scale of a built-in program or a file (default: {CONFIG})",
+        help="build a built-in program or a file at the scale of this configuration "
+        f"(default: {CONFIG})",
     )
     parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.set_defaults(run=run)
 
 
-def _count(text: str) -> int:
-    number = int(text) if text.isdecimal() and len(text) < 10 else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"a whole number from 1 on, not {text!r}")
-    return number
-
-
 def run(args: argparse.Namespace) -> int:
-    # before the program: it may consist of primitives that the configuration brings
-    config = load_config(args.config) if args.config is not None else None
-    found = find_program(args.program)
-    if found.run is not None:
-        if config is not None:
-            raise RunError("An individual has the scale of its run. Leave --config out.")
-        config = found.run.config
-    config = config or load_config(CONFIG)
+    found, config = _program(args)
     path, source = _checked_paths(args)
     try:
         scale = _resized(found, config, args)
+        weights, why_fresh = _weights(found, config, args)
+        export = _export(found, scale, path, source, weights)
     except Rejection as rejection:
-        raise _unbuildable(args.program, rejection) from None
-    weights, why_fresh = _weights(found, config, args)
+        raise RunError(
+            f"{args.program} cannot be built at this scale: {rejection}. "
+            "Another scale: --config CONFIG, or --width W."
+        ) from None
+    for line in _report(path, source, scale, export, why_fresh):
+        print(line)
+    return 0
+
+
+def _program(args: argparse.Namespace) -> tuple[Reference, RunConfig]:
+    """The program, and the configuration that gives its scale."""
+    # read before the program, which may use primitives that the configuration brings
+    config = load_config(args.config) if args.config is not None else None
+    found = find_program(args.program)
+    if found.run is None:
+        return found, config or load_config(CONFIG)
+    if config is not None:
+        raise RunError("An individual has the scale of its run. Leave --config out.")
+    return found, found.run.config
+
+
+def _export(
+    found: Reference,
+    scale: Scale,
+    path: Path | None,
+    source: Path | None,
+    weights: Path | None,
+) -> Export:
+    """Write the files and verify them. Raises Rejection or ExportError, and then no file."""
     print("Building, saving, verifying in a fresh interpreter …", file=sys.stderr, flush=True)
 
+    # imported here because TensorFlow takes seconds, and a mistake is reported before that
     from primeval.evaluators.runtime import import_tensorflow
 
     import_tensorflow()
@@ -82,30 +108,16 @@ def run(args: argparse.Namespace) -> int:
     text = format_program(found.program)
     seed = found.individual.seed if found.individual is not None else 0
     try:
-        export = export_program(
-            text, scale, path, weights, seed, source=source, name=args.program
-        )
-    except Rejection as rejection:
-        raise _unbuildable(args.program, rejection) from None
+        return export_program(text, scale, path, weights, seed, source=source, name=found.name)
     except ExportError as error:
         raise ExportError(f"{error} Nothing was written.") from error
-    for line in _report(path, source, scale, export, why_fresh):
-        print(line)
-    return 0
-
-
-def _unbuildable(name: str, rejection: Rejection) -> RunError:
-    return RunError(
-        f"{name} cannot be built at this scale: {rejection}. Another scale: --config CONFIG, "
-        "or --width W."
-    )
 
 
 def _resized(found: Reference, config: RunConfig, args: argparse.Namespace) -> Scale:
-    """The scale asked for. Raises Rejection if no unit fits it.
+    """The scale that the arguments ask for. Raises Rejection if no unit fits it.
 
-    CHOICE: what is not asked for stays. So more layers, or another vocabulary, leave every
-    width as it was searched, and another width scales all widths by one unit, as always.
+    CHOICE: what the arguments do not name stays. So with other layers or another vocabulary
+    every width is the searched one, and another width scales all widths by one unit, as always.
     """
     scale = config.scale
     if all(getattr(args, size) is None for size in SIZES):
@@ -124,13 +136,16 @@ def _resized(found: Reference, config: RunConfig, args: argparse.Namespace) -> S
 def _weights(
     found: Reference, config: RunConfig, args: argparse.Namespace
 ) -> tuple[Path | None, str]:
-    """The file of trained weights, or None and why. Raises RunError if they were asked for."""
+    """The file of trained weights, or None and the reason why there are none.
+
+    Raises RunError if there are none although `--weights trained` asks for them.
+    """
     why = ""
     changed = [f"--{size}" for size in SIZES if getattr(args, size) is not None]
     if args.weights == FRESH:
         return None, why
     if found.run is None or found.individual is None:
-        why = "only an individual of a run (RUN:ID) has trained ones"
+        why = "only an individual of a run (RUN:ID) has any"
     elif changed:
         why = f"trained ones do not fit another size ({', '.join(changed)})"
     else:
@@ -141,7 +156,7 @@ def _weights(
         kept = ", ".join(map(str, numbers)) or "none"
         why = (
             f"the run keeps those of its {config.keep_weights} best (kept: {kept}); "
-            "`primeval confirm` keeps those of what it trains"
+            "`primeval confirm` keeps those of the individuals that it trains"
         )
     if args.weights == TRAINED:
         raise RunError(f"There are no trained weights of {args.program}: {why}.")
@@ -149,9 +164,9 @@ def _weights(
 
 
 def _report(
-    path: Path | None, source: Path | None, scale: Scale, export: Any, why_fresh: str
+    path: Path | None, source: Path | None, scale: Scale, export: Export, why_fresh: str
 ) -> Iterator[str]:
-    """What was written, and how it is used."""
+    """Lines about what was written, and how to use it."""
     graph, cost = export.cost.graph, export.cost
     length = f"{scale.length} only" if graph.fixed_length else f"up to {scale.length}"
     size = (
@@ -170,7 +185,7 @@ def _report(
 
 
 def _checked_paths(args: argparse.Namespace) -> tuple[Path | None, Path | None]:
-    """Where the model goes, and the source. Raises RunError if they cannot be written."""
+    """The paths of the model and of the source. Raises RunError if they cannot be written."""
     path, source = args.out, args.source
     if path.suffix == ".py":
         if source is not None:
@@ -178,14 +193,16 @@ def _checked_paths(args: argparse.Namespace) -> tuple[Path | None, Path | None]:
         path, source = None, path
     elif path.suffix != ".keras":
         raise RunError(
-            "OUT is a Keras model, which ends in .keras, or its source, which ends in .py. "
+            "OUT is a Keras model, which ends in .keras, or Python source, which ends in .py. "
             f"Received: {path}."
         )
     if source is not None and source.suffix != ".py":
         raise RunError(f"Python source is a file that ends in .py. Received: {source}.")
     for file in filter(None, (path, source)):
         if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
-            raise RunError(f"{file} cannot be written: {file.parent} is no folder to write to.")
+            raise RunError(
+                f"{file} cannot be written: {file.parent} is no folder, or write-protected."
+            )
         if file.is_dir() or (file.exists() and not args.force):
             raise RunError(f"{file} exists. Choose another name, or give --force.")
     return path, source

@@ -1,10 +1,10 @@
-"""`primeval lineage`: from the seed to an individual, edit by edit."""
+"""`primeval lineage`: the edits that led from the seed to an individual."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
+from primeval.scripts.commands.arguments import add_color, add_json
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.ranking import cell_style, status_text
 from primeval.search.run.programs import find_individual
@@ -12,14 +12,15 @@ from primeval.search.views.lineage import LineageRow, gap_to_seed, lineage, tota
 
 HEADERS = ("id", "loss", "gain", "vs seed", "status", "edit")
 LEFT = {"status", "edit"}
-DIGITS = 4  # of losses; gains are of the losses that are printed, so that they add up
+DIGITS = 4  # of losses; gains are computed from the printed losses, so that they add up
 
 
-def add(commands: Any) -> None:
-    parser = commands.add_parser("lineage", help="seed to individual, edit by edit")
-    parser.add_argument("individual", metavar="RUN:ID", help="an individual of a run")
-    terminal.add_json(parser)
-    terminal.add_color(parser)
+def add_lineage(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "individual", metavar="RUN:ID", help="an individual of a run, as in runs/quickstart:17"
+    )
+    add_json(parser)
+    add_color(parser)
     parser.set_defaults(run=run)
 
 

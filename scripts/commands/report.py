@@ -1,4 +1,4 @@
-"""`primeval report`: a run as one page that opens anywhere, also while it runs."""
+"""`primeval report`: a run as one HTML page, also while the search runs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import argparse
 import contextlib
 import os
 from pathlib import Path
-from typing import Any
 
-from primeval.scripts.running.watching import add_watch, is_running, watch
+from primeval.scripts.commands.arguments import add_run, add_watch, whole_number
+from primeval.scripts.report.facts import report_facts
+from primeval.scripts.report.page import render
+from primeval.scripts.running.watching import is_running, watch
 from primeval.scripts.tables import terminal
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run, open_run
@@ -18,24 +20,23 @@ WATCH_SECONDS = 30.0
 NAME = "report.html"
 
 
-def add(commands: Any) -> None:
-    parser = commands.add_parser("report", help="a run as one HTML file, for a browser")
-    parser.add_argument("run_folder", metavar="RUN", help="a run's folder")
+def add_report(parser: argparse.ArgumentParser) -> None:
+    add_run(parser)
     parser.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="FILE",
-        help=f"where to write it; default: {NAME} in the run's folder",
+        help=f"the file to write (default: {NAME} in the run's folder)",
     )
     parser.add_argument(
         "--top",
-        type=_count,
+        type=whole_number(1),
         default=TOP,
         metavar="K",
-        help=f"how many of the best programs are shown in full; default: {TOP}",
+        help=f"how many of the best programs are shown in full (default: {TOP})",
     )
-    add_watch(parser, WATCH_SECONDS, "write it again")
+    add_watch(parser, WATCH_SECONDS, "write the page again")
     parser.set_defaults(run=run)
 
 
@@ -53,10 +54,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write(opened: Run, args: argparse.Namespace, running: bool, refresh: float | None) -> str:
-    """Write the page in one go, so that a browser never sees half of it; says what it is."""
-    from primeval.scripts.report.facts import report_facts
-    from primeval.scripts.report.page import render
+    """Write the page; returns a line that says what was written. Raises RunError.
 
+    The page is written under another name first, so that a browser never sees half of it.
+    """
     path: Path = args.output or opened.folder / NAME
     page = render(report_facts(opened, args.top, running, refresh)).encode()
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
@@ -69,9 +70,3 @@ def _write(opened: Run, args: argparse.Namespace, running: bool, refresh: float 
         raise RunError(f"{path} cannot be written: {error.strerror}.") from None
     told = opened.store.told()
     return f"{path}: {told:,} candidates, {terminal.size(len(page))}"
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"a whole number, 1 or more. Received: {text!r}.")
-    return int(text)

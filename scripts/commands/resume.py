@@ -1,30 +1,33 @@
-"""`primeval resume` and `primeval replay`: go on with a run, and check that it repeats."""
+"""`primeval resume` and `primeval replay`: continue a run, and check that it repeats."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
-from primeval.scripts.commands.search import add_set, drive_and_report, report, start_evaluator
-from primeval.scripts.tables.terminal import add_json, print_json
+from primeval.scripts.commands.arguments import add_json, add_run, add_set
+from primeval.scripts.running.driving import drive_and_report
+from primeval.scripts.running.ending import print_ending
+from primeval.scripts.running.starting import start_evaluator
+from primeval.scripts.tables.terminal import print_json
 from primeval.search.algorithm.evolution import Search
 from primeval.search.drive.replay import VERIFIED_ON_RESUME, ReplayError, replay
 from primeval.search.drive.stops import used_up
 from primeval.search.run.folder import Run, open_run, reopen_run
 
 
-def add(commands: Any) -> None:
-    parser = commands.add_parser("resume", help="go on with a run after any kind of stop")
-    parser.add_argument("run_folder", metavar="RUN", help="a run's folder")
+def add_resume(parser: argparse.ArgumentParser) -> None:
+    add_run(parser)
     add_set(parser)
     parser.add_argument(
         "--unverified",
         action="store_true",
-        help="go on even if the last individuals cannot be derived again",
+        help="continue even if the last individuals cannot be derived again",
     )
     parser.set_defaults(run=resume)
-    parser = commands.add_parser("replay", help="derive every individual of a run again")
-    parser.add_argument("run_folder", metavar="RUN", help="a run's folder")
+
+
+def add_replay(parser: argparse.ArgumentParser) -> None:
+    add_run(parser)
     add_json(parser)
     parser.set_defaults(run=check_replay)
 
@@ -34,7 +37,7 @@ def resume(args: argparse.Namespace) -> int:
     try:
         search = _replayed(opened, args.unverified)
         if stop := used_up(opened.config.budget, search, opened.store.elapsed()):
-            report(opened, stop)  # without starting anything
+            print_ending(opened, stop)  # there is nothing to do, so no worker is started
             return 0
         evaluator = start_evaluator(opened.config.task(opened.reference))
         return drive_and_report(opened, search, evaluator)
@@ -46,7 +49,7 @@ def _replayed(run: Run, unverified: bool) -> Search:
     try:
         return replay(run, derive=0 if unverified else VERIFIED_ON_RESUME)
     except ReplayError as error:
-        again = f"To go on all the same: primeval resume {run.folder} --unverified"
+        again = f"To continue all the same: primeval resume {run.folder} --unverified"
         raise ReplayError(f"{error} {again}") from None
 
 

@@ -1,6 +1,6 @@
-"""`primeval show`: a program as text, as code, resolved, drawn, or against another.
+"""`primeval show`: a program as text, code or drawing, with its costs and differences.
 
-Costs are counted at a configuration's scale: that of the run for RUN:ID, or of `--config`.
+Costs are counted at the scale of the run for RUN:ID, otherwise at that of `--config`.
 """
 
 from __future__ import annotations
@@ -13,41 +13,49 @@ from primeval.dna.parsing import format_program
 from primeval.dna.program import Program
 from primeval.dna.writing.diff import DiffLine, diff
 from primeval.dna.writing.facts import Facts
+from primeval.dna.writing.tensorflow_code import format_code
 from primeval.primitives.vocabulary import PRIMITIVES
+from primeval.scripts.commands.arguments import add_color, add_json
+from primeval.scripts.drawing.files import write_drawing
 from primeval.scripts.drawing.program_difference import code_difference, difference_drawing
+from primeval.scripts.drawing.shapes import make_drawing
 from primeval.scripts.tables import terminal
 from primeval.search.config.config import load_config
 from primeval.search.errors import RunError
 from primeval.search.run.programs import Reference, find_program, root_of
 from primeval.search.views.ranking import individual_row
 
-SEED, PARENT = "seed", "parent"  # what --diff may name besides a program
-CODE_CONFIG = "quickstart"  # the scale of printed code where none is given
+SEED, PARENT = "seed", "parent"  # values of --diff that are no program references
+CODE_CONFIG = "quickstart"  # the scale of --code if no other is known
 
 
-def add(commands: Any) -> None:
-    parser = commands.add_parser("show", help="a program: text, code, costs, differences")
-    parser.add_argument("reference", metavar="REF", help="a name, a file, or RUN:ID")
-    parser.add_argument("--code", action="store_true", help="the TensorFlow it decodes to")
-    parser.add_argument("--resolved", action="store_true", help="every call inlined")
+def add_show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("reference", metavar="REF", help="a built-in name, a file, or RUN:ID")
+    parser.add_argument(
+        "--code", action="store_true", help="print the TensorFlow code that it decodes to"
+    )
+    parser.add_argument(
+        "--resolved", action="store_true", help="print its instructions with every call inlined"
+    )
     parser.add_argument(
         "--diff",
         nargs="?",
         const=SEED,
         metavar="REF",
-        help="its difference to the run's seed (default), to its `parent`, or to a program; "
-        "as text, with --code as TensorFlow, with --graph drawn",
+        help="how it differs from the seed of its run (default), from its `parent`, or from "
+        "another program; as text, with --code as TensorFlow, with --graph as a drawing",
     )
     parser.add_argument(
-        "--graph", metavar="FILE", type=Path, help="draw it, as FILE.svg or FILE.png"
+        "--graph", metavar="FILE", type=Path, help="draw it into FILE.svg or FILE.png"
     )
     parser.add_argument(
         "--config",
         metavar="CONFIG",
-        help=f"count costs at this one's scale (--code: {CODE_CONFIG} if not given)",
+        help="count costs at the scale of this configuration "
+        f"(default with --code: {CODE_CONFIG})",
     )
-    terminal.add_json(parser)
-    terminal.add_color(parser)
+    add_json(parser)
+    add_color(parser)
     parser.set_defaults(run=run)
 
 
@@ -99,7 +107,7 @@ def _difference(args: argparse.Namespace, other: Other, facts: Facts) -> list[Di
 
 
 def _other(shown: Reference, wanted: str) -> tuple[str, Program]:
-    """The program to compare with, and what to call it."""
+    """The name and the program that --diff asks for. Raises RunError if there is none."""
     if wanted == SEED:
         return _seed(shown)
     if wanted != PARENT:
@@ -113,7 +121,7 @@ def _other(shown: Reference, wanted: str) -> tuple[str, Program]:
 
 
 def _seed(shown: Reference) -> tuple[str, Program]:
-    """The seed an individual descends from. CHOICE: of anything else, the Transformer."""
+    """The seed of an individual. CHOICE: for any other program it is the Transformer."""
     if shown.run is None or shown.individual is None:
         return "transformer", find_program("transformer").program
     individual = root_of(shown.run.store, shown.individual)
@@ -129,7 +137,7 @@ def _scale(shown: Reference, args: argparse.Namespace) -> Any:
 
 
 def _heading(shown: Reference, facts: Facts) -> list[str]:
-    """What there is to say about a program, a line each."""
+    """Lines about a program: where it is from, how it did, its graph and its costs."""
     lines = [shown.name]
     if shown.run is not None and shown.individual is not None:
         row = individual_row(shown.run, shown.individual)
@@ -163,16 +171,11 @@ def _code(facts: Facts) -> str:
         raise RunError(
             f"No code can be printed: this program {facts.problem}. Another --config may help."
         )
-    from primeval.dna.writing.tensorflow_code import format_code
-
     return format_code(facts.graph, facts.scale)
 
 
 def _draw(path: Path, shown: Reference, facts: Facts, other: Other | None) -> str:
-    """Draw into a file; says what was written. Raises RunError."""
-    from primeval.scripts.drawing.files import write_drawing
-    from primeval.scripts.drawing.shapes import make_drawing
-
+    """Draw into a file; returns a line that says what was drawn. Raises RunError."""
     if facts.graph is None:
         raise RunError(f"Nothing can be drawn: this program {facts.problem}.")
     if other is not None:

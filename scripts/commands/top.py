@@ -1,15 +1,22 @@
-"""`primeval top`: the ranking of a run, also while it runs."""
+"""`primeval top`: the ranking of a run, also while the search runs."""
 
 from __future__ import annotations
 
 import argparse
 import shutil
 import sys
-from typing import Any
 
-from primeval.scripts.running.watching import add_watch, redraw, watch
+from primeval.scripts.commands.arguments import (
+    add_color,
+    add_json,
+    add_run,
+    add_watch,
+    whole_number,
+)
+from primeval.scripts.running.watching import redraw, watch
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.confirmed import print_confirmed
+from primeval.scripts.tables.ledger import print_ledger
 from primeval.scripts.tables.ranking import print_ranking, print_summary
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run, open_run
@@ -17,35 +24,39 @@ from primeval.search.views.confirmed_rows import confirmed_rows
 from primeval.search.views.ranking import ranking
 
 WATCH_SECONDS = 2.0
-AROUND = 4  # lines of the terminal that are not rows, when watching
+AROUND = 4  # with --watch: lines of the terminal that do not show a row
+MOST_WATCHED = 40  # with --watch: rows, however high the terminal is
 
 
-def add(commands: Any) -> None:
-    parser = commands.add_parser("top", help="the ranking of a run")
-    parser.add_argument("run_folder", metavar="RUN", help="a run's folder")
+def add_top(parser: argparse.ArgumentParser) -> None:
+    add_run(parser)
     parser.add_argument(
-        "-n", type=_count, metavar="N", help="how many; default: 10, and all with --json"
+        "-n",
+        type=whole_number(0),
+        metavar="N",
+        help="how many individuals; 0 for all (default: 10, with --json all)",
     )
     parser.add_argument(
         "--ledger",
         action="store_true",
-        help="instead: what mutations yielded, and what was lost to failures and saved",
+        help="show instead what each kind of mutation yielded, what failures cost, and what "
+        "was saved",
     )
     parser.add_argument(
         "--confirmed",
         action="store_true",
-        help="instead: what `primeval confirm` found, with the programs it was compared to",
+        help="show instead what `primeval confirm` measured, with the programs for comparison",
     )
-    add_watch(parser, WATCH_SECONDS, "show it again")
-    terminal.add_json(parser)
-    terminal.add_color(parser)
+    add_watch(parser, WATCH_SECONDS, "show the table again")
+    add_json(parser)
+    add_color(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     if args.watch is not None:
         if args.json:
-            raise RunError("--watch shows tables. Leave out --json, or --watch.")
+            raise RunError("--watch shows tables, not JSON. Leave out --json or --watch.")
         return _watch(args)
     return _show(open_run(args.run_folder), args, terminal.wants_color(args.color))
 
@@ -53,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
 def _watch(args: argparse.Namespace) -> int:
     color, times = terminal.wants_color(args.color), 0
     if args.n is None and sys.stdout.isatty():
-        args.n = max(1, min(40, shutil.get_terminal_size().lines - AROUND))
+        room = shutil.get_terminal_size().lines - AROUND
+        args.n = max(1, min(MOST_WATCHED, room))
 
     def show(opened: Run, running: bool) -> None:
         nonlocal times
@@ -67,13 +79,11 @@ def _watch(args: argparse.Namespace) -> int:
 def _show_watched(opened: Run, args: argparse.Namespace, color: bool, running: bool) -> None:
     _show(opened, args, color)
     if running:
-        print(terminal.paint("Ctrl-C ends this; the search goes on.", "dim", color))
+        print(terminal.paint("Ctrl-C ends this; the search continues.", "dim", color))
 
 
 def _show(opened: Run, args: argparse.Namespace, color: bool) -> int:
     if args.ledger:
-        from primeval.scripts.tables.ledger import print_ledger
-
         print_ledger(opened, args.json)
         return 0
     if args.confirmed:
@@ -99,9 +109,3 @@ def _print_confirmed(run: Run, as_json: bool) -> int:
     else:
         print_confirmed(run, rows)
     return 0
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"a whole number, 0 or more. Received: {text!r}.")
-    return int(text)

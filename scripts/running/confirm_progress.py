@@ -1,6 +1,6 @@
-"""How a running confirmation looks: a line for each training, and a bar on a terminal.
+"""The progress of a confirmation: a line for each training, and on a terminal a bar.
 
-All of it goes to standard error: the table is the output.
+All of it goes to standard error, as standard output is for the table.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from primeval.search.confirm.training import Job, Watch
 
 
 @contextmanager
-def watching(total: int) -> Iterator[Watch]:
-    """Shows each outcome, of `total`, as it is told."""
+def confirm_progress(total: int) -> Iterator[Watch]:
+    """Yields a function that shows one more outcome of `total`."""
     began, told = time.monotonic(), 0
 
     def line(job: Job, outcome: Outcome) -> str:

@@ -1,7 +1,7 @@
-"""The tokens a search is about to need, made before anything starts, with a bar meanwhile.
+"""The tokens of a search, made before its workers start, while a bar shows the progress.
 
-Whatever is wrong with the data is said here, once, by the command itself: a worker could only
-say that its candidate crashed.
+So the command itself reports whatever is wrong with the data, once: a worker could only report
+that its candidate crashed.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from collections.abc import Iterator
 from primeval.evaluators.data.corpus import Corpus, Progress, load_corpus, require_batches
 from primeval.evaluators.settings import Task
 
-QUIET_SECONDS = 10.0  # between lines where there is no terminal
+LINE_SECONDS = 10.0  # the least time between two lines about the same work
 
 
 def prepare_data(task: Task) -> Corpus:
-    """The tokens of a task. Raises DataError if they cannot be had or are too few."""
-    with _watching() as progress:
+    """The tokens of a task. Raises DataError if they cannot be made or are too few."""
+    with _progress() as progress:
         corpus = load_corpus(task.data, progress)
     require_batches(corpus, task.model, task.training, task.split)
     return corpus
 
 
 @contextlib.contextmanager
-def _watching() -> Iterator[Progress]:
-    """Shows what is being done on standard error: a bar, or now and then a line."""
+def _progress() -> Iterator[Progress]:
+    """Yields a function that shows progress on standard error: as a bar, or in lines."""
     if not sys.stderr.isatty():
         yield _Lines()
         return
@@ -45,7 +45,7 @@ def _watching() -> Iterator[Progress]:
         bar = bars.add_task("", total=None, visible=False)
 
         def show(what: str, done: float) -> None:
-            # until something is done nobody knows how long it takes: the bar only moves
+            # before anything is done no time can be estimated: the bar moves to and fro
             bars.update(
                 bar, description=what, completed=done, total=1.0 if done else None, visible=True
             )
@@ -54,14 +54,14 @@ def _watching() -> Iterator[Progress]:
 
 
 class _Lines:
-    """A line when something begins, and then every few seconds."""
+    """Prints a line when some work begins, and then every LINE_SECONDS."""
 
     def __init__(self) -> None:
-        self._what, self._said = "", 0.0
+        self._what, self._printed = "", 0.0
 
     def __call__(self, what: str, done: float) -> None:
         now = time.monotonic()
-        if what != self._what or now >= self._said + QUIET_SECONDS:
+        if what != self._what or now >= self._printed + LINE_SECONDS:
             share = f" {done:.0%}" if done else " …"
             print(f"{what}{share}", file=sys.stderr, flush=True)
-            self._what, self._said = what, now
+            self._what, self._printed = what, now

@@ -1,8 +1,7 @@
-"""Showing a running search again and again, until it ends or Ctrl-C."""
+"""`--watch`: a running search is shown again and again, until it ends or Ctrl-C."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import sys
@@ -17,19 +16,12 @@ from primeval.search.run.locking import is_held
 HOME, CLEAR, CLEAR_LINE, CLEAR_BELOW = "\x1b[H", "\x1b[2J", "\x1b[K", "\x1b[J"
 
 
-def add_watch(parser: argparse.ArgumentParser, seconds: float, what: str) -> None:
-    parser.add_argument(
-        "--watch",
-        nargs="?",
-        type=_seconds,
-        const=seconds,
-        metavar="SECONDS",
-        help=f"{what} every so many seconds while the search runs; default: {seconds:g}",
-    )
-
-
 def watch(folder: str | Path, seconds: float, show: Callable[[Run, bool], None]) -> None:
-    """Call `show` with the run and whether its search goes on, until it does not."""
+    """Call `show` every `seconds` with the run and whether its search is still running.
+
+    The last call is the one after the search has ended. Raises RunError or StoreError if the
+    run cannot be read.
+    """
     while True:
         run = open_run(folder)
         try:
@@ -43,12 +35,15 @@ def watch(folder: str | Path, seconds: float, show: Callable[[Run, bool], None])
 
 
 def is_running(run: Run) -> bool:
-    """Whether the search goes on: it did not stop, and who drives it is there."""
+    """Whether the search is running: no stop is recorded, and its process is alive."""
     return last_stop(run.store) is None and is_held(run.folder)
 
 
 def redraw(show: Callable[[], None], first: bool) -> None:
-    """What `show` prints, in place of what it printed before; below it where not a terminal."""
+    """Call `show`, and print its output over that of the call before.
+
+    Where standard output is no terminal, the new output follows the old one.
+    """
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         show()
@@ -60,13 +55,3 @@ def redraw(show: Callable[[], None], first: bool) -> None:
         text = f"\n{text}"
     sys.stdout.write(text)
     sys.stdout.flush()
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"seconds, more than 0. Received: {text!r}.")
-    return seconds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -16,19 +15,6 @@ if TYPE_CHECKING:
 
 CODES = {"+": "32", "-": "31", "@": "36", "bold": "1", "dim": "2"}
 ROOM = 20  # columns below which a table's last column had rather others went
-
-
-def add_color(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--color",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="colours: auto means on a terminal unless NO_COLOR is set",
-    )
-
-
-def add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
 def wants_color(choice: str = "auto") -> bool:

@@ -119,8 +119,9 @@ def test_it_starts_from_the_same_constants_as_the_trained_layer() -> None:
     compared = set()
     for name, number, _ in weight_names(graph):
         node, variable = graph.nodes[number], code["WEIGHTS"][name]
+        assert node.primitive is not None
         if node.op in ("SCALE", "SHIFT", "DCONV_3X1"):
-            start = initial_value(node, tuple(variable.shape), rng)
+            start = initial_value(node.primitive, tuple(variable.shape), rng)
             np.testing.assert_allclose(variable.numpy(), start)
             compared.add(node.op)
     assert len(compared) == 3

@@ -106,14 +106,15 @@ def test_weights_start_as_they_do_in_training() -> None:
     rng = np.random.default_rng(0)
     for number, name in name_nodes(graph).weights.items():
         got, node = getattr(layer, name).numpy(), graph.nodes[number]
+        assert node.primitive is not None
         if node.op == "CONV_1X1":
             assert got.std() == pytest.approx(got.shape[-2] ** -0.5, rel=0.05)
             assert abs(got.mean()) < 0.01
             continue
         if node.op == "DCONV_3X1":  # the present is last
-            start = initial_value(node, (3, 1), rng)[::-1].reshape(3, 1, 1, 1)
+            start = initial_value(node.primitive, (3, 1), rng)[::-1].reshape(3, 1, 1, 1)
         else:
-            start = initial_value(node, (1,), rng)
+            start = initial_value(node.primitive, (1,), rng)
         np.testing.assert_allclose(got, np.broadcast_to(start, got.shape))
 
 

@@ -40,6 +40,13 @@ def begin(config: RunConfig) -> tuple[Run, Search]:
     return run, make_search(config, list(run.store.seeds.values()))
 
 
+def toy_run(config: RunConfig) -> Run:
+    """A finished run of the Transformer, still open."""
+    run, search = begin(config)
+    drive(run, search, make_evaluator(config.task(run.reference)))
+    return run
+
+
 def outcome(loss: float | None, marks: int = 5, status: Status | None = None) -> Outcome:
     """An outcome with a falling curve that ends at `loss`; without a loss, a failure."""
     if loss is None:

@@ -228,7 +228,7 @@ def test_free_memory_is_no_more_than_the_machine_has() -> None:
         ("{files: [binary.txt], tokenizer: sentencepiece, vocabulary: 600}", "is not text"),
         ("{files: [cut.gz]}", "is no whole .gz file"),
         ("{files: [prose.gz]}", "is no whole .gz file: Not a gzipped file"),
-        ("{files: [prosee.txt]}", "Did you mean prose.txt or prose.gz?"),
+        ("{files: [prosee.txt]}", "Did you mean 'prose.txt' or 'prose.gz'"),
         ("{files: [.]}", "is a folder. Name the files in it"),
         ("{files: [prose.txt], tokenizer: sentencepiece, vocabulary: 6000}", "at most"),
         ("{files: [prose.txt], vocabulary: 300}", "bytes have 256 tokens"),

@@ -8,15 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers.reports import HOSTILE, Page, page_of, troubled_folder
-from helpers.toys import Scripted, begin, outcome
+from helpers.reports import HOSTILE, Page, page_of
+from helpers.toys import Scripted, begin, outcome, toy_run
 
-from primeval.evaluators.workers.factory import make_evaluator
 from primeval.scripts.cli import main
 from primeval.scripts.report.plots import GRID_X, GRID_Y, all_plot, best_plot, nice
 from primeval.search.config.settings import RunConfig
 from primeval.search.drive.loop import drive
-from primeval.search.run.folder import Run, open_run
+from primeval.search.run.folder import open_run
 from primeval.search.views.history import read_history
 from primeval.search.views.ranking import ranking
 
@@ -26,20 +25,8 @@ MINUS = "\N{MINUS SIGN}"
 
 
 @pytest.fixture(scope="module")
-def troubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with failures, times, confirmations and hostile texts."""
-    return troubled_folder(tmp_path_factory.mktemp("report") / "a <b> & 'c'")
-
-
-@pytest.fixture(scope="module")
 def page(troubled: Path) -> str:
     return page_of(troubled, "--top", "4")
-
-
-def toy_run(config: RunConfig) -> Run:
-    run, search = begin(config)
-    drive(run, search, make_evaluator(config.task(run.reference)))
-    return run
 
 
 # -- the page -----------------------------------------------------------------------------

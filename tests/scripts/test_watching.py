@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers.reports import troubled_folder
 from helpers.toys import primeval
 
 from primeval.scripts.cli import main
@@ -21,12 +20,6 @@ from primeval.search.run.folder import open_run
 Capture = pytest.CaptureFixture[str]
 Config = Callable[..., RunConfig]
 MINUS = "\N{MINUS SIGN}"
-
-
-@pytest.fixture(scope="module")
-def troubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with failures, times, confirmations and hostile texts."""
-    return troubled_folder(tmp_path_factory.mktemp("report") / "a <b> & 'c'")
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ def test_sizes_are_whole_numbers(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["export", "primer_ez", "model.keras", "--layers", "0"])
     assert stopped.value.code == 2
-    assert "a whole number from 1 on, not '0'" in capsys.readouterr().err
+    assert "a whole number, 1 or more. Received: '0'." in capsys.readouterr().err
 
 
 PRIMITIVE = """

@@ -177,7 +177,7 @@ def test_the_command_says_what_comes_next(config_file: Path, tmp_path: Path) -> 
     assert answer.stdout.splitlines() == [
         f"{file} is injected into {run}.",
         f"{run}:0 is injected into {run}. It is individual 0, and is evaluated again.",
-        f"To go on: primeval resume {run} --set budget.max_candidates=60",
+        f"To continue: primeval resume {run} --set budget.max_candidates=60",
     ]
 
 

@@ -9,35 +9,21 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from helpers.reports import page_of, troubled_folder
-from helpers.toys import begin
+from helpers.reports import page_of
+from helpers.toys import toy_run
 
 from primeval.dna.mutate import Edit
 from primeval.evaluators.outcome import Outcome, Point, Status
-from primeval.evaluators.workers.factory import make_evaluator
 from primeval.scripts.cli import main
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig
-from primeval.search.drive.loop import drive
-from primeval.search.run.folder import Run, open_run
+from primeval.search.run.folder import open_run
 from primeval.search.views.lineage import LineageRow, lineage, total_gain, with_gains
 from primeval.search.views.ranking import ranking, row_of
 
 Capture = pytest.CaptureFixture[str]
 Config = Callable[..., RunConfig]
 MINUS = "\N{MINUS SIGN}"
-
-
-@pytest.fixture(scope="module")
-def troubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with failures, times, confirmations and hostile texts."""
-    return troubled_folder(tmp_path_factory.mktemp("report") / "a <b> & 'c'")
-
-
-def toy_run(config: RunConfig) -> Run:
-    run, search = begin(config)
-    drive(run, search, make_evaluator(config.task(run.reference)))
-    return run
 
 
 def test_gains_add_up_from_the_seed_to_every_individual(toy_config: Config) -> None:

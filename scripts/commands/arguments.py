@@ -1,0 +1,79 @@
+"""Arguments that several commands take, and the types that argparse reads their values with."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "config", metavar="CONFIG", help="a YAML file, or the name of a packaged configuration"
+    )
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_folder", metavar="RUN", help="the folder of a run")
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a setting, as in --set budget.max_time=2h; may be repeated",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def add_color(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="auto (the default) colours the text on a terminal, unless NO_COLOR is set",
+    )
+
+
+def add_watch(parser: argparse.ArgumentParser, seconds: float, what: str) -> None:
+    """Add `--watch [SECONDS]`. `what` is the start of its help, `seconds` its default."""
+    parser.add_argument(
+        "--watch",
+        nargs="?",
+        type=positive_seconds,
+        const=seconds,
+        metavar="SECONDS",
+        help=f"{what} every SECONDS (default: {seconds:g}) until the search ends",
+    )
+
+
+def whole_number(smallest: int) -> Callable[[str], int]:
+    """The argparse type of whole numbers that are at least `smallest`."""
+
+    def read(text: str) -> int:
+        number = int(text) if text.isdecimal() and len(text) <= 9 else -1
+        if number < smallest:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number, {smallest} or more. Received: {text!r}."
+            )
+        return number
+
+    return read
+
+
+def positive_seconds(text: str) -> float:
+    """The argparse type of times in seconds."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(
+            f"must be a number of seconds, more than 0. Received: {text!r}."
+        )
+    return seconds

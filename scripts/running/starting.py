@@ -1,0 +1,44 @@
+"""Before a search or a confirmation: its data are made and its workers are started."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from primeval.evaluators.workers.factory import make_evaluator
+from primeval.primitives.user import PrimitiveError
+from primeval.search.errors import ConfigError
+
+if TYPE_CHECKING:
+    from primeval.evaluators.evaluator import Evaluator
+    from primeval.evaluators.settings import Task
+
+
+def start_evaluator(task: Task) -> Evaluator:
+    """The evaluator of a task, with its data ready. Raises ConfigError or DataError."""
+    try_primitives(task.modules)
+    if task.workers.evaluator != "toy":
+        # imported here because NumPy is slow to import, and `check --no-train` does without
+        from primeval.scripts.running.preparing import prepare_data
+
+        prepare_data(task)
+        print(f"Starting {task.workers.evaluator} workers …", file=sys.stderr, flush=True)
+    try:
+        return make_evaluator(task)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def try_primitives(modules: Sequence[str]) -> None:
+    """Try the user's primitives. Raises ConfigError if one does not do what it promises."""
+    if modules:
+        from primeval.evaluators.runtime import import_tensorflow
+
+        import_tensorflow()
+        from primeval.primitives.promises import hold_all
+
+        try:
+            hold_all()
+        except PrimitiveError as error:
+            raise ConfigError(f"language.modules: {error}") from None
