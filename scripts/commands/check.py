@@ -26,6 +26,7 @@ from primeval.search.drive.starting import check_seeds, load_seeds
 from primeval.search.errors import RunError
 from primeval.search.forecast.forecast import Forecast, forecast
 from primeval.search.forecast.rehearsal import Rehearsal, rehearse
+from primeval.search.run.folder import first_seed
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
@@ -52,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
         _look_for_files(config)
     else:
         if args.train is None:
-            require_memory(args.config, config, next(iter(costs.values())))
-        tried = try_out(config, seeds, next(iter(costs.values())))
+            require_memory(args.config, config, first_seed(costs))
+        tried = try_out(config, seeds, first_seed(costs))
     if args.json:
         terminal.print_json(as_json(config, costs, tried))
     else:
@@ -75,7 +76,7 @@ def try_out(
         # imported here because NumPy is slow to import, and --no-train does without
         from primeval.scripts.running.preparing import prepare_data
 
-        corpus = prepare_data(config.task(format_program(next(iter(seeds.values())))))
+        corpus = prepare_data(config.task(format_program(first_seed(seeds))))
         tokens = corpus.train.nbytes + corpus.validation.nbytes + corpus.test.nbytes
     with tempfile.TemporaryDirectory(prefix="primeval-check-") as folder:
         tried = rehearse(config, seeds, cost, Path(folder), tokens, start_evaluator)

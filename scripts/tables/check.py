@@ -15,7 +15,7 @@ from primeval.search.config.settings import RunConfig
 from primeval.search.config.units import format_duration, rough_duration
 from primeval.search.errors import RunError
 from primeval.search.forecast.forecast import counted_step, mean_share
-from primeval.search.run.folder import check_free
+from primeval.search.run.folder import check_free, first_seed
 
 if TYPE_CHECKING:
     from primeval.search.forecast.forecast import Forecast
@@ -173,7 +173,7 @@ def _notes(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> li
         check_free(Path(config.run_dir))
     except RunError as error:
         notes.append(str(error))
-    notes += _early_hurdles(config, next(iter(costs.values())), tried)
+    notes += _early_hurdles(config, first_seed(costs), tried)
     if tried is None:
         return notes
     forecast, workers = tried[1], config.workers

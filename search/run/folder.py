@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from primeval.dna.parsing import format_program
 from primeval.dna.program import Program
@@ -28,6 +29,8 @@ from primeval.search.run.environment import META, environment
 from primeval.search.run.locking import RunLock
 from primeval.search.run.schema import FILE_NAME
 from primeval.search.run.store import Store, create_store, open_store
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -49,18 +52,23 @@ class Run:
     @property
     def reference(self) -> str:
         """Text of the first seed, the program by which compute is measured."""
-        return next(iter(self.store.seeds.values()))
+        return first_seed(self.store.seeds)
 
     @property
     def seed_name(self) -> str:
         """Name of the first seed."""
-        return next(iter(self.store.seeds))
+        return first_seed({name: name for name in self.store.seeds})
 
     def close(self) -> None:
         """Close the store and release the lock."""
         self.store.close()
         if self.lock is not None:
             self.lock.close()
+
+
+def first_seed(by_name: Mapping[str, T]) -> T:
+    """What belongs to the first seed: its program, text or cost, of those of all seeds."""
+    return next(iter(by_name.values()))
 
 
 def create_run(config: RunConfig, seeds: dict[str, Program]) -> Run:

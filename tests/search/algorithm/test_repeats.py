@@ -193,6 +193,17 @@ def test_a_graph_whose_worker_was_lost_is_new_again() -> None:
     assert known.first(first.fingerprint) is None
 
 
+def test_what_computes_the_same_is_found_by_its_digest() -> None:
+    known, digests = Known(), ["ab" * 16, "cd" * 16, "ab" * 16, "ef" * 16]
+    for number, digest in enumerate(digests[:3]):
+        one = dataclasses.replace(one_graph(number), fingerprint=f"{number:064x}")
+        known.enter(one)
+        known.tell(one, dataclasses.replace(outcome(2.0), digest=digest))
+    assert [known.same_digest(one) for one in digests] == [0, 1, 0, None]
+    known.launch(7, digests[3])
+    assert known.same_digest(digests[3]) == 7
+
+
 def test_memory_does_not_grow_with_the_individuals() -> None:
     known = Known()
     for number in range(200_000):

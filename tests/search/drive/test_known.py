@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig
+from primeval.search.drive.in_flight import InFlight
 from primeval.search.drive.loop import drive
 from primeval.search.drive.replay import replay, verify
 from primeval.search.run.folder import Run, open_run, reopen_run
+from primeval.search.run.kept_weights import KeptWeights
 from primeval.search.views.ranking import ranking
 from primeval.search.views.savings import savings
 
@@ -158,6 +161,25 @@ def test_a_program_whose_worker_was_lost_is_not_known(toy_config: Make) -> None:
     lost = {one.same_as for _, one in run.store.outcomes()} & set(range(1, 12))
     assert lost == set()
     assert verify(run) == 30
+
+
+@pytest.mark.parametrize("injected", [False, True])
+def test_a_known_child_is_trained_if_its_program_was_injected_meanwhile(
+    toy_config: Make, injected: bool
+) -> None:
+    run, search = begin(toy_config())
+    digest = "ab" * 16
+    search.tell(search.ask().id, replace(outcome(2.0), digest=digest))
+    child = search.ask()
+    evaluator = Scripted(lambda _: outcome(3.0), 2, digests=by_length)
+    weights = KeptWeights(run.folder, 0, run.store)
+    in_flight = InFlight(search, evaluator, weights, lambda: True)
+    in_flight.submit(child)
+    if injected:
+        search.inject(child.program)
+    known = in_flight.decide(child.id, Outcome(Status.PROBED, digest=digest))
+    assert (known is None) == injected
+    assert [one.purpose for one in evaluator.submitted] == ["probe", *["train"] * injected]
 
 
 def test_what_was_saved_is_what_the_originals_took(toy_config: Make) -> None:
