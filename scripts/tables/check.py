@@ -28,7 +28,7 @@ SEED_HEADERS = ("seed", "parameters", "width", "unit", "FLOPs a token")
 def print_check(
     name: str, config: RunConfig, costs: dict[str, Cost], tried: Tried | None
 ) -> None:
-    """All of it, readable at 80 columns and without colours."""
+    """Print everything that a check found; readable at 80 columns and without colours."""
     print(f"{name} is valid. {_trial_text(tried)}\n")
     _print_lines(_plan(config))
     print()
@@ -45,7 +45,7 @@ def print_check(
 
 
 def as_json(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> dict[str, Any]:
-    """The same for tools: seconds and bytes; null where nothing was tried."""
+    """The same as plain data for JSON, in seconds and bytes; None where nothing was tried."""
     rows = [
         {
             "seed": name,
@@ -167,7 +167,7 @@ def _disk_text(config: RunConfig, rehearsal: Rehearsal, forecast: Forecast) -> s
 
 
 def _notes(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> list[str]:
-    """What is likely to go wrong, though the configuration is valid."""
+    """Warnings of what is likely to go wrong although the configuration is valid."""
     notes = []
     try:
         check_free(Path(config.run_dir))
@@ -195,7 +195,7 @@ def _notes(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> li
 
 
 def _early_hurdles(config: RunConfig, cost: Cost, tried: Tried | None) -> list[str]:
-    """Hurdles that stand where losses say little yet: so early, they may even mislead."""
+    """A warning of hurdles within the warm-up, where losses say little or even mislead."""
     budget, warmup = config.candidate.budget, config.training.warmup_steps
     step = None if tried is None else tried[0].measured.step
     if config.workers.evaluator == "toy" or (budget.unit == "seconds" and step is None):
@@ -216,7 +216,7 @@ def _early_hurdles(config: RunConfig, cost: Cost, tried: Tried | None) -> list[s
 
 
 def _resources(config: RunConfig, forecast: Forecast) -> list[str]:
-    """What this machine has too little of."""
+    """Warnings of too little memory and disk space on this machine."""
     from primeval.evaluators.workers.memory import free_memory
 
     notes = []
@@ -242,12 +242,12 @@ def _free_disk(folder: Path) -> int:
 
 
 def _rounded(number: float) -> str:
-    """A number with two figures: 48, 790, 1,700,000."""
+    """A number rounded to two significant figures: 48, 790, 1,700,000."""
     return f"{float(f'{number:.2g}'):,.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def _time(seconds: float) -> str:
-    """A time with two or three figures: 350 µs, 27.1 ms, 9.1 s, 4m 10s."""
+    """A time in seconds as text: 350 µs, 27.1 ms, 9.1 s, 4m 10s."""
     for unit, name in ((1e-6, "µs"), (1e-3, "ms"), (1.0, "s")):
         if seconds < 100 * unit * (1 if name == "s" else 10):
             return f"{seconds / unit:.3g} {name}"

@@ -20,7 +20,7 @@ SEARCH_HEADERS = ("search", "vs seed")
 
 
 def print_confirmed(run: Run, rows: list[ConfirmedRow]) -> None:
-    """A table that is readable at 80 columns, and what failed."""
+    """Print the table, readable at 80 columns, and the trainings that failed."""
     if not rows:
         print(f"{run.folder}: nothing is confirmed yet.")
         return
@@ -88,7 +88,7 @@ def _failures(rows: list[ConfirmedRow]) -> Iterable[str]:
 
 
 def markdown(run: Run, rows: list[ConfirmedRow], command: str) -> str:
-    """The table with what made it, as a document."""
+    """The table as a Markdown document, with the command and circumstances that made it."""
     reference = run.seed_name
     made = [f"- {name}: {text}" for name, text in circumstances(run, rows)]
     headers = [
@@ -136,7 +136,7 @@ def _document_cells(at: int, row: ConfirmedRow) -> list[str]:
 
 
 def circumstances(run: Run, rows: list[ConfirmedRow]) -> list[tuple[str, str]]:
-    """What made the figures: scale, budget, data, training, cost, versions."""
+    """How the figures were made, by name: scale, budget, data, training, cost, versions."""
     config = run.config
     model, budget, training = config.model, config.candidate.budget, config.training
     if model.parameters is not None:

@@ -1,4 +1,4 @@
-"""The ledger for people: yields of mutations, losses to failures, and what was saved."""
+"""The ledger as tables: what mutations yielded, what failures cost, and what was saved."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CAUSES = ("failure", "mutation", "count", "budget", "first message")
 
 
 def print_ledger(run: Run, as_json: bool = False) -> None:
-    """The ledger of a run as text, or as JSON."""
+    """Print the ledger of a run as tables, or as JSON."""
     account = ledger(run)
     if as_json:
         terminal.print_json(account.as_json())
@@ -42,7 +42,7 @@ def _yield_cells(row: Yield) -> list[str]:
 
 
 def receipt(saved: Savings) -> str | None:
-    """What was not trained again, in words; None if nothing was saved or spent on it."""
+    """One sentence on what was not trained again; None if nothing was saved or probed."""
     total, seconds, probing = saved.evaluations, saved.seconds, saved.probing_seconds
     if not total and not probing:
         return None

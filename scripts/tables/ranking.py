@@ -1,4 +1,4 @@
-"""The ranking for people: a summary line, and a table that fits the terminal."""
+"""The ranking as text: a summary line, and a table that fits the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONFIRMED_SPARE = ("status", "seeds")
 
 
 def print_summary(run: Run) -> None:
-    """One line: how many individuals there are of each status."""
+    """Print in one line how many individuals there are of each status."""
     statuses = run.store.statuses()
     told, asked = sum(statuses.values()), run.store.asked()
     counts = ", ".join(f"{count} {name}" for name, count in sorted(statuses.items()))
@@ -31,7 +31,7 @@ def print_summary(run: Run) -> None:
 
 
 def print_ranking(ranking: Ranking, color: bool = False) -> None:
-    """A table that is readable at 80 columns; nothing for a ranking without rows."""
+    """Print a table, readable at 80 columns; nothing for a ranking without rows."""
     style, rows = cell_style if color else None, ranking.rows
     if rows and ranking.confirmed:
         cells = [_confirmed_cells(at, row) for at, row in enumerate(rows)]

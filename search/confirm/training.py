@@ -72,7 +72,7 @@ class Job(NamedTuple):
     seed: int
 
 
-Watch = Callable[[Job, Outcome], None]  # called for each training that ends
+OnOutcome = Callable[[Job, Outcome], None]
 
 
 def entry_of(name: str, program: Program, config: RunConfig) -> Entry:
@@ -156,7 +156,7 @@ def fresh_seeds(run_seed: int, number: int) -> tuple[int, int]:
     return weights, data
 
 
-def confirm(run: Run, jobs: Sequence[Job], evaluator: Evaluator, watch: Watch) -> bool:
+def confirm(run: Run, jobs: Sequence[Job], evaluator: Evaluator, told: OnOutcome) -> bool:
     """Train, and append each outcome as it comes; False if a signal stopped it.
 
     The evaluator is closed at the end. Raises StoreError if the store cannot be written.
@@ -173,7 +173,7 @@ def confirm(run: Run, jobs: Sequence[Job], evaluator: Evaluator, watch: Watch) -
                 for number, outcome in interrupts.finished(evaluator):
                     job = flying.pop(number)
                     _append(run, job, outcome)
-                    watch(job, outcome)
+                    told(job, outcome)
         finally:
             evaluator.close()
     return not waiting and not flying

@@ -82,34 +82,34 @@ def rehearse(
     share, workers = _share(config, cost), workers_here(config)
     run = create_run(_shortened(config, share, workers, folder / "run"), seeds)
     try:
-        startup, watch = _drive(run, start)
+        startup, observer = _drive(run, start)
     finally:
         run.close()
     weights = [file.stat().st_size for file in (run.folder / "weights").glob("*.npz")]
-    step, overhead, validation = _seconds(watch)
+    step, overhead, validation = _seconds(observer)
     measured = Measured(
         startup=startup,
         step=step,
         overhead=overhead,
         validation=validation,
         workers=workers,
-        worker_memory=max(watch.peaks.values(), default=None),
-        other_memory=watch.others,
+        worker_memory=max(observer.peaks.values(), default=None),
+        other_memory=observer.others,
         tokens=tokens,
         weights=max(weights, default=0),
     )
-    return Rehearsal(watch.outcomes[0], share, len(watch.outcomes), measured)
+    return Rehearsal(observer.outcomes[0], share, len(observer.outcomes), measured)
 
 
-def _drive(run: Run, start: Start) -> tuple[float, _Watch]:
+def _drive(run: Run, start: Start) -> tuple[float, _Observer]:
     """Drive the run to its end: seconds until the workers were ready, and what was noted."""
     search = make_search(run.config, list(run.store.seeds.values()))
     began = time.perf_counter()
     evaluator = start(run.config.task(run.reference))
-    watch = _Watch(_ready(evaluator))
+    observer = _Observer(_ready(evaluator))
     startup = time.perf_counter() - began
-    _check(drive(run, search, evaluator, watch), watch.outcomes)
-    return startup, watch
+    _check(drive(run, search, evaluator, observer), observer.outcomes)
+    return startup, observer
 
 
 def _ready(evaluator: Evaluator) -> list[int]:
@@ -167,7 +167,7 @@ def _shortened(config: RunConfig, share: float, workers: int, folder: Path) -> R
     )
 
 
-class _Watch(Progress):
+class _Observer(Progress):
     """Notes outcomes and memory while the rehearsal runs."""
 
     def __init__(self, processes: list[int]) -> None:
@@ -206,19 +206,19 @@ def _check(stop: Stop, outcomes: dict[int, Outcome]) -> None:
         )
 
 
-def _seconds(watch: _Watch) -> tuple[float | None, float, float]:
+def _seconds(observer: _Observer) -> tuple[float | None, float, float]:
     """The step, overhead and validation of `Measured`, computed from the outcomes."""
-    seed = watch.outcomes[0]
+    seed = observer.outcomes[0]
     if not seed.seconds:  # nothing is trained: all time is the loop's own
-        each = watch.elapsed / len(watch.outcomes)
+        each = observer.elapsed / len(observer.outcomes)
         return None, each, 0.0
-    children = [one for number, one in watch.outcomes.items() if number and one.steps]
+    children = [one for number, one in observer.outcomes.items() if number and one.steps]
     overheads = [
         sum(one.seconds.values()) - _spent(one, "train") - _spent(one, "evaluate")
         for one in children or [seed]  # the seed itself is not calibrated
     ]
-    validations = sum(len(one.curve) for one in watch.outcomes.values())
-    evaluating = sum(_spent(one, "evaluate") for one in watch.outcomes.values())
+    validations = sum(len(one.curve) for one in observer.outcomes.values())
+    evaluating = sum(_spent(one, "evaluate") for one in observer.outcomes.values())
     return (
         _spent(seed, "train") / max(1, seed.steps),
         sum(overheads) / len(overheads),

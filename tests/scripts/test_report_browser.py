@@ -19,7 +19,7 @@ import pytest
 from helpers.reports import HOSTILE, confirm_by_hand, page_of, troubled_run
 from helpers.toys import TOY
 
-from primeval.scripts.report.facts import report_facts
+from primeval.scripts.report.contents import report_contents
 from primeval.scripts.report.page import render
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import parse_config
@@ -270,7 +270,7 @@ def test_a_watched_page_loads_itself_again_until_it_is_paused(
     page = tmp_path / "watched.html"
     run = open_run(report.parent)
     for name in ("before", "after"):
-        facts = report_facts(run, 1, running=True, refresh=1.0)
+        facts = report_contents(run, 1, running=True, refresh=1.0)
         facts["head"]["name"] = name
         page.write_text(render(facts), encoding="utf-8")
         if name == "before":

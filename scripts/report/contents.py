@@ -1,4 +1,4 @@
-"""What a report says, as values for its template, read from a run and nothing else."""
+"""The contents of a report, read from a run, as values for the templates."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from primeval.search.views.lineage import gap_to_seed, lineage, total_gain
 from primeval.search.views.ranking import ranking
 
 RANKED = 100  # rows of the ranking
-SHOWN_LINES = 14  # of what the best one changed, on the first page
+SHOWN_LINES = 14  # of the changes of the best program, on the first page
 DIGITS = 4  # of losses in the lineage, so that the gains that are shown add up
 
 
-def report_facts(run: Run, top: int, running: bool, refresh: float | None) -> dict[str, Any]:
-    """All that the template needs.
+def report_contents(run: Run, top: int, running: bool, refresh: float | None) -> dict[str, Any]:
+    """Everything that the template shows, by the names that it uses.
 
     Args:
         run: The run.
