@@ -20,16 +20,21 @@ from primeval.search.run.packing import COLUMNS, Packer
 
 T = TypeVar("T")
 
-# Every program once, as its original, with the mean fitness over its evaluations and their
-# number. `mean` is the aggregate function that the algorithm uses too.
+# Every program once, as its original; `mean`, `count` and `repeated` tell whether and how its
+# fitness is a mean over several evaluations. mean() is the class that the algorithm uses too.
 PROGRAMS = """
 WITH evaluations AS (
-    SELECT COALESCE(original, id) AS id, mean(fitness) AS mean, COUNT(fitness) AS count
-    FROM outcomes LEFT JOIN repeats USING (id) GROUP BY 1
+    SELECT original AS id, fitness, seq FROM repeats JOIN outcomes USING (id)
+    UNION ALL SELECT id, fitness, seq FROM outcomes WHERE id IN (SELECT original FROM repeats)
+    ORDER BY seq
+),
+means AS (
+    SELECT id, mean(fitness) AS mean, COUNT(fitness) AS count FROM evaluations GROUP BY id
 ),
 programs AS (
-    SELECT id, mean, count, count > (fitness IS NOT NULL) AS repeated
-    FROM evaluations JOIN outcomes USING (id) WHERE id NOT IN (SELECT id FROM repeats)
+    SELECT id, COALESCE(mean, fitness) AS mean, count,
+        COALESCE(count > (fitness IS NOT NULL), 0) AS repeated
+    FROM outcomes LEFT JOIN means USING (id) WHERE id NOT IN (SELECT id FROM repeats)
 )
 """
 BEST_FIRST = "ORDER BY mean IS NULL, mean DESC, id"
