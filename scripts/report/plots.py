@@ -23,6 +23,8 @@ SECONDS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "secon
 
 @dataclass(frozen=True)
 class Tick:
+    """A mark on an axis, with its label."""
+
     at: float  # per cent of the axis
     label: str
 

@@ -132,8 +132,11 @@ class _Driver:
         return self.interrupts.finished(self.evaluator)
 
     def may_begin(self) -> bool:
-        """Whether something may be begun. After a signal only the grace lets candidates that
-        are probed already go on to their training."""
+        """Whether a probe or a training may begin.
+
+        After a signal none may, except in a grace period: then candidates that are probed
+        already are trained.
+        """
         return not self.interrupts.requested or self.config.workers.grace > 0
 
     def given_up(self) -> bool:

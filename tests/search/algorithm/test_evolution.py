@@ -62,7 +62,7 @@ def test_workers_need_not_wait_for_the_seed() -> None:
     assert len({individual.fingerprint for individual in asked}) == 5
 
 
-def test_a_failed_seed_is_nobodys_parent() -> None:
+def test_a_failed_seed_is_never_a_parent() -> None:
     search = Search(SMALL, [TRANSFORMER, SQUARED])
     for individual in (search.ask(), search.ask()):
         search.tell(individual.id, outcome(None if individual.id == 0 else 2.0))

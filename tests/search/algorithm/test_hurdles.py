@@ -1,4 +1,4 @@
-"""Halving hurdles: bars from the run's own history."""
+"""Halving hurdles: thresholds from the run's own history."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_half_pass_each_hurdle_and_compute_falls_as_the_paper_says() -> None:
         for step, mark in enumerate(marks):
             reached[step] += 1
             curve.append(Point(step, loss + 1 - mark + rng.gauss(0, 0.05)))
-            bar = thresholds[step] if step < len(thresholds) else None
-            if bar is not None and curve[-1].loss > bar:
+            threshold = thresholds[step] if step < len(thresholds) else None
+            if threshold is not None and curve[-1].loss > threshold:
                 break
         cost += marks[len(curve) - 1]
         hurdles.tell(Outcome(Status.COMPLETED, loss=curve[-1].loss, curve=tuple(curve)))

@@ -61,7 +61,7 @@ def families(run: Run) -> dict[int, list[int]]:
     return found
 
 
-def test_a_known_program_is_evaluated_again_so_many_times(run: Run) -> None:
+def test_a_known_program_is_evaluated_again_up_to_the_limit(run: Run) -> None:
     assert families(run)
     assert all(2 <= len(family) <= 3 for family in families(run).values())
     assert max(len(family) for family in families(run).values()) == 3
@@ -74,10 +74,10 @@ def test_each_time_with_other_weights_and_as_far_as_the_first_time(run: Run) -> 
         assert len({individuals[at].seed for at in (original, *repeats)}) == 1 + len(repeats)
         assert {len(outcomes[at].curve) for at in repeats} <= {len(outcomes[original].curve)}
         for at in repeats:
-            bars = individuals[at].thresholds
-            assert set(bars) <= {None, 0.0}
+            thresholds = individuals[at].thresholds
+            assert set(thresholds) <= {None, 0.0}
             hurdle = outcomes[original].hurdle
-            assert (bars.index(0.0) if bars else None) == hurdle
+            assert (thresholds.index(0.0) if thresholds else None) == hurdle
 
 
 def test_fitness_is_the_mean_in_the_population_and_in_the_ranking(run: Run) -> None:

@@ -118,7 +118,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 99), same=st.integers(0, 99))
     def tell_that_it_is_known(self, which: int, same: int) -> None:
-        """A probe found that a child computes what somebody else does."""
+        """A probe found that a child computes what another individual does."""
         flying = [
             one.id
             for one in self.search.in_flight.values()
@@ -148,7 +148,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(["primer_ez", "transformer", "mdha"]))
     def inject(self, name: str) -> None:
-        """Somebody gives a program to the run, known or not."""
+        """The user gives a program to the run, known or not."""
         if self.search.asked >= self.search.seed_count:
             inject(self.run_, {name: load_seed(name)})
             individual = Injections(self.run_).take(self.search, 1.5)
@@ -169,7 +169,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule()
     def die_while_asking(self) -> None:
-        """Who was not appended was never asked for, and comes again."""
+        """An individual that was not appended was never asked for, and comes again."""
         with contextlib.suppress(StuckError):
             lost = self.search.ask()
             self.reopen()
@@ -179,7 +179,7 @@ class Engine(RuleBasedStateMachine):
     @precondition(lambda self: self.search.in_flight)
     @rule(which=st.integers(0, 99), outcome=OUTCOMES)
     def die_while_telling(self, which: int, outcome: Outcome) -> None:
-        """What was appended counts, though nobody saw its consequences."""
+        """What was appended counts, though the driver died before it had consequences."""
         self.give(which, outcome)
         self.reopen()
 
@@ -194,7 +194,7 @@ class Engine(RuleBasedStateMachine):
         assert fitness == [*finite, *[None] * (len(fitness) - len(finite))]
 
     def give(self, which: int, outcome: Outcome) -> None:
-        """Somebody in flight gets an outcome, as far as the store and the model go."""
+        """An individual in flight gets an outcome, in the store and in the model."""
         flying = list(self.search.in_flight)
         number = flying[which % len(flying)]
         if number in self.model.same:
@@ -209,7 +209,7 @@ class Engine(RuleBasedStateMachine):
         self.model.resize(self.run_.config.search.population_size)
 
     def enter(self, individual: Individual) -> None:
-        """Who is asked for comes next, from somebody alive, and is no program known."""
+        """A new individual has the next number, a living parent and a program that is new."""
         assert individual.id == len(self.asked)
         assert individual.told == len(self.model.told_)
         assert individual.fingerprint == build_graph(parse(individual.text)).fingerprint
@@ -231,7 +231,7 @@ class Engine(RuleBasedStateMachine):
     # -- what is always true --------------------------------------------------------------
 
     @invariant()
-    def the_oldest_die_and_nobody_else(self) -> None:
+    def only_the_oldest_die(self) -> None:
         members = [(one.individual.id, one.fitness) for one in self.search.population]
         assert members == self.model.members
         assert len(members) <= self.run_.config.search.population_size

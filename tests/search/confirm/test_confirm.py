@@ -114,7 +114,7 @@ def test_other_runs_have_other_seeds() -> None:
     assert max(drawn) < 2**31
 
 
-def test_nobody_meets_a_bar(run: Run) -> None:
+def test_no_program_meets_a_threshold(run: Run) -> None:
     assert any(individual.thresholds for individual in run.store.individuals())
     assert {one.thresholds for one in train(run, entries_of(run, best=3), 1, noisy())} == {()}
 

@@ -44,7 +44,7 @@ def injected(run: Run) -> list[tuple[int, int | None]]:
 
 
 def stopped(toy_config: Make, *sets: str) -> Run:
-    """A run of twelve individuals that may go on."""
+    """A run of twelve individuals that can be resumed."""
     config = toy_config("budget.max_candidates=12", *sets)
     run, search = begin(config)
     drive(run, search, Scripted(toy_script(config)))

@@ -75,7 +75,7 @@ def test_every_candidate_is_probed_before_it_is_trained(toy_config: Make) -> Non
 
 
 def test_who_is_in_flight_counts_as_known(toy_config: Make) -> None:
-    """Four workers; nobody is told before all are probed."""
+    """Four workers; no outcome is told before all candidates are probed."""
     config = toy_config("budget.max_candidates=4")
     run, search = begin(config)
 

@@ -70,7 +70,7 @@ def test_a_seed_that_fails_stops_the_search_with_the_reason(toy_config: Make) ->
     assert "not finite" in stop.message
 
 
-def test_with_nobody_left_to_mutate_the_search_waits_for_who_is_in_flight(
+def test_without_a_parent_the_search_waits_for_candidates_in_flight(
     toy_config: Make,
 ) -> None:
     run, search = begin(toy_config())

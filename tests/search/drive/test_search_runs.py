@@ -65,8 +65,8 @@ def test_runs_of_careless_workers_that_die_keep_every_promise(
         except PowerCutError:
             stop = None
         submitted = [candidate.id for candidate in evaluator.submitted]
-        assert len(set(submitted)) == len(submitted), "nobody is trained twice at once"
-        assert known.isdisjoint(submitted), "nobody is trained whose outcome is known"
+        assert len(set(submitted)) == len(submitted), "no candidate is trained twice at once"
+        assert known.isdisjoint(submitted), "no candidate with an outcome is trained"
         trained.update(submitted)
         run.close()
         if stop is not None:

@@ -52,7 +52,7 @@ def test_a_run_is_reckoned_from_a_step_a_validation_and_the_overhead() -> None:
     validations = 1 + 1 / 2 + 1 / 4 + 1 / 8 + 1 / 16
     assert found.mean == pytest.approx(overhead + 5 + validations * 0.5)
     assert found.per_hour == pytest.approx(2 * 3600 / found.mean)
-    # four see no bar, and one more is on its way before there is one
+    # four meet no threshold, and one more has started before there is one
     assert found.seconds == pytest.approx(10 + (5 * found.full + 25 * found.mean) / 2)
     assert (found.candidates, found.ends_by) == (30, "candidates")
     assert found.memory == 2_500

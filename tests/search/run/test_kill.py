@@ -1,4 +1,4 @@
-"""Killed at any moment, or out of disk: nothing that was recorded is lost, and it goes on.
+"""Killed at any moment, or out of disk: nothing recorded is lost, and it resumes.
 
 `python benchmarks/kills.py` does the same with 200 kills.
 """

@@ -176,7 +176,7 @@ def test_a_tampered_store_is_noticed(toy_config: Make) -> None:
         verify(open_run(run.folder))
 
 
-def test_a_changed_outcome_is_noticed_though_nobody_was_asked_for_after_it(
+def test_a_changed_last_outcome_is_noticed(
     toy_config: Make,
 ) -> None:
     run, search = begin(toy_config())
