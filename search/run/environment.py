@@ -1,4 +1,4 @@
-"""The versions and the hardware that a run was made with. Nothing personal."""
+"""The versions and the hardware that a run was made with. No personal data."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Band:
 
 
 class TimeShare(NamedTuple):
-    """A cause of worker time: its key, what it is called, seconds, share of all."""
+    """A cause of worker time: its key, its name for people, its seconds and its share."""
 
     cause: str
     name: str

@@ -51,7 +51,7 @@ class Savings:
 
 
 def savings(run: Run, outcomes: Iterable[tuple[int, Outcome]] | None = None) -> Savings:
-    """What a run saved. `outcomes` are all of its, for a caller that has read them already."""
+    """What a run saved. A caller that has read all outcomes can pass them."""
     originals, took = Counter[int | None](), dict[int, float]()
     probing = spent = saved = 0.0
     for number, outcome in run.store.outcomes() if outcomes is None else outcomes:
@@ -64,7 +64,7 @@ def savings(run: Run, outcomes: Iterable[tuple[int, Outcome]] | None = None) -> 
     for number, seconds in took.items():
         spent += seconds
         saved += originals[number] * seconds
-    # attempts are counted by reason, after the mutation's kind if another one was drawn instead
+    # the reason is the last word: "known", or "insert known" if another mutation was drawn then
     attempts = run.store.attempts().items()
     drawn = sum(count for reason, count in attempts if reason.split()[-1] == "known")
     mean = spent / len(took) if took else 0.0
