@@ -113,8 +113,8 @@ def _end_with_parent() -> None:
 
 def ours(turns: Turns, shapes: list[Shape]) -> None:
     """The decoded Transformer and Primer-EZ, as a search worker trains them."""
-    from primeval.evaluators.training.trial import Workbench
-    from primeval.evaluators.workers.local import limit_threads
+    from primeval.evaluators.runtime import limit_threads
+    from primeval.evaluators.training.workbench import Workbench
 
     (shape,) = shapes
     low, high = shape.window()

@@ -20,7 +20,8 @@ from primeval.dna.check import check
 from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed
 from primeval.dna.mutate import mutate
-from primeval.dna.parsing import format_program, parse
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.dna.resolve import resolve
 

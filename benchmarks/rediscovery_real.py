@@ -25,9 +25,9 @@ from rediscovery_plot import draw
 from primeval.dna.graph import Graph, build_graph
 from primeval.dna.parsing import parse
 from primeval.evaluators.outcome import Outcome, Status
+from primeval.evaluators.units import rough_duration
 from primeval.scripts.cli import main as primeval
 from primeval.scripts.tables.confirmed import facts as facts_of
-from primeval.search.config.units import rough_duration
 from primeval.search.confirm.figures import Confirmed, read_confirmed, reference_of
 from primeval.search.run.folder import Run, open_run
 from primeval.search.run.schema import FILE_NAME

@@ -141,8 +141,8 @@ def concurrent(workers: int, rounds: int, naps: list[float]) -> dict[str, Any]:
         config = _config(folder, rounds * workers, workers)
         run = create_run(config, {"transformer": load_seed("transformer")})
         search = make_search(config, list(run.store.seeds.values()))
-        pool = RayEvaluator(config.task(run.reference), lambda: next(turns))
-        pool.warm_up()
+        pool = RayEvaluator(config.task(run.reference), hire=lambda: next(turns))
+        pool.processes()  # waits until all are ready
         clock, cpu, began = Clock(rounds * workers), time.process_time(), time.monotonic()
         stop = drive(run, search, pool, clock)
         cpu, wall = time.process_time() - cpu, time.monotonic() - began

@@ -10,7 +10,7 @@ from helpers.strategies import SEEDS, random_program
 
 from primeval.dna.check import ProgramError, check
 from primeval.dna.graph import build_graph
-from primeval.dna.mutations import MUTATIONS, Mutation
+from primeval.dna.mutations import MUTATIONS, Choices
 from primeval.dna.program import INPUTS, Instruction, Program
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection
@@ -45,7 +45,7 @@ def samples(count: int, seed: int = 0) -> Iterator[Sample]:
 def _chain(rng: random.Random, program: Program) -> Iterator[Sample]:
     """1 to 50 mutations, whether or not they leave a meaning; every second program."""
     for step in range(CHAIN):
-        mutated = MUTATIONS[rng.choice(list(MUTATIONS))](program, Mutation(rng))
+        mutated = MUTATIONS[rng.choice(list(MUTATIONS))](program, Choices(rng))
         if mutated is not None:
             program = mutated.program
         if step % 2 == 0:
@@ -55,7 +55,7 @@ def _chain(rng: random.Random, program: Program) -> Iterator[Sample]:
 def _meaningful_chain(rng: random.Random, program: Program) -> Iterator[Sample]:
     """1 to 50 mutations, each of which leaves a meaning."""
     for step in range(CHAIN):
-        mutated = MUTATIONS[rng.choice(list(MUTATIONS))](program, Mutation(rng))
+        mutated = MUTATIONS[rng.choice(list(MUTATIONS))](program, Choices(rng))
         if mutated is None:
             continue
         try:

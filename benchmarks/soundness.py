@@ -40,8 +40,9 @@ from primeval.dna.cost import Cost, Scale, channels, measure
 from primeval.dna.graph import Graph, build_graph
 from primeval.dna.infer import INPUT_OP, Node
 from primeval.dna.liveness import Liveness
-from primeval.dna.mutations import MUTATIONS, Mutated, Mutation
-from primeval.dna.parsing import format_program, parse
+from primeval.dna.mutations import MUTATIONS, Choices, Mutated
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.evaluators.lowering.block import GraphBlock
 from primeval.evaluators.lowering.walk import node_values
@@ -94,7 +95,7 @@ class Inspection:
         graph = build_graph(program)
         self._hold_fingerprint(graph, number)
         for kind in MUTATIONS.values():
-            if mutated := kind(program, Mutation(random.Random(number))):
+            if mutated := kind(program, Choices(random.Random(number))):
                 _hold_liveness(graph, mutated)
         cost = measure(graph, SCALE)
         block = built_block(cost, number)

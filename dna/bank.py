@@ -1,8 +1,8 @@
 """Giving a program a bank of another size, without changing what it means.
 
-CHOICE: entries are added at the end, constants as 0 and widths as the model's own, for
-mutations to take up. Entries are taken away from the end, and only if nothing reads them: a
-program that needs them is refused rather than changed.
+CHOICE: new entries come at the end, constants as 0 and widths as the model's own; a mutation
+may make an instruction read them. Entries are removed from the end, and only if no instruction
+reads them: a program that needs them is refused rather than changed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from primeval.dna.check import ProgramError
-from primeval.dna.parsing import reads
+from primeval.dna.printing import reads
 from primeval.dna.program import Bank, Instruction, Program
 from primeval.primitives.primitive import CONSTANT, DIM
 
@@ -20,9 +20,9 @@ WRITTEN = {CONSTANT: "const", DIM: "dim"}  # as in program texts
 
 
 def with_bank(program: Program, constants: int | None, dims: int | None) -> Program:
-    """The program with so many constants and widths in its bank; None keeps their number.
+    """The program with this number of constants and of widths in its bank; None keeps it.
 
-    Raises ProgramError if an entry that would be taken away is read.
+    Raises ProgramError if an instruction reads an entry that would be removed.
     """
     bank = program.bank
     for field, wanted in ((CONSTANT, constants), (DIM, dims)):
@@ -45,7 +45,7 @@ def _sized(entries: tuple[T, ...], wanted: int | None, filler: T) -> tuple[T, ..
 
 
 def _within(instruction: Instruction, constants: int, dims: int) -> Instruction:
-    """Dormant fields that point beyond the bank point at its first entry."""
+    """The instruction; a dormant field that points beyond the bank becomes 0."""
     return instruction._replace(
         constant=instruction.constant if instruction.constant < constants else 0,
         dim=instruction.dim if instruction.dim < dims else 0,

@@ -1,8 +1,8 @@
-"""What a legal program is: one list of rules, applied to programs from outside.
+"""The rules of a legal program, applied to every program that comes from outside.
 
-`check` looks at the form only: fields in range, calls going up, sizes within limits. Whether
-a legal program also has a meaning (kinds and widths that fit) is decided by `graph.py`,
-which rejects with a reason. Nothing here executes anything.
+`check` looks at the form only: fields in range, calls of higher indices, sizes within limits.
+`graph.py` decides whether a legal program also has a meaning (kinds and widths that fit), and
+rejects it with a reason. Nothing here executes anything.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from primeval.primitives.errors import UnknownNameError, UserError
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 
-# Far beyond what a search reaches; they keep a hostile text from using up the machine.
+# Limits far beyond what a search reaches. They stop a hostile text from exhausting the machine.
 MAX_SUBPROGRAMS = 64
 MAX_INSTRUCTIONS = 512  # of one subprogram
 MAX_RESOLVED = 4096  # primitives once every call is inlined
@@ -30,7 +30,7 @@ MAX_CONSTANT = 1e30
 class ProgramError(UserError):
     """A program that breaks a rule of the language.
 
-    `subprogram` and `place` name the instruction that breaks it, where one does.
+    `subprogram` and `place` name the instruction that breaks it, if a single one does.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ def check(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> None:
 
 
 def check_size(program: Program) -> None:
-    """Raise ProgramError if a program is too large: all that a mutation can break."""
+    """Raise ProgramError if a program is too large, the only rule that a mutation can break."""
     _check_lengths(program)
     _check_resolved_size(program)
 
@@ -142,7 +142,7 @@ def _check_bank(bank: Bank) -> None:
 
 
 def _check_resolved_size(program: Program) -> None:
-    """Bound the inlined program before anyone inlines it: calls multiply."""
+    """Count the inlined program before it is inlined, as nested calls multiply its size."""
     sizes: dict[int, int] = {}
     branches: dict[int, int] = {}
     for index in reversed(range(len(program.subprograms))):

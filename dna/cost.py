@@ -1,8 +1,9 @@
 """What a program costs at a scale: the unit of its widths, its parameters, its arithmetic.
 
-All of it is counted from the graph; nothing is built. Relative widths become channels by one
-number, the unit, chosen so that the whole model, embedding included, falls into a window of
-parameters (A.2; the paper's is 32M to 38M). So candidates are matched by construction.
+Everything is counted from the graph; nothing is built. One number, the unit, turns relative
+widths into channels. It is chosen so that the parameters of the whole model, embedding
+included, fall into a window (A.2; the paper's is 32M to 38M). So all candidates of a search
+are of about the same size.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from primeval.primitives.widths import Rejection, Solved
 
 @dataclass(frozen=True)
 class Scale:
-    """The model around the block, as far as it decides its cost.
+    """What decides the cost of a model besides its block.
 
     Attributes:
         layers: Blocks stacked.
@@ -57,7 +58,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Cost:
-    """A program at a scale: all that is needed to build it.
+    """A program at a scale, with everything that is needed to build it.
 
     Attributes:
         graph: The program as it is at this scale; see `Scale.fitted`.
@@ -75,12 +76,15 @@ class Cost:
 
 
 def channels(node: Node, unit: Fraction, length: int) -> int:
-    """Size of the last axis of a node's value."""
+    """Size of the last axis of a node's value. Raises Rejection if it is not a whole number."""
     return length if node.scores else node.width.channels(unit)
 
 
 def node_weight_shape(graph: Graph, node: Node, unit: Fraction, length: int) -> tuple[int, ...]:
-    """Shape of a node's weight, branch axes first; () if it owns none."""
+    """Shape of a node's weight, branch axes first; () if it owns none.
+
+    Raises Rejection if the unit gives fractions of channels.
+    """
     if node.primitive is None or not node.primitive.owns_weights:
         return ()
     inputs = channels(graph.nodes[node.inputs[0]], unit, length)
@@ -89,7 +93,10 @@ def node_weight_shape(graph: Graph, node: Node, unit: Fraction, length: int) -> 
 
 
 def measure(graph: Graph, scale: Scale) -> Cost:
-    """Choose the unit and count. Raises Rejection if no unit fits the scale."""
+    """Choose the unit and count. Raises Rejection if no unit fits the scale.
+
+    Raises ValueError if the scale has neither a window nor a width.
+    """
     graph = scale.fitted(graph)
     unit = _unit(graph, scale)
     width = graph.nodes[0].width.channels(unit)
@@ -175,7 +182,7 @@ def whole_step(graph: Graph) -> Fraction:
 
 
 def _inverse(counted: tuple[float, float, float], parameters: float) -> float:
-    """The unit, as a real number, at which the model has so many parameters."""
+    """The unit, as a real number, at which the model has this number of parameters."""
     square, linear, constant = counted
     constant -= parameters
     if constant >= 0:
@@ -187,7 +194,10 @@ def _inverse(counted: tuple[float, float, float], parameters: float) -> float:
 
 
 def _polynomial(graph: Graph, scale: Scale) -> tuple[float, float, float]:
-    """Parameters as a polynomial of the unit: a weight has at most two relative axes."""
+    """The model's parameters as a polynomial of the unit: its square, linear, constant terms.
+
+    It has no higher terms, as at most two axes of a weight are relative widths.
+    """
     model = float(graph.program.bank.width)
     by_degree = [0.0, model * _outer_parameters(1, scale), 0.0]
     for node in graph.nodes:

@@ -1,6 +1,6 @@
-"""The canonical graph: what a program means, whatever way it is written.
+"""The canonical graph: what a program means, however it is written.
 
-Two programs with the same graph train to the same thing: calls are inlined, dead lines gone,
+Two programs with the same graph train alike: calls are inlined, dead lines gone,
 common subexpressions merged, commutative operands ordered, nodes numbered from the output.
 One graph feeds the fingerprint, the cost model, the layer, the drawing and the exporter.
 """
@@ -21,10 +21,11 @@ from primeval.primitives.widths import Solved
 
 @dataclass(frozen=True)
 class Graph:
-    """A program's meaning. Node 0 onwards in an order that operands precede their users.
+    """A program's meaning.
 
     Attributes:
-        nodes: The canonical nodes; the last one is the block's output.
+        nodes: The canonical nodes, operands before their users; the last one is the block's
+            output.
         program: The program it was built from.
         lines: The program resolved, dead lines included.
         node_of: The node that each live line computes.
@@ -99,8 +100,11 @@ def build_graph(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> Graph:
 
 @lru_cache(maxsize=256)
 def recent_graph(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> Graph:
-    """`build_graph`, which remembers the last few: in one process, the child that a search
-    has just made is soon asked for again, by the toy evaluator and as a parent."""
+    """`build_graph` with a memory of the last 256 programs. Raises Rejection.
+
+    In one process, the child that a search has just made is soon needed again: by the toy
+    evaluator, and as a parent.
+    """
     return build_graph(program, vocabulary)
 
 
@@ -122,13 +126,13 @@ def _digest(text: str) -> str:
 
 
 class _Order:
-    """Depth-first from the output, operands first; those of a commutative node in an order
-    that does not depend on how the program is written.
+    """The canonical order: depth-first from the output, operands before their users.
 
-    Two operands are told apart by what they are, else by all that lies below them, else by
-    how they are used: two projections of one input, equal in themselves, still have an
-    order where their users differ. Most pairs differ at first sight, so the digests of the
-    whole graph are worked out only when they are needed.
+    The operands of a commutative node are ordered by what they are; if that is equal, by all
+    that lies below them; if that is equal too, by how they are used. So the order does not
+    depend on how the program is written. Two equal projections of one input, for example, are
+    ordered by their users. Most pairs differ in what they are, so the digests of the whole
+    graph are computed only when they are needed.
     """
 
     def __init__(self, drafts: list[Draft], widths: list[Solved], output: int) -> None:

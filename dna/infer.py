@@ -3,8 +3,8 @@
 Dead lines are legal and mean nothing, so they are dropped before any rule looks at them
 (paper, section 2: nodes that do not reach the output cost nothing). Operations without
 weights are merged when they compute the same from the same; operations with weights never
-are, as each has its own. The result is in order of execution; `graph.py` makes it canonical.
-This runs for every mutation that is tried, hence the care not to compute anything twice.
+are, as each has weights of its own. The result is in order of execution; `graph.py` makes it
+canonical. This runs for every mutation that is tried, so it computes nothing twice.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-from primeval.dna.parsing import format_instruction, state_name
+from primeval.dna.printing import format_instruction, state_name
 from primeval.dna.program import Program
 from primeval.dna.resolve import INPUT_1_OP, INPUT_2_OP, MERGE_OP, Line
 from primeval.primitives.primitive import CONSTANT, DIM, Primitive, Vocabulary
@@ -51,7 +51,7 @@ class Node(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A node whose width is not a number yet. Its inputs are drafts; see `Node`."""
+    """A node whose width is not yet a number, and whose inputs are drafts; see `Node`."""
 
     op: str
     inputs: tuple[int, ...]
@@ -171,7 +171,7 @@ class Inference:
         line: int,
         primitive: Primitive | None,
     ) -> int:
-        """A draft of this value, or the one that computes the same already."""
+        """A new draft, or an earlier one that computes the same."""
         key = (op, operands, None if constant is None else constant.hex(), branches)
         known = self._known.setdefault(key, len(self.drafts))
         if known == len(self.drafts):

@@ -27,11 +27,12 @@ def seed_text(name: str) -> str:
 
 
 def load_seed(name: str) -> Program:
+    """A built-in program. Raises UnknownNameError with the nearest names."""
     return parse(seed_text(name), source=name)
 
 
 def seed_summary(name: str) -> str:
-    """The first sentence of its leading comment."""
+    """The first sentence of a built-in program's leading comment. Raises UnknownNameError."""
     comment = []
     for line in seed_text(name).splitlines():
         if not line.startswith("#"):

@@ -1,10 +1,10 @@
 """Whether a mutation can matter at all, decided without building a graph.
 
-Most draws touch what cannot reach the output: a dead line, a field that its operation does
-not read, a bank entry that nobody uses. Then the child's graph is the parent's (A.4: mutate
-again). What a subprogram means is its live instructions, with the fields they read: if those
-are the same before and after, so is the graph. The reverse does not hold; `graph.py` decides
-the rest.
+Most mutations change something that cannot reach the output: a dead line, a field that its
+operation does not read, a bank entry that is not used. Then the child's graph is the parent's
+(A.4: mutate again). The meaning of a subprogram is its live instructions, with the fields that
+they read: if those are the same before and after, so is the graph. The reverse does not hold;
+`graph.py` decides the rest.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from primeval.dna.mutations import Mutated
 from primeval.dna.program import INPUTS, Instruction, Program, Subprogram
 from primeval.primitives.primitive import CONSTANT, DIM, Vocabulary
 
-# An instruction without the fields it does not read, and with live states counted only.
+# An instruction whose unread fields are UNREAD, and whose inputs count the live states only.
 Essence = tuple[str | int, int, int, int, int, int]
 UNREAD = -1
 
@@ -35,23 +35,23 @@ class Core(NamedTuple):
 
 
 class Liveness:
-    """The live part of a program, to hold mutations of it against."""
+    """The live part of a program, with which mutations of it are compared."""
 
     def __init__(self, program: Program, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._cores: list[Core] = []
-        self._constants, self._dims = set[int](), set[int]()  # bank entries somebody reads
+        self._constants, self._dims = set[int](), set[int]()  # bank entries in use
         self._bank = program.bank
         self._cores = [Core((), (True, True), ())] * len(program.subprograms)
         for index in reversed(range(len(program.subprograms))):
             self._cores[index] = self.core(program.subprograms[index])
         self._reached = {0}
-        for index in range(len(program.subprograms)):  # calls go up, so one pass will do
+        for index in range(len(program.subprograms)):  # calls go up, so one pass is enough
             if index in self._reached:
                 self._note(self._cores[index])
 
     def _note(self, core: Core) -> None:
-        """What the live instructions call and read."""
+        """Note what the live instructions call and which bank entries they read."""
         for op, _, _, constant, dim, _ in core.instructions:
             if isinstance(op, int):
                 self._reached.add(op)

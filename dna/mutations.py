@@ -1,8 +1,8 @@
 """The six mutations (A.4): each takes a legal program and gives a legal one.
 
-A mutation changes the genotype only. Whether the child means something, and something new, is
-for `mutate.py` to find out. All choices are uniform, and every choice comes from the
-generator passed in. None means that the drawn place leaves nothing to change.
+A mutation changes the genotype only; `mutate.py` finds out whether the child has a meaning,
+and a new one. All choices are uniform, and all come from the generator that is passed in. A
+mutation returns None if there is nothing to change at the place it drew.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from primeval.dna.check import MAX_CONSTANT
-from primeval.dna.parsing import format_instruction, format_number, format_op, state_name
+from primeval.dna.printing import format_instruction, format_number, format_op, state_name
 from primeval.dna.program import BRANCHINGS, INPUTS, RELATIVE_DIMS, Instruction, Program
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
@@ -37,7 +37,7 @@ class Edit:
 
 
 class Mutated(NamedTuple):
-    """A child, and what `Edit` says about it; the summary is written when it is wanted."""
+    """A child and its `Edit`, whose summary is written only when `edit` is read."""
 
     program: Program
     kind: str
@@ -50,8 +50,8 @@ class Mutated(NamedTuple):
         return Edit(self.kind, self.subprogram, self.place, self.summary())
 
 
-class Mutation(NamedTuple):
-    """What a mutation may draw from."""
+class Choices(NamedTuple):
+    """What a mutation chooses from: random numbers and a vocabulary."""
 
     rng: random.Random
     vocabulary: Vocabulary = PRIMITIVES
@@ -78,32 +78,32 @@ class Mutation(NamedTuple):
         )
 
 
-def delete(program: Program, draw: Mutation) -> Mutated | None:
+def delete(program: Program, choices: Choices) -> Mutated | None:
     """Delete an instruction.
 
-    CHOICE: whoever read the deleted state now reads what it was made from: its first input,
-    or for two inputs either one.
+    CHOICE: instructions that read the deleted state now read what it was made from: its input,
+    or either one of two inputs.
     """
-    index = draw.rng.randrange(len(program.subprograms))
-    return _delete(program, draw, index)
+    index = choices.rng.randrange(len(program.subprograms))
+    return _delete(program, choices, index)
 
 
-def insert(program: Program, draw: Mutation) -> Mutated | None:
+def insert(program: Program, choices: Choices) -> Mutated | None:
     """Insert a new instruction anywhere.
 
-    CHOICE: later instructions go on reading the states they read. As that leaves an inserted
-    line dead unless it is the last one, every second insertion is spliced in: who read
-    the new instruction's first input later on now reads the new state.
+    CHOICE: later instructions still read the states that they read before. That leaves an
+    inserted line dead unless it is the last one. So half of the insertions, drawn at random,
+    are spliced in: later readers of the new instruction's first input now read the new state.
     """
-    index = draw.rng.randrange(len(program.subprograms))
-    return _insert(program, draw, index)
+    index = choices.rng.randrange(len(program.subprograms))
+    return _insert(program, choices, index)
 
 
-def delete_insert(program: Program, draw: Mutation) -> Mutated | None:
-    """Delete an instruction of a subprogram, then insert one into it (places drawn apart)."""
-    index = draw.rng.randrange(len(program.subprograms))
-    inserted = _insert(program, draw, index)
-    deleted = _delete(inserted.program, draw, index, spare=inserted.place)
+def delete_insert(program: Program, choices: Choices) -> Mutated | None:
+    """Delete an instruction of a subprogram and insert one, at places drawn independently."""
+    index = choices.rng.randrange(len(program.subprograms))
+    inserted = _insert(program, choices, index)
+    deleted = _delete(inserted.program, choices, index, spare=inserted.place)
     if deleted is None:
         return None
     return Mutated(
@@ -115,20 +115,20 @@ def delete_insert(program: Program, draw: Mutation) -> Mutated | None:
     )
 
 
-def field(program: Program, draw: Mutation) -> Mutated | None:
+def field(program: Program, choices: Choices) -> Mutated | None:
     """Change one field of one instruction.
 
     CHOICE: the operation is a field like the others: the evolved Primer turned a C_MUL into
     a CONV_1X1 where it stood (Figure 14).
     """
-    rng = draw.rng
+    rng = choices.rng
     index = rng.randrange(len(program.subprograms))
     body = program.subprograms[index].instructions
     place = rng.randrange(len(body))
     name = rng.choice(FIELDS)
     old = getattr(body[place], name)
-    choices = _field_choices(program, draw, index, place, name)
-    others = [choice for choice in choices if choice != old]
+    values = _field_values(program, choices, index, place, name)
+    others = [value for value in values if value != old]
     if not others:
         return None
     new: Any = rng.choice(others)
@@ -136,7 +136,7 @@ def field(program: Program, draw: Mutation) -> Mutated | None:
     child = program.with_instructions(index, (*body[:place], changed, *body[place + 1 :]))
 
     def summary() -> str:
-        before, after = (_written(i, place, draw) for i in (body[place], changed))
+        before, after = (_written(i, place, choices) for i in (body[place], changed))
         return f"S{index}: {before} -> {after}"
 
     return Mutated(child, "field", index, place, summary)
@@ -145,12 +145,12 @@ def field(program: Program, draw: Mutation) -> Mutated | None:
 FIELDS = ("op", "input1", "input2", "constant", "dim", "branching")
 
 
-def _field_choices(
-    program: Program, draw: Mutation, index: int, place: int, name: str
+def _field_values(
+    program: Program, choices: Choices, index: int, place: int, name: str
 ) -> Sequence[str | int]:
     """The values a field of an instruction may take."""
     if name == "op":
-        return draw.operations(program, index)
+        return choices.operations(program, index)
     if name == "branching":
         return BRANCHINGS
     if name == "constant":
@@ -158,17 +158,17 @@ def _field_choices(
     return range(len(program.bank.dims) if name == "dim" else place + INPUTS)
 
 
-def swap(program: Program, draw: Mutation) -> Mutated | None:
+def swap(program: Program, choices: Choices) -> Mutated | None:
     """Exchange the places of two instructions of one subprogram in its graph.
 
     CHOICE: operation, bank entries and branching change places; the inputs stay with the
     place, which is how S2 and S5 changed places in the evolved Primer's MAIN.
     """
-    index = draw.rng.randrange(len(program.subprograms))
+    index = choices.rng.randrange(len(program.subprograms))
     body = list(program.subprograms[index].instructions)
     if len(body) < 2:
         return None
-    first, second = sorted(draw.rng.sample(range(len(body)), 2))
+    first, second = sorted(choices.rng.sample(range(len(body)), 2))
     one, other = body[first], body[second]
     body[first] = other.reading(one.input1, one.input2)
     body[second] = one.reading(other.input1, other.input2)
@@ -183,9 +183,9 @@ def swap(program: Program, draw: Mutation) -> Mutated | None:
     return Mutated(child, "swap", index, first, summary)
 
 
-def bank(program: Program, draw: Mutation) -> Mutated | None:
+def bank(program: Program, choices: Choices) -> Mutated | None:
     """Redraw a relative width, or move a constant c to c * 10**X + Y (X, Y normal)."""
-    rng, values = draw.rng, program.bank
+    rng, values = choices.rng, program.bank
     entry = rng.randrange(len(values.constants) + len(values.dims))
     if entry < len(values.constants):
         old = values.constants[entry]
@@ -209,7 +209,7 @@ _OTHER_DIMS = {
 }
 
 # In the paper's order (A.4).
-MUTATIONS: dict[str, Callable[[Program, Mutation], Mutated | None]] = {
+MUTATIONS: dict[str, Callable[[Program, Choices], Mutated | None]] = {
     "delete": delete,
     "insert": insert,
     "delete_insert": delete_insert,
@@ -219,9 +219,9 @@ MUTATIONS: dict[str, Callable[[Program, Mutation], Mutated | None]] = {
 }
 
 
-def _written(instruction: Instruction, place: int, draw: Mutation) -> str:
+def _written(instruction: Instruction, place: int, choices: Choices) -> str:
     target = state_name(place + INPUTS)
-    return format_instruction(instruction, target, dormant=False, vocabulary=draw.vocabulary)
+    return format_instruction(instruction, target, dormant=False, vocabulary=choices.vocabulary)
 
 
 def _renumbered(instruction: Instruction, number: Callable[[int], int]) -> Instruction:
@@ -233,16 +233,16 @@ def _renumbered(instruction: Instruction, number: Callable[[int], int]) -> Instr
 
 
 def _delete(
-    program: Program, draw: Mutation, index: int, spare: int | None = None
+    program: Program, choices: Choices, index: int, spare: int | None = None
 ) -> Mutated | None:
     body = program.subprograms[index].instructions
     places = [place for place in range(len(body)) if place != spare]
     if len(body) < 2 or not places:
         return None
-    place = draw.rng.choice(places)
+    place = choices.rng.choice(places)
     gone = body[place]
-    arity = 2 if gone.is_call else draw.vocabulary[str(gone.op)].arity
-    heir = draw.rng.choice((gone.input1, gone.input2)[:arity])
+    arity = 2 if gone.is_call else choices.vocabulary[str(gone.op)].arity
+    heir = choices.rng.choice((gone.input1, gone.input2)[:arity])
     state = place + INPUTS
 
     def number(read: int) -> int:
@@ -251,16 +251,16 @@ def _delete(
     later = tuple(_renumbered(instruction, number) for instruction in body[place + 1 :])
     child = program.with_instructions(index, (*body[:place], *later))
     return Mutated(
-        child, "delete", index, place, lambda: f"S{index}: - {_written(gone, place, draw)}"
+        child, "delete", index, place, lambda: f"S{index}: - {_written(gone, place, choices)}"
     )
 
 
-def _insert(program: Program, draw: Mutation, index: int) -> Mutated:
+def _insert(program: Program, choices: Choices, index: int) -> Mutated:
     body = program.subprograms[index].instructions
-    place = draw.rng.randrange(len(body) + 1)
+    place = choices.rng.randrange(len(body) + 1)
     state = place + INPUTS
-    new = draw.instruction(program, index, states=state)
-    spliced = draw.rng.random() < 0.5
+    new = choices.instruction(program, index, states=state)
+    spliced = choices.rng.random() < 0.5
 
     def number(read: int) -> int:
         return state if spliced and read == new.input1 else read + (read >= state)
@@ -268,5 +268,5 @@ def _insert(program: Program, draw: Mutation, index: int) -> Mutated:
     later = tuple(_renumbered(instruction, number) for instruction in body[place:])
     child = program.with_instructions(index, (*body[:place], new, *later))
     return Mutated(
-        child, "insert", index, place, lambda: f"S{index}: + {_written(new, place, draw)}"
+        child, "insert", index, place, lambda: f"S{index}: + {_written(new, place, choices)}"
     )

@@ -6,9 +6,9 @@
     dormant     = ";" { "input1="STATE | "input2="STATE | "const=constN" | "dim=dimN" }
 
 States are lettered a, b (the inputs), c, d, ...; a call reads both its inputs. Fields that an
-operation does not read are dormant: a later change of operation may wake them, so they are
-written after `;` where they are not the first of their kind. `#` starts a comment. Text is
-never executed.
+operation does not read are dormant: a later change of the operation may make it read them. So
+they are written after `;`, unless they are 0 (the first state, constant or dim). `#` starts a
+comment. Text is never executed.
 """
 
 from __future__ import annotations
@@ -19,33 +19,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from primeval.dna.check import MAX_INSTRUCTIONS, MAX_SUBPROGRAMS, ProgramError, check
-from primeval.dna.printing import (
-    format_bank,
-    format_header,
-    format_instruction,
-    format_number,
-    format_op,
-    format_program,
-    reads,
-    state_index,
-    state_name,
-)
+from primeval.dna.printing import reads, state_index, state_name
 from primeval.dna.program import INPUTS, Bank, Instruction, Program, Subprogram
 from primeval.primitives.primitive import CONSTANT, DIM, INPUT_1, INPUT_2, Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
-
-__all__ = [
-    "format_bank",
-    "format_header",
-    "format_instruction",
-    "format_number",
-    "format_op",
-    "format_program",
-    "parse",
-    "reads",
-    "state_index",
-    "state_name",
-]
 
 MAX_TEXT, MAX_LINE = 1_000_000, 4_000  # characters; comments may be longer
 CONTEXT = 2  # lines shown around a broken one
@@ -112,7 +89,7 @@ class _Parser:
         return program
 
     def _explain(self, message: str, number: int) -> str:
-        """The message, with the broken line between its neighbours (after jaxprs)."""
+        """The message, with the broken line between its neighbours (as in jaxprs)."""
         if number < 0 or not self.lines:
             return f"{self.source}: {message}"
         first, last = max(0, number - CONTEXT), number + CONTEXT + 1
@@ -127,47 +104,47 @@ class _Parser:
             raise ProgramError(
                 f"A line has at most {MAX_LINE} characters. Received: {len(line)}."
             )
-        said = _read(line, self.vocabulary)
-        if isinstance(said, _Written):
-            self._instruction(number, said)
-        elif isinstance(said, _Header):
-            self._open(number, said)
+        content = _read(line, self.vocabulary)
+        if isinstance(content, _Written):
+            self._instruction(number, content)
+        elif isinstance(content, _Header):
+            self._open(number, content)
         else:
-            self._bank_entry(said)
+            self._bank_entry(content)
 
-    def _bank_entry(self, said: _Entry) -> None:
-        if said.kind in self.given:
-            raise ProgramError(f"The bank's {said.kind} is given twice.")
-        self.given.add(said.kind)
-        if said.kind == "width":
-            (self.width,) = said.fractions
-        elif said.kind == "dims":
-            self.dims = said.fractions
+    def _bank_entry(self, entry: _Entry) -> None:
+        if entry.kind in self.given:
+            raise ProgramError(f"The bank's {entry.kind} is given twice.")
+        self.given.add(entry.kind)
+        if entry.kind == "width":
+            (self.width,) = entry.fractions
+        elif entry.kind == "dims":
+            self.dims = entry.fractions
         else:
-            self.constants = said.numbers
+            self.constants = entry.numbers
 
-    def _open(self, number: int, said: _Header) -> None:
-        if said.number != len(self.names) or said.number >= MAX_SUBPROGRAMS:
+    def _open(self, number: int, header: _Header) -> None:
+        if header.number != len(self.names) or header.number >= MAX_SUBPROGRAMS:
             raise ProgramError(
                 f"Subprograms are numbered in order (next: S{len(self.names)}), at most "
-                f"{MAX_SUBPROGRAMS}. Received: S{said.number}."
+                f"{MAX_SUBPROGRAMS}. Received: S{header.number}."
             )
-        self.names.append(said.name)
+        self.names.append(header.name)
         self.bodies.append([])
-        self.places[said.number, None] = number
+        self.places[header.number, None] = number
 
-    def _instruction(self, number: int, said: _Written) -> None:
+    def _instruction(self, number: int, written: _Written) -> None:
         if not self.bodies:
             raise ProgramError("An instruction stands below a subprogram's header.")
         body = self.bodies[-1]
         expected = _state_name(len(body) + INPUTS)
-        if said.target != expected or len(body) >= MAX_INSTRUCTIONS:
+        if written.target != expected or len(body) >= MAX_INSTRUCTIONS:
             raise ProgramError(
                 f"Line {len(body) + 1} of a subprogram (of at most {MAX_INSTRUCTIONS}) makes "
-                f"state {expected}. Received: {said.target[:80]!r}."
+                f"state {expected}. Received: {written.target[:80]!r}."
             )
         self.places[len(self.bodies) - 1, len(body)] = number
-        body.append(said.instruction)
+        body.append(written.instruction)
 
 
 class _Header(NamedTuple):
@@ -188,7 +165,7 @@ class _Written(NamedTuple):
 
 @lru_cache(maxsize=2048)  # programs of a search have most of their lines in common
 def _read(line: str, vocabulary: Vocabulary) -> _Header | _Entry | _Written:
-    """What a line says, wherever it stands."""
+    """What one line means, read by itself."""
     words = line.split(None, 2)
     if len(words) == 3 and words[1] == "=":
         return _Written(words[0], _instruction(words[2], vocabulary))

@@ -1,4 +1,4 @@
-"""Programs written out: instructions, banks, whole programs. `text.py` reads them back."""
+"""Programs as text: instructions, banks, whole programs. `parsing.py` reads them back."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def state_name(state: int) -> str:
 
 
 def state_index(name: str) -> int:
+    """The inverse of `state_name`: 0 for a, 26 for aa."""
     index = 0
     for letter in name:
         index = index * 26 + ord(letter) - ord("a") + 1
@@ -29,11 +30,15 @@ def state_index(name: str) -> int:
 
 
 def reads(op: str | int, vocabulary: Vocabulary = PRIMITIVES) -> tuple[str, ...]:
-    """The fields an operation reads; those of a call are its two inputs."""
+    """The fields that an operation reads; a call reads its two inputs.
+
+    Raises UnknownNameError for a primitive that is not in the vocabulary.
+    """
     return CALL_READS if isinstance(op, int) else vocabulary[op].reads
 
 
 def format_op(instruction: Instruction) -> str:
+    """The name of a primitive, or S3 for a call of subprogram 3."""
     return f"S{instruction.op}" if instruction.is_call else str(instruction.op)
 
 
@@ -44,7 +49,11 @@ def format_instruction(
     dormant: bool = True,
     vocabulary: Vocabulary = PRIMITIVES,
 ) -> str:
-    """One line of text. `states` gives other names than letters to the hidden states."""
+    """One line of text, without the dormant fields if `dormant` is false.
+
+    `states` gives the hidden states other names than letters. Raises UnknownNameError for a
+    primitive that is not in the vocabulary.
+    """
 
     def name(state: int) -> str:
         return states[state] if states else state_name(state)
@@ -60,28 +69,30 @@ def format_instruction(
     words += [text for field, text in fields.items() if field in used]
     if instruction.branching != 1:
         words.append(f"branch={instruction.branching}")
-    asleep = {
-        INPUT_1: instruction.input1,
-        INPUT_2: instruction.input2,
-        "const": instruction.constant,
-        DIM: instruction.dim,
-    }
-    notes = [
-        f"{field}={fields[CONSTANT if field == 'const' else field]}"
-        for field, value in asleep.items()
-        if value and (CONSTANT if field == "const" else field) not in used
-    ]
-    if dormant and notes:
-        words += [";", *notes]
+    if dormant:
+        unread = {field: text for field, text in fields.items() if field not in used}
+        words += _dormant(instruction, unread)
     return " ".join(words)
 
 
+def _dormant(instruction: Instruction, unread: dict[str, str]) -> list[str]:
+    """The fields that an operation does not read, after `;`, except those that are 0."""
+    notes = [
+        f"{'const' if field == CONSTANT else field}={text}"
+        for field, text in unread.items()
+        if getattr(instruction, field)
+    ]
+    return [";", *notes] if notes else []
+
+
 def format_number(number: float) -> str:
+    """The shortest text that gives the number back."""
     text = repr(float(number))
     return text[:-2] if text.endswith(".0") else text
 
 
 def format_bank(bank: Bank) -> list[str]:
+    """The three lines of a bank."""
     return [
         f"width {bank.width}",
         f"constants {' '.join(map(format_number, bank.constants))}",
@@ -94,7 +105,8 @@ def format_header(index: int, subprogram: Subprogram) -> str:
 
 
 def format_program(program: Program, dormant: bool = True) -> str:
-    """The whole program; without `dormant` fields it reads better but does not round-trip."""
+    """The whole program. Without `dormant` fields it is easier to read, but `parse` does not
+    give the same program back."""
     lines = format_bank(program.bank)
     for index, subprogram in enumerate(program.subprograms):
         lines.append(_format_subprogram(index, subprogram, dormant))

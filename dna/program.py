@@ -3,9 +3,9 @@
 A program encodes one decoder block as an indexed list of subprograms (paper, section 2).
 Subprogram 0 is MAIN. Every subprogram takes two inputs, its states 0 and 1; instruction i
 makes state i + 2; the last state is its output. Constants and widths live in a bank that
-instructions share by index (A.2). What a legal program is stands in `check.py`, how one
-is written in `text.py`. Instructions and subprograms are tuples because programs are hashed and
-compared for every candidate.
+instructions share by index (A.2). `check.py` says what a legal program is, `parsing.py` how it
+is written. Instructions and subprograms are tuples because programs are hashed and compared for
+every candidate.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BRANCHINGS = (1, 2, 4, 8, 16)
 
 
 class Instruction(NamedTuple):
-    """One operation and all argument fields, of which the operation reads some.
+    """One operation and all argument fields; most operations read some of them only.
 
     Attributes:
         op: The name of a primitive, or the index of the subprogram it calls.

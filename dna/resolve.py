@@ -3,7 +3,7 @@
 Every call is replaced by the callee's lines, in the order of execution, dead lines included
 (paper, Figures 24 and 25). A branched instruction is wrapped in markers: BRANCH_n_INPUT_1
 and BRANCH_n_INPUT_2 before it, which the wrapped lines read, and BRANCH_MERGE after it.
-What the lines mean is decided in `graph.py`.
+`graph.py` decides what the lines mean.
 """
 
 from __future__ import annotations

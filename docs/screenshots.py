@@ -17,10 +17,11 @@ from primeval.scripts.cli import main as primeval
 
 FOLDER = Path(__file__).parent
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-# Name, panel, size in pixels; a picture shows as much of the page as fits.
+WIDTH, HEIGHT, MARGIN = 1280, 1300, 24  # pixels; the height at most, the margin at the bottom
+# Name, panel, and the last part of the page that is in the picture; None for as much as fits.
 SHOTS = (
-    ("overview", "overview", (1280, 950)),
-    ("drawing", "program-{best}-drawing", (1280, 1300)),
+    ("overview", "overview", "#overview .plots"),
+    ("drawing", "program-{best}-drawing", None),
 )
 
 
@@ -50,10 +51,10 @@ def main() -> int:
 
 
 def _take(
-    browser: Browser, report: Path, into: Path, name: str, panel: str, size: tuple[int, int]
+    browser: Browser, report: Path, into: Path, name: str, panel: str, last: str | None
 ) -> None:
     """Save one picture as `report-NAME.png`."""
-    viewport: ViewportSize = {"width": size[0], "height": size[1]}
+    viewport: ViewportSize = {"width": WIDTH, "height": HEIGHT}
     context = browser.new_context(viewport=viewport, color_scheme="light")
     page = context.new_page()
     page.goto(report.as_uri())
@@ -62,7 +63,9 @@ def _take(
     page.reload()
     page.evaluate("scrollTo(0, 0)")
     path = into / f"report-{name}.png"
-    page.screenshot(path=path)
+    box = page.locator(last).bounding_box() if last else None
+    height = min(HEIGHT, box["y"] + box["height"] + MARGIN) if box else HEIGHT
+    page.screenshot(path=path, clip={"x": 0, "y": 0, "width": WIDTH, "height": height})
     context.close()
     print(path)
 

@@ -1,8 +1,8 @@
-"""What a program is worth: evaluators, and the models and data they train.
+"""Evaluators, which find out how good a program is, and the models and data that they train.
 
-Importable from here are the Keras layers for models that are not searched: ProgramBlock,
-SquaredReLU and MultiDConvHeadAttention. TensorFlow and Keras are imported when one of them is
-first used, so that reading a run needs neither.
+Three Keras layers for use in other models can be imported from here: ProgramBlock, SquaredReLU
+and MultiDConvHeadAttention. TensorFlow and Keras are imported when one of them is first used,
+so that reading a run needs neither.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LAYERS = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a layer when it is first asked for."""
+    """Import a layer when it is first used. Raises AttributeError for any other name."""
     if name not in _LAYERS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib

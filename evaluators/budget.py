@@ -8,26 +8,37 @@ each hurdle. Four hurdles stand at 1/31, 3/31, 7/31 and 15/31.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-UNITS = ("reference_steps", "steps", "tokens", "flops", "seconds")
+from primeval.evaluators.limits import Limit, Settings
+
+UNITS = {
+    "reference_steps": "The compute in which the reference program, the first seed, makes this "
+    "number of steps. A candidate's own number follows from the ratio of measured step times.",
+    "steps": "Training steps of the candidate itself, however long they take.",
+    "tokens": "Tokens seen in training.",
+    "flops": "Floating-point operations, forward and backward, counted from the program.",
+    "seconds": "Seconds of training steps; compilation does not count.",
+}
 
 
 @dataclass(frozen=True)
-class Budget:
+class Budget(Settings):
     """Training of one candidate.
 
     Attributes:
-        unit: `reference_steps` gives the compute in which the reference program makes so
-            many steps: the candidate's own number follows from the ratio of step times.
-            `steps` are its own; `tokens` are seen in training; `flops` are counted from the
-            program (forward and backward); `seconds` are of stepping, compilation apart.
-        amount: How many of them.
-        hurdles: How many hurdles lie on the way.
+        unit: What the budget is counted in, one of `UNITS`.
+        amount: How much the candidate gets of that unit.
+        hurdles: Points on the way at which a candidate stops if its loss is above the median of
+            the latest ones there; 4 as in the paper. With n hurdles the first is at
+            1 / (2^(n+1) - 1) of the budget. 0 trains every candidate to the end.
     """
 
-    unit: str
-    amount: float
-    hurdles: int = 4
+    exclusive = tuple(UNITS)
+
+    unit: Annotated[str, Limit(choices=tuple(UNITS))]
+    amount: Annotated[float, Limit(above=0)]
+    hurdles: Annotated[int, Limit(least=0, most=10)] = 4
 
     def marks(self) -> tuple[float, ...]:
         """Fractions of the budget at which the loss is measured; the last one is 1."""
@@ -35,7 +46,13 @@ class Budget:
         return tuple((2**k - 1) / whole for k in range(1, self.hurdles + 2))
 
     def total_steps(self, step_ratio: float, step_seconds: float, cost: StepCost) -> int:
-        """Steps this budget buys a candidate, at least one."""
+        """Steps that this budget buys a candidate, at least one.
+
+        Args:
+            step_ratio: Time of a step of the candidate over one of the reference program.
+            step_seconds: Seconds that a step of the candidate takes.
+            cost: What a step of the candidate takes, counted.
+        """
         steps = {
             "steps": self.amount,
             "reference_steps": self.amount / step_ratio,
@@ -48,7 +65,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class StepCost:
-    """What one training step of a candidate takes, counted: tokens and FLOPs.
+    """Tokens and FLOPs that one training step of a candidate takes, counted from its program.
 
     CHOICE: a backward pass counts as two forward passes.
     """

@@ -1,6 +1,6 @@
-"""What comes back from evaluating a candidate: a value, also when it failed.
+"""What comes back from evaluating a candidate: a value, even if the candidate failed.
 
-Nothing here imports TensorFlow: outcomes are written by workers and read everywhere.
+Nothing here imports TensorFlow: workers write outcomes, and everything else reads them.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from typing import Any
 
 
 class Status(str, Enum):
-    """How an evaluation ended. Only the first two leave a fitness."""
+    """How an evaluation ended. Only the first two have a fitness."""
 
     COMPLETED = "completed"  # used its whole budget
-    STOPPED = "stopped"  # missed a hurdle; keeps the fitness it had there
-    DIVERGED = "diverged"  # its loss was no longer a finite number
-    REJECTED = "rejected"  # cannot be given a meaning at this scale
+    STOPPED = "stopped"  # missed a hurdle; its fitness is the one it had there
+    DIVERGED = "diverged"  # its loss stopped being a finite number
+    REJECTED = "rejected"  # has no meaning, or does not fit this scale
     TIMED_OUT = "timed_out"
     OUT_OF_MEMORY = "out_of_memory"
     CRASHED = "crashed"
-    LOST = "lost"  # its worker was lost, more often than it is asked again; not its fault
-    KNOWN = "known"  # the same program as an earlier individual: not trained
-    PROBED = "probed"  # only its digest was asked for; the search goes on with it
+    LOST = "lost"  # its workers were lost, more often than `workers.retries`; not its fault
+    KNOWN = "known"  # the same program as an earlier individual, so it was not trained
+    PROBED = "probed"  # only its digest was asked for; it may still be trained
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One validation: the loss, in nats per token, after so many steps of its own."""
+    """One validation: the loss, in nats per token, after a number of the candidate's steps."""
 
     step: int
     loss: float
@@ -41,20 +41,20 @@ class Outcome:
     Attributes:
         status: How it ended.
         loss: Validation loss at its end, in nats per token; None where it has none.
-        bits_per_byte: The same per byte of text, comparable between tokenisers.
+        bits_per_byte: The same loss per byte of text, comparable between tokenisers.
         hurdle: The hurdle (0-based) it was stopped at; None otherwise.
-        curve: Every validation on the way, hurdles first to last.
+        curve: Every validation, from the first hurdle to the end.
         steps: Training steps made.
-        step_ms: Milliseconds per step, compilation apart; the minimum over repeats.
-        step_ratio: Its step time over the reference program's, measured interleaved; None
-            where the budget does not ask for it.
+        step_ms: Milliseconds per step without compilation; the minimum over repeats.
+        step_ratio: Its step time over the reference program's, measured in turns with it;
+            None where the budget does not need it.
         seconds: Wall time by cause: probe, build, check, trace, compile, reference,
-            calibrate, train, evaluate; lost where the worker could not tell.
-        parameters: Trainable numbers of the whole model.
+            calibrate, train, evaluate; `lost` where the worker could not report a cause.
+        parameters: Number of trainable parameters of the whole model.
         flops: Arithmetic operations of a forward pass, per token.
         message: Why it failed, for people.
-        digest: Of what the program computes (`probe.py`); None if it has none.
-        same_as: The earlier individual that is the same program; None for a new one.
+        digest: A hash of what the program computes (`probe.py`); None if it has none.
+        same_as: The earlier individual that is the same program; None for a new program.
     """
 
     status: Status
@@ -74,13 +74,13 @@ class Outcome:
 
     @property
     def fitness(self) -> float:
-        """Minus the validation loss; minus infinity for whatever has none."""
+        """Minus the validation loss; minus infinity if there is no loss, or no finite one."""
         if self.loss is None or not math.isfinite(self.loss):
             return -math.inf
         return -self.loss
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for the store; `from_dict` reads it back."""
+        """Plain data for the store, which `from_dict` reads back."""
         data = {name: getattr(self, name) for name in self.__slots__}
         data["status"] = self.status.value
         data["curve"] = [{"step": point.step, "loss": point.loss} for point in self.curve]
@@ -88,5 +88,6 @@ class Outcome:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Outcome:
+        """The outcome that `to_dict` made plain data of."""
         points = tuple(Point(**point) for point in data["curve"])
         return cls(**{**data, "status": Status(data["status"]), "curve": points})

@@ -1,7 +1,7 @@
-"""Importing TensorFlow without what it says about the machine's GPUs as it starts.
+"""Starting TensorFlow in this process: quietly, and with a limit on cores and GPU memory.
 
-Its first messages go to the process's standard error before any setting of TensorFlow can
-stop them. Commands that a person reads call `import_tensorflow` first.
+TensorFlow writes its first messages, about the machine's GPUs, to standard error before any of
+its settings can stop them. Commands whose output a person reads call `import_tensorflow` first.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import os
 import sys
 import tempfile
 
+from primeval.evaluators.settings import WorkerSettings
+
 
 def import_tensorflow() -> None:
-    """Import TensorFlow; what it writes to standard error is shown only if that fails."""
+    """Import TensorFlow, and show what it writes to standard error only if that fails."""
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -23,7 +25,7 @@ def import_tensorflow() -> None:
         try:
             import tensorflow as tf
 
-            tf.config.list_physical_devices()  # looks for GPUs now, and says so
+            tf.config.list_physical_devices()  # looks for GPUs now, and writes about them
         except BaseException:
             written.seek(0)
             os.write(kept, written.read())
@@ -31,3 +33,31 @@ def import_tensorflow() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def limit_threads(threads: int) -> None:
+    """Limit the cores that TensorFlow uses; without effect once it has started computing."""
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError:  # it has started already, and keeps its setting
+        pass
+
+
+def share_gpus(workers: WorkerSettings) -> None:
+    """Limit the GPU memory that TensorFlow takes, which otherwise is all there is.
+
+    Args:
+        workers: `gpu_memory` is the limit in bytes. Without it, memory is taken as it is needed
+            if several workers share a GPU (`gpus` is not a whole number).
+    """
+    import tensorflow as tf
+
+    for card in tf.config.list_physical_devices("GPU"):
+        if workers.gpu_memory is not None:
+            limit = tf.config.LogicalDeviceConfiguration(workers.gpu_memory >> 20)  # in MiB
+            tf.config.set_logical_device_configuration(card, [limit])
+        elif workers.gpus % 1:
+            tf.config.experimental.set_memory_growth(card, True)

@@ -1,7 +1,8 @@
 """What a user may set about evaluation: frozen values, one class per section of the YAML.
 
 `search/config/config.py` reads them, strictly, and composes them with the search's own
-settings. Nothing here imports TensorFlow.
+settings. The sentences under `Attributes` are what docs/configuration.md prints. Nothing here
+imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -9,40 +10,56 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Annotated
 
 from primeval.dna.cost import Scale
 from primeval.evaluators.budget import Budget
-from primeval.evaluators.errors import DataError
+from primeval.evaluators.errors import SettingError
+from primeval.evaluators.limits import Bytes, Count, Limit, Seconds, Settings
 
 MAX_WIDEN_DENOMINATOR = 64  # 0.3333 is a third
 
-EMBEDDED = ("austen", "moby-dick")  # corpora that come with primeval
+Corpus = Annotated[
+    str,
+    Limit(choices=("austen", "moby-dick"), advice="For other text: data.files or data.tfds."),
+]
 
 
 @dataclass(frozen=True)
-class ModelSettings:
-    """The model around the evolved block.
+class ModelSettings(Settings):
+    """The model around the evolved block. Exactly one of `parameters` and `width` is given.
 
     Attributes:
-        layers: Blocks stacked.
-        length: Positions of a training sequence.
-        parameters: Window of trainable parameters, [smallest, largest], embedding included;
-            the widths of every candidate are scaled into it.
-        width: Channels of the model, instead of a window.
-        tied: Whether the output layer is the embedding, transposed.
+        layers: Number of blocks, one on top of the other.
+        length: Length of a training sequence.
+        parameters: Smallest and largest number of trainable parameters, embedding included. The
+            widths of every candidate are scaled so that it falls into this window.
+        width: Channels of the model, for all candidates alike, instead of a window.
+        tied: Whether the output layer uses the transposed embedding as its weights.
         widen: Factor on the relative widths above the model's own: 2 gives the Transformer a
             feed-forward part 8 times as wide as the model instead of 4 times.
     """
 
-    layers: int = 2
-    length: int = 64
-    parameters: tuple[int, int] | None = None
-    width: int | None = None
+    exclusive = ("parameters", "width")
+
+    layers: Annotated[int, Limit(least=1, most=1000)] = 2
+    length: Annotated[int, Limit(least=1, most=1_000_000, unit="tokens")] = 64
+    parameters: tuple[Count, Count] | None = None
+    width: Annotated[int, Limit(least=1, most=1_000_000, unit="channels")] | None = None
     tied: bool = True
-    widen: float = 1.0
+    widen: Annotated[float, Limit(above=0, most=64)] = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.parameters and self.parameters[0] > self.parameters[1]:
+            raise SettingError(
+                "parameters",
+                "parameters: the window is [smallest, largest]. "
+                f"Received: {list(self.parameters)}.",
+            )
 
     def scale(self, vocabulary: int) -> Scale:
-        """The scale at which costs are counted, for a tokeniser of so many tokens."""
+        """The scale at which costs are counted, for a tokeniser of `vocabulary` tokens."""
         widen = Fraction(self.widen).limit_denominator(MAX_WIDEN_DENOMINATOR)
         return Scale(
             self.layers, vocabulary, self.length, self.parameters, self.width, self.tied, widen
@@ -50,35 +67,38 @@ class ModelSettings:
 
 
 @dataclass(frozen=True)
-class DataSettings:
+class DataSettings(Settings):
     """The text to train on: `source`, `files` or `tfds`; `source: austen` if none is given.
 
     Attributes:
-        source: An embedded corpus: `austen` or `moby-dick`.
-        files: Local text files in UTF-8, plain or .gz, .xz, .bz2; patterns such as
+        source: An embedded corpus: Austen's six novels, or Melville's one.
+        files: Local text files in UTF-8, plain or `.gz`, `.xz`, `.bz2`; patterns such as
             `books/**/*.txt` too. Relative paths start at the current folder.
         tfds: A text data set of tensorflow-datasets, as it is written there: `lm1b`,
             `c4/en`, `pg19:0.1.1`.
-        data_dir: Folder of prepared tfds data sets; None for tfds's own.
-        download: Whether a tfds data set that is not prepared may be downloaded.
-        text_feature: Feature of a tfds data set that holds the text; None finds it.
-        train_split: Split of a tfds data set to train on, slices too (`train[:90%]`).
-        validation_split: Split to compare candidates on; None for the data set's own, or
+        data_dir: Folder of prepared data sets; by default the one of tensorflow-datasets.
+        download: Whether a data set that is not prepared may be downloaded. Needs `tfds`, as do
+            the other settings about data sets.
+        text_feature: Feature of the data set that holds the text; found if it is not given.
+        train_split: Split of the data set to train on, slices too (`train[:90%]`).
+        validation_split: Split to compare candidates on; by default the data set's own, or
             5 % of the training split where it has none.
-        test_split: Split of the final figures; None likewise.
-        examples: Examples of a tfds data set to train on at most; a twentieth as many are
-            used of each other split. None for all.
-        test_source: An embedded corpus whose whole text is the test split instead: text of
+        test_split: Split of the final figures; by default like `validation_split`.
+        examples: Examples of the data set to train on at most; a twentieth as many are used of
+            each other split. All are used if it is not given.
+        test_source: An embedded corpus whose whole text replaces the test split: text of
             another author, never trained on.
         tokenizer: `bytes`, `sentencepiece` (trained on the training split), or the path of
-            a SentencePiece .model file.
-        vocabulary: Tokens the tokeniser knows: 256 for bytes; for a .model file, what it
-            knows.
-        cache_dir: Folder in which tokens are kept, shared by all workers and runs; None for
-            $PRIMEVAL_CACHE, or ~/.cache/primeval.
+            a SentencePiece `.model` file.
+        vocabulary: Tokens that the tokeniser knows: 256 for `bytes`; for a `.model` file, the
+            number that it was made with.
+        cache_dir: Folder in which tokens are kept, shared by all workers and runs; by default
+            `$PRIMEVAL_CACHE`, or `~/.cache/primeval`.
     """
 
-    source: str | None = None
+    exclusive = ("source", "files", "tfds")
+
+    source: Corpus | None = None
     files: tuple[str, ...] = ()
     tfds: str | None = None
     data_dir: str | None = None
@@ -87,34 +107,27 @@ class DataSettings:
     train_split: str | None = None
     validation_split: str | None = None
     test_split: str | None = None
-    examples: int | None = None
-    test_source: str | None = None
+    examples: Count | None = None
+    test_source: Corpus | None = None
     tokenizer: str = "bytes"
-    vocabulary: int = 256
+    vocabulary: Annotated[int, Limit(least=2, most=10_000_000, unit="tokens")] = 256
     cache_dir: str | None = None
 
     def __post_init__(self) -> None:
-        given = [name for name in ("source", "files", "tfds") if getattr(self, name)]
+        super().__post_init__()
+        given = [name for name in self.exclusive if getattr(self, name)]
         if len(given) > 1:
-            raise DataError(
-                f"data: {' and '.join(given)} exclude each other. Keep one of them."
+            raise SettingError(
+                given[0], f"{' and '.join(given)} exclude each other. Keep one of them."
             )
-        for name in ("source", "test_source"):
-            if (corpus := getattr(self, name)) not in (None, *EMBEDDED):
-                raise DataError(
-                    f"data.{name}: there is no embedded corpus {corpus!r}. "
-                    f"Choose {' or '.join(EMBEDDED)}; for other text: data.files, data.tfds."
-                )
         if isinstance(self.files, str):
-            raise DataError(f"data.files is a list: [{self.files}], not {self.files}.")
-        for name in ("vocabulary", "examples"):
-            if (number := getattr(self, name)) is not None and number < 1:
-                raise DataError(f"data.{name} must be at least 1, not {number}.")
+            raise SettingError("files", f"files is a list: [{self.files}], not {self.files}.")
         belongs = [name for name in _OF_TFDS if getattr(self, name)]
         if belongs and not self.tfds:
-            raise DataError(
-                f"data.{belongs[0]} is about data sets of tensorflow-datasets, and data.tfds "
-                f"is not given. Give it, or leave out {', '.join(belongs)}."
+            raise SettingError(
+                belongs[0],
+                f"{belongs[0]} is about data sets of tensorflow-datasets, and data.tfds is not "
+                f"given. Give it, or leave out {', '.join(belongs)}.",
             )
 
 
@@ -126,86 +139,105 @@ _OF_TFDS = (
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
+class TrainingSettings(Settings):
     """How a candidate is trained.
 
     Attributes:
-        batch_size: Sequences per step.
+        batch_size: Sequences per training step.
         optimizer: Name of a Keras optimizer.
-        learning_rate: Its peak.
-        warmup_steps: Steps of linear warm-up, in the reference program's steps.
-        schedule: `rsqrt` (reciprocal square root after warm-up), `cosine` or `constant`.
+        learning_rate: Peak of the learning rate.
+        warmup_steps: Steps in which the learning rate rises linearly to its peak.
+        schedule: The learning rate after warm-up: `rsqrt` falls with the reciprocal square root
+            of the step, as the paper's, `cosine` falls to a tenth of the peak at the end of the
+            budget.
         gradient_clip: Largest global norm of the gradients; 0 for no limit.
-        validation_batches: Held-out batches, the same for every candidate.
-        accumulation: Parts into which a batch is cut, whose gradients are added up: for
+        validation_batches: Batches of held-out text that a loss is measured on, the same ones
+            for every candidate.
+        accumulation: Equal parts into which a batch is cut, whose gradients are added up: for
             batches that do not fit into memory at once.
-        precision: `float32`, or `mixed_bfloat16` (weights stay in float32), which is faster
+        precision: Numbers to compute in. `mixed_bfloat16` (weights stay in float32) is faster
             where the hardware multiplies bfloat16, and slower elsewhere.
-        jit: Whether steps are compiled by XLA.
+        jit: Whether XLA compiles the steps.
     """
 
-    batch_size: int = 32
-    optimizer: str = "adam"
-    learning_rate: float = 0.003
-    warmup_steps: int = 50
-    schedule: str = "rsqrt"
-    gradient_clip: float = 1.0
-    validation_batches: int = 8
-    accumulation: int = 1
-    precision: str = "float32"
+    batch_size: Annotated[int, Limit(least=1, unit="sequences")] = 32
+    optimizer: Annotated[
+        str,
+        Limit(choices=("adam", "adamw", "adafactor", "lion", "nadam", "rmsprop", "sgd")),
+    ] = "adam"
+    learning_rate: Annotated[float, Limit(above=0)] = 0.003
+    warmup_steps: Annotated[int, Limit(least=0, unit="steps")] = 50
+    schedule: Annotated[str, Limit(choices=("rsqrt", "cosine", "constant"))] = "rsqrt"
+    gradient_clip: Annotated[float, Limit(least=0)] = 1.0
+    validation_batches: Annotated[int, Limit(least=1, unit="batches")] = 8
+    accumulation: Count = 1
+    precision: Annotated[str, Limit(choices=("float32", "mixed_bfloat16"))] = "float32"
     jit: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.batch_size % self.accumulation:
+            raise SettingError(
+                "accumulation",
+                f"accumulation: the batch is cut into equal parts, and {self.batch_size} "
+                f"sequences are not divisible. Received: {self.accumulation}.",
+            )
 
 
 @dataclass(frozen=True)
-class CandidateSettings:
+class CandidateSettings(Settings):
     """What one candidate may use.
 
     Attributes:
-        budget: Its training; see `Budget`.
-        timeout: Seconds of wall time after which it is given up.
+        budget: How much it is trained, in exactly one unit: `{reference_steps: 300}`.
+        timeout: Wall-clock time after which a candidate is given up as `timed_out`, compiling
+            and measuring included.
     """
 
     budget: Budget = field(default_factory=lambda: Budget("reference_steps", 300))
-    timeout: float = 600.0
+    timeout: Seconds = 600.0
 
 
 @dataclass(frozen=True)
-class WorkerSettings:
-    """Who evaluates, and what a worker may use. docs/cluster.md has examples.
+class WorkerSettings(Settings):
+    """What evaluates the candidates, and what a worker may use; cluster.md has examples.
 
     Attributes:
-        evaluator: `ray`, `local` or `toy`.
-        count: Worker processes of `ray`; on a cluster the most, as many as there is room for.
+        evaluator: `ray` trains in worker processes, `local` in the driver's own process, `toy`
+            scores the text of a program and trains nothing.
+        count: Worker processes of `ray`; on a cluster at most that many, as room allows.
         threads: Cores of each worker.
-        memory: Bytes that a worker process may hold; a candidate that holds more ends as
-            `out_of_memory`. None for an equal share of this machine's.
-        gpus: Cards of each worker, or the part of one: 0.25 lets four share a card.
-        gpu_memory: Bytes of a card that a worker may take; None lets it grow as it needs.
+        memory: Memory that a worker process may hold; a candidate that takes more ends as
+            `out_of_memory`. By default an equal share of this machine's.
+        gpus: GPUs of each worker, or the part of one: 0.25 lets four workers share a GPU.
+        gpu_memory: GPU memory that a worker may take; by default it grows as needed.
         resources: Custom resources of the cluster that each worker takes, by name.
         recycle_after: Candidates after which a worker process is replaced, so that what
             compiled programs leave behind in memory does not add up.
-        recycle_growth: It is also replaced when it holds so many bytes more than at first.
-        retries: A candidate whose worker is lost through no fault of its own (its node died,
-            somebody killed it) is asked again so often; then it is `lost`.
-        grace: Seconds that candidates in flight are given to finish at the first Ctrl-C; 0
-            gives them up, and `resume` asks them again.
-        address: A Ray cluster to use, `host:port` (`auto` finds one); None starts Ray on this
-            machine.
-        ship_code: Whether a cluster's workers get this primeval as a wheel; otherwise their
-            machines have it.
+        recycle_growth: Memory that a worker process may grow by after its start before it is
+            replaced.
+        retries: How often a candidate is submitted again when its worker is lost through no
+            fault of the candidate: a machine died, or the process was killed from outside.
+            After that it ends as `lost`.
+        grace: Time that candidates in flight are given to finish at the first Ctrl-C. With 0
+            they are abandoned, and `resume` submits them again.
+        address: A Ray cluster to use, `host:port` (`auto` finds one); by default Ray is started
+            on this machine.
+        ship_code: Whether a cluster's workers receive this primeval as a wheel. If not, it must
+            be installed on their machines.
     """
 
-    evaluator: str = "ray"
-    count: int = 2
-    threads: int = 1
-    memory: int | None = None
-    gpus: float = 0.0
-    gpu_memory: int | None = None
-    resources: Mapping[str, float] = field(default_factory=dict)
-    recycle_after: int = 50
-    recycle_growth: int = 2 << 30
-    retries: int = 3
-    grace: float = 0.0
+    evaluator: Annotated[str, Limit(choices=("ray", "local", "toy"))] = "ray"
+    count: Annotated[int, Limit(least=1, most=100_000)] = 2
+    threads: Annotated[int, Limit(least=1, most=1024)] = 1
+    memory: Bytes | None = None
+    gpus: Annotated[float, Limit(least=0, most=1024)] = 0.0
+    gpu_memory: Bytes | None = None
+    resources: Annotated[Mapping[str, float], Limit(above=0)] = field(default_factory=dict)
+    recycle_after: Annotated[int, Limit(least=1, unit="candidates")] = 50
+    recycle_growth: Bytes = 2 << 30
+    retries: Annotated[int, Limit(least=0, most=1000)] = 3
+    grace: Annotated[float, Limit(least=0, unit="seconds")] = 0.0
     address: str | None = None
     ship_code: bool = True
 
@@ -215,8 +247,8 @@ class TokenFiles:
     """Where a machine has the tokens of a corpus that were made on another one.
 
     Attributes:
-        folder: It holds an .npy file per split.
-        bytes_per_token: As in `Corpus`.
+        folder: Folder with one `.npy` file per split.
+        bytes_per_token: Bytes of text per token of each split, as in `Corpus`.
     """
 
     folder: str
@@ -228,10 +260,10 @@ class Task:
     """Everything an evaluator needs to know, besides the candidate.
 
     Attributes:
-        reference: Text of the program that `reference_steps` are measured against.
-        seed: Seed of the order of the data, equal for all candidates of a run.
+        reference: Text of the program that `reference_steps` are measured by.
+        seed: Seed of the order of the training data, equal for all candidates of a run.
         modules: Modules with users' primitives, which workers import first.
-        split: The held-out text that losses are of: `validation`, or `test` to confirm.
+        split: The held-out text to measure losses on: `validation`, or `test` to confirm.
         tokens: What to read instead of `data`; None where this machine makes its own.
     """
 

@@ -1,12 +1,13 @@
 """An evaluator that scores a program's text in microseconds: for tests, docs and trying out.
 
-The score has a shape worth climbing: it rewards the paper's two findings, a squared
-activation and depthwise convolutions on the projections, and charges for operations that a
-block could do without. It is deterministic, and it is not training.
+It trains nothing and is deterministic. A search can climb its score: it rewards the paper's two
+findings, a squared activation and depthwise convolutions on the projections, and it charges
+for operations that a block could do without.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 from primeval.dna.graph import recent_graph
@@ -18,14 +19,14 @@ from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection
 
 BASE_LOSS, SQUARED, CONVOLVED = 2.0, 0.04, 0.02
-# CHOICE: beyond this many operations (the Transformer has 36), each one costs a little; below
-# it, each missing one costs more. If shorter were always better, evolution would delete its
-# way to programs with nothing left to mutate.
+# CHOICE: each operation above this number (the Transformer has 36) costs a little; each one
+# missing below it costs more. If shorter were always better, evolution would delete operations
+# until programs have nothing left to mutate.
 ENOUGH, PER_EXTRA, PER_MISSING = 28, 0.001, 0.01
 
 
 class ToyEvaluator(Evaluator):
-    """Scores at once; stops at hurdles like the real ones."""
+    """Scores a candidate when it is submitted; hurdles stop candidates as in training."""
 
     def __init__(self, task: Task) -> None:
         self.capacity = task.workers.count
@@ -51,14 +52,16 @@ class ToyEvaluator(Evaluator):
         for hurdle, mark in enumerate(self._marks):
             loss = final + 1.0 - mark  # falls linearly to its final value
             curve.append(Point(max(1, round(mark * self._steps)), loss))
-            bar = candidate.thresholds[hurdle] if hurdle < len(candidate.thresholds) else None
-            if bar is not None and loss > bar:
+            if candidate.misses(hurdle, loss):
                 return _finished(Status.STOPPED, curve, hurdle)
         return _finished(Status.COMPLETED, curve, None)
 
 
 def toy_loss(text: str) -> float:
-    """The score of a program, as a loss. Raises Rejection if it has no meaning."""
+    """The score of a program, as a loss in nats per token.
+
+    Raises Rejection if the program has no meaning.
+    """
     nodes = recent_graph(parse(text), PRIMITIVES).nodes
     squared = any(
         node.op == "SQUARE" and nodes[node.inputs[0]].op in ("MAX", "MIN") for node in nodes
@@ -74,7 +77,7 @@ def _finished(status: Status, curve: list[Point], hurdle: int | None) -> Outcome
     return Outcome(
         status,
         loss=last.loss,
-        bits_per_byte=last.loss / 0.6931471805599453,
+        bits_per_byte=last.loss / math.log(2),
         hurdle=hurdle,
         curve=tuple(curve),
         steps=last.step,

@@ -1,8 +1,8 @@
-"""What can go wrong, of two kinds, and names that are offered in the place of wrong ones.
+"""The two kinds of errors, and the nearest names to one that does not exist.
 
-A command catches the two base classes and nothing else: for the user's mistakes it prints the
-message and exits with 2, for work that failed with 1. Any other exception is a bug of ours and
-shows its traceback.
+A command catches the two base classes and nothing else. It prints the message, and exits with
+2 for a user's mistake and with 1 for work that failed. Any other exception is a bug of ours
+and shows its traceback.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class UnknownNameError(UserError):
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """The names most like a wrong one, the nearest first; none if no name is like it."""
+    """The known names that are most like a wrong one, the nearest first; often none."""
     return difflib.get_close_matches(name, list(known), n=count, cutoff=0.5)
 
 
 def did_you_mean(name: str, known: Iterable[str], count: int = 3) -> str:
-    """A sentence that offers the nearest names, with a space before it; empty for none."""
+    """A sentence that offers the nearest names, after a space; empty if no name is near."""
     near = nearest(name, known, count)
     return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -1,9 +1,9 @@
-"""How each primitive is written in Keras, for modules that stand on their own: text only.
+"""How each primitive is written in Keras, for modules that need Keras only: text.
 
-`dna/writing/keras_layer.py` writes programs with these forms, on any backend;
-tests/dna/test_source.py holds them to `kernels.py`, which is what trains. In a form, {a} and
-{b} are the operands, {c} is the constant and {w} the weight; HELPERS are written where they are
-used.
+`dna/writing/keras_layer.py` writes programs with these forms; they run on any backend. Training
+uses `kernels.py` instead, and tests/dna/test_source.py checks that both compute the same. In a
+form, {a} and {b} are the operands, {c} is the constant and {w} the weight. A module contains
+those of the HELPERS that it uses.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ INITIALIZERS = {
     Initial.ZEROS: '"zeros"',
 }
 
-# Matrices: of one copy, and of branches, as an einsum. A wider one sees the past beside {a}.
+# A matrix: a product for one copy, an einsum for branches. For several taps, {a} is PAST.
 MATRIX = ("ops.matmul", "{a}", "{w}")
 BRANCHED_MATRIX = ("ops.einsum", '"{equation}"', "{a}", "{w}")
 PAST = "with_past({a}, {taps})"
@@ -65,14 +65,14 @@ OPERATORS = {
     **{"C_MUL": "*", "SCALE": "*", "SHIFT": "+"},
 }
 
-# What nobody may read of the future is overwritten before it is read; {v} is the value.
+# An operand whose future may not be read: it is overwritten there first, {v} is the value.
 FILL_ZERO, FILL = "ops.tril({a})", "fill_future({a}, {v})"
 
 NEW_BRANCH = "ops.expand_dims({a}, -3)"  # for a value that the branches share
 MERGE = ("ops.concatenate", "ops.unstack({a}, axis=-3)", "axis=-1")
 MERGE_OF_ONE = ("ops.concatenate", "[{a}] * {n}", "axis=-1")
 
-# Helpers, each after those that it uses.
+# Helpers by name, each after those that it uses. NEEDS says which these are.
 HELPERS: dict[str, str] = {
     "normal": '''\
 def normal(inputs):
@@ -88,7 +88,7 @@ def near_identity(shape, dtype=None):
 ''',
     "shifted": '''\
 def shifted(x, steps):
-    """The values (..., position, channel) of so many positions earlier; zeros at the start."""
+    """The values (..., position, channel) `steps` positions earlier; zeros at the start."""
     if steps == 0:
         return x
     padding = [[0, 0]] * (len(x.shape) - 2) + [[steps, 0], [0, 0]]

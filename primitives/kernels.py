@@ -1,13 +1,14 @@
-"""What each primitive computes: one function a row, on tensors.
+"""What each primitive computes: one function on tensors for each row of the vocabulary.
 
-Written with `keras.ops`, which are the TensorFlow functions of the table on the TensorFlow
-backend, and also build the stock Keras model that a winner is exported as. So the trained
-program and the exported one share these lines. Only this file and `evaluators/` import Keras.
+The functions use `keras.ops`. On the TensorFlow backend these are the TensorFlow functions
+that the paper's table names. They also build the stock Keras model that a winner is exported
+as, so that the trained program and the exported one share these lines. Only this file and
+`evaluators/` import Keras.
 
-A tensor is (batch, *branches, position, channel) for sequences and (batch, *branches, query,
-key) for scores; kernels see the last two axes only, so branches cost them nothing. Weights
-come as arguments, with their branch axes first. Masks are not applied here: `fill_above`
-does it where `rules.fill` asks for it.
+A sequence is (batch, *branches, position, channel), scores are (batch, *branches, query, key).
+Kernels work on the last two axes, so they need no code for branches. Weights come as arguments,
+with their branch axes first. Kernels apply no masks: `evaluators/lowering/` calls `fill_above`
+where `rules.fill` asks for it.
 """
 
 from __future__ import annotations
@@ -19,35 +20,36 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from primeval.primitives.rules import finite
+from primeval.primitives.rules import finite, matrix_equation
 
 Tensor = Any
 POSITIONS, CHANNELS = -2, -1
 
-LETTERS = "nmlkjihg"  # branch axes in an einsum
-
 
 def abs_root(x: Tensor) -> Tensor:
-    """Square root of the absolute value, with gradient 0 at 0 instead of infinity."""
+    """The square root of |x|, of the same shape, with gradient 0 at 0 instead of infinity."""
     zero = ops.equal(x, 0.0)
     safe = ops.where(zero, 1.0, ops.abs(x))
     return ops.where(zero, 0.0, ops.sqrt(safe))
 
 
 def reciprocal(x: Tensor) -> Tensor:
-    """1 / x, and 0 for 0, as tf.math.reciprocal_no_nan."""
+    """1 / x, and 0 for 0, of the same shape, as tf.math.reciprocal_no_nan."""
     zero = ops.equal(x, 0.0)
     return ops.where(zero, 0.0, ops.divide(1.0, ops.where(zero, 1.0, x)))
 
 
 def visible_keys(scores: Tensor) -> Tensor:
-    """How many keys each query sees: 1, 2, ..., as a column."""
-    ones = ops.ones_like(scores[..., :1], dtype="float32")  # bfloat16 counts to 256
+    """How many keys each query sees, 1, 2, ...: (..., query, key) to (..., query, 1)."""
+    ones = ops.ones_like(scores[..., :1], dtype="float32")  # bfloat16 only counts to 256
     return ops.cast(ops.cumsum(ones, axis=POSITIONS), scores.dtype)
 
 
 def fill_above(scores: Tensor, value: float) -> Tensor:
-    """`value` above the diagonal. For minus infinity, the lowest number there is."""
+    """Scores (..., query, key) with `value` above the diagonal; the shape stays the same.
+
+    An infinite value is replaced by a large number, see `rules.finite`.
+    """
     if value == 0.0:
         return ops.tril(scores)
     visible = ops.tril(ops.ones_like(scores[(0,) * (len(scores.shape) - 2)]))
@@ -58,9 +60,10 @@ class Forms(NamedTuple):
     """The costly kernels, in forms that suit where they run.
 
     Attributes:
-        product: (..., m, k) times (..., k, n).
-        depthwise: As the function of that name, for what `projections` computes together.
-        weighted: As `WEIGHTED`.
+        product: (..., m, k), (..., k, n) -> (..., m, n).
+        depthwise: Like the function `depthwise`, for the convolutions that `projections`
+            computes together.
+        weighted: Like `WEIGHTED`.
     """
 
     product: Callable[[Tensor, Tensor], Tensor]
@@ -69,7 +72,7 @@ class Forms(NamedTuple):
 
 
 def shifted(x: Tensor, steps: int) -> Tensor:
-    """The values `steps` positions earlier; zeros come in at the start."""
+    """(..., position, channel) to the values `steps` positions earlier, zeros at the start."""
     if steps == 0:
         return x
     rank = len(x.shape)
@@ -78,29 +81,34 @@ def shifted(x: Tensor, steps: int) -> Tensor:
 
 
 def with_branches(x: Tensor, branches: int) -> Tensor:
-    """Axes of size 1 for the branches that a value does not differ over."""
+    """(batch, ..., t, c) with `branches` axes after the batch, missing ones of size 1.
+
+    The missing axes are the inner ones: (batch, n, t, c) becomes (batch, n, 1, t, c).
+    """
     for _ in range(branches - (len(x.shape) - 3)):
         x = ops.expand_dims(x, POSITIONS - 1)
     return x
 
 
 def convolution(x: Tensor, weight: Tensor) -> Tensor:
-    """Causal convolution: (..., position, in), (*branches, taps, in, out) -> (..., out).
+    """Causal convolution along positions.
 
-    Tap 0 sees the current position, tap j the one j earlier. The taps become channels, so
-    that any width is one matrix product.
+    (batch, *seen, position, in), (*branches, taps, in, out)
+    -> (batch, *branches, position, out), where `seen` are the first of the branches, or all.
+    Tap 0 sees the current position, tap j the one j earlier. The taps become channels, so that
+    a convolution of any width is one matrix product.
     """
     if len(x.shape) == 3:
         return projections(x, [weight])[0]
     taps, inputs, outputs = weight.shape[-3:]
-    branches = LETTERS[: len(weight.shape) - 3]
+    equation = matrix_equation(len(x.shape) - 3, len(weight.shape) - 3)
+    # (*branches, taps, in, out) to (*branches, taps * in, out)
     weight = ops.reshape(weight, (*weight.shape[:-3], taps * inputs, outputs))
-    seen = LETTERS[: len(x.shape) - 3]
-    return ops.einsum(f"b{seen}tc,{branches}cd->b{branches}td", taps_of(x, taps), weight)
+    return ops.einsum(equation, taps_of(x, taps), weight)
 
 
 def taps_of(x: Tensor, taps: int) -> Tensor:
-    """(..., position, in) to (..., position, taps * in): what each tap sees, side by side."""
+    """What each tap sees, side by side: (..., position, in) to (..., position, taps * in)."""
     stacked = [shifted(x, tap) for tap in range(taps)]
     return x if taps == 1 else ops.concatenate(stacked, axis=CHANNELS)
 
@@ -111,21 +119,27 @@ def projections(
     filters: list[Tensor] | None = None,
     forms: Forms | None = None,
 ) -> list[Tensor]:
-    """Convolutions of one width of one input without branches, as one matrix product.
+    """Convolutions with equally many taps of one input without branches, as one matrix product.
 
-    All rows of all sequences are one matrix: its gradient by the weights is then one product
-    as well, where a stack of matrices gives one each, to be added up.
+    The rows of all sequences form one matrix. So the gradient by the weights is one product as
+    well; a stack of matrices would give one product each, which would have to be added up.
 
     Args:
         x: (batch, position, in).
         weights: (*branches, taps, in, out) each; their branches may differ.
-        filters: Depthwise convolutions to follow, one for each, of one width.
+        filters: (*branches, taps, out) each: depthwise convolutions to follow, one for each
+            weight, with equally many taps; None for no such convolutions.
         forms: Forms of the kernels to use; the plain ones if None.
+
+    Returns:
+        (batch, *branches, position, out) for each weight.
     """
     forms = forms or PLAIN
     taps, inputs = weights[0].shape[-3:-1]
     matrix = _columns(weights)
+    # (batch, position, taps * in) to (batch * position, taps * in)
     y = forms.product(ops.reshape(taps_of(x, taps), (-1, taps * inputs)), matrix)
+    # (batch * position, all outputs) to (batch, position, all outputs)
     y = ops.reshape(y, (-1, ops.shape(x)[-2], matrix.shape[1]))
     if filters is not None:
         y = forms.depthwise(y, _columns([ops.expand_dims(one, -2) for one in filters]))
@@ -145,6 +159,7 @@ def _columns(weights: list[Tensor]) -> Tensor:
         last = len(weight.shape) - 1
         order = (last - 2, last - 1, *range(last - 2), last)
         rows = weight.shape[-3] * weight.shape[-2]
+        # to (taps, in, *branches, out), and to (taps * in, branches * out)
         matrices.append(ops.reshape(ops.transpose(weight, order), (rows, -1)))
     return matrices[0] if len(matrices) == 1 else ops.concatenate(matrices, axis=1)
 
@@ -153,13 +168,18 @@ def _with_branches_first(y: Tensor, shape: tuple[int, ...]) -> Tensor:
     """(batch, position, branches * out) to (batch, *branches, position, out)."""
     if len(shape) == 1:
         return y
+    # (batch, position, branches * out) to (batch, position, *branches, out)
     y = ops.reshape(y, (-1, ops.shape(y)[1], *shape))
     branches = range(2, 1 + len(shape))
     return ops.transpose(y, (0, *branches, 1, 1 + len(shape)))
 
 
 def depthwise(x: Tensor, weight: Tensor) -> Tensor:
-    """Causal depthwise convolution: weight (*branches, taps, channel); taps as above."""
+    """Causal convolution of each channel with taps of its own; tap j sees j positions earlier.
+
+    (batch, ..., position, channel), (*branches, taps, channel)
+    -> (batch, *branches, position, channel).
+    """
     taps, x = weight.shape[-2], with_branches(x, len(weight.shape) - 2)
     total = x * weight[..., :1, :]
     for tap in range(1, taps):
@@ -168,7 +188,11 @@ def depthwise(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def channelwise(operation: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
-    """One trainable number per channel: weight (*branches, channel)."""
+    """An operation with one trainable number per channel.
+
+    (batch, ..., position, channel), (*branches, channel)
+    -> (batch, *branches, position, channel).
+    """
     return lambda x, weight: operation(
         with_branches(x, len(weight.shape) - 1), ops.expand_dims(weight, POSITIONS)
     )
@@ -178,6 +202,7 @@ scale = channelwise(ops.multiply)
 
 
 def transposed_product(x: Tensor, y: Tensor) -> Tensor:
+    """x times y transposed: (..., m, k), (..., n, k) -> (..., m, n)."""
     return ops.matmul(x, ops.swapaxes(y, POSITIONS, CHANNELS))
 
 
@@ -185,7 +210,8 @@ def _reduction(operation: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:
     return lambda x: operation(x, axis=CHANNELS, keepdims=True)
 
 
-# Primitives without weights: f(x), f(x, y) or f(x, constant).
+# Primitives without weights: f(x), f(x, y) or f(x, constant). Elementwise and cumulative ones
+# keep the shape; the reductions give (..., 1).
 PURE: dict[str, Callable[..., Tensor]] = {
     "ADD": ops.add,
     "DIFFERENCE": ops.subtract,
@@ -217,7 +243,7 @@ PURE: dict[str, Callable[..., Tensor]] = {
     "T_MAT_MUL": transposed_product,
 }
 
-# Primitives with weights: f(x, weight).
+# Primitives with weights: f(x, weight), with the shapes of the functions above.
 WEIGHTED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "SCALE": scale,
     "SHIFT": channelwise(ops.add),

@@ -38,7 +38,7 @@ class Value(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One instruction as its rule sees it."""
+    """What a rule knows about the instruction, besides the types of its operands."""
 
     primitive: Primitive
     constant: float
@@ -112,7 +112,7 @@ def _reduction(request: Request, operands: tuple[Value, ...]) -> Value:
 
 
 def _rowwise(request: Request, operands: tuple[Value, ...]) -> Value:
-    # Of scores it sees the visible keys; what it makes of the others is rubbish again.
+    # Of scores it reads the visible keys only; its results for the others are rubbish.
     return operands[0]._replace(zero=False)
 
 
@@ -166,7 +166,7 @@ ENTRYWISE_RULES = frozenset({"elementwise", "channelwise", "mask"})
 
 
 class Operand(Protocol):
-    """What `fill` asks of an operand; a `Value` has it, and so has a node of a graph."""
+    """What `fill` reads of an operand. A `Value` has these, and so has a node of a graph."""
 
     @property
     def scores(self) -> bool: ...
@@ -176,7 +176,7 @@ class Operand(Protocol):
 
 
 def fill(primitive: Primitive, operand: Operand) -> float | None:
-    """What to write above the operand's diagonal before `primitive`; None for nothing."""
+    """What to write above the operand's diagonal before `primitive` reads it, if anything."""
     if not operand.scores or primitive.rule in ENTRYWISE_RULES:
         return None
     neutral = primitive.neutral
@@ -232,8 +232,19 @@ def near_identity(taps: int) -> list[float]:
     return [PRESENT, *[PRESENT / taps] * (taps - 1)]
 
 
+LETTERS = "nmlkjihg"  # branch axes in an einsum
+
+
+def matrix_equation(seen: int, over: int) -> str:
+    """The einsum of an input with `seen` branch axes and a weight with `over` of them.
+
+    (batch, *seen, position, in), (*over, in, out) -> (batch, *over, position, out).
+    """
+    return f"b{LETTERS[:seen]}tc,{LETTERS[:over]}cd->b{LETTERS[:over]}td"
+
+
 def weight_shape(primitive: Primitive, inputs: int, outputs: int) -> tuple[int, ...]:
-    """Shape of the weight of one branch; () without. Channels in and out are counts."""
+    """Shape of the weight of one branch, from its channels in and out; () if it owns none."""
     if primitive.rule == "convolution":
         return (primitive.kernel_width, inputs, outputs)
     if primitive.rule == "depthwise":

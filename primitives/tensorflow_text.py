@@ -1,9 +1,9 @@
 """How each primitive is written in plain TensorFlow, for people: text, never executed here.
 
-`dna/writing/tensorflow_code.py` prints programs with these templates. They say the same as
-`kernels.py`, which is what trains, and tests/dna/test_code.py holds the two to each other. In a
-template, {a} and {b} are the operands, {c} is the constant and {w} the weight; HELPERS are
-printed where used.
+`dna/writing/tensorflow_code.py` prints programs with these templates. Training uses
+`kernels.py` instead, and tests/dna/test_code.py checks that both compute the same. In a
+template, {a} and {b} are the operands, {c} is the constant and {w} the weight. The printed code
+contains those of the HELPERS that it uses.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ WEIGHT_CALLS = {
     Initial.ZEROS: "weight({name}, {shape}, start=0.0)",
 }
 
-# What nobody may read of the future is overwritten before it is read; {v} is the value.
+# An operand whose future may not be read: it is overwritten there first, {v} is the value.
 FILL_ZERO = "tf.linalg.band_part({a}, -1, 0)"
 FILL = "fill_future({a}, {v})"
 

@@ -1,7 +1,7 @@
 """The 39 primitives, in the order of the paper's Table 2 (A.1).
 
-The table is the whole of the operation vocabulary: what is not a row here, a program cannot
-say. `CHOICE:` notes mark what the paper leaves open; docs/language.md collects them.
+A program has no operations but these and those that a user adds. `CHOICE:` notes mark what
+the paper leaves open; docs/language.md collects them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ ROWS = (
         "tf.math.subtract",
         zero_if=BOTH_ZERO,
     ),
-    # Zero times an infinity above the diagonal is not a number: two scores must both be zero.
+    # Zero times an infinity above the diagonal is not a number. So of two scores, both must be
+    # zero there.
     Primitive(
         "DIVIDE",
         BINARY,

@@ -1,10 +1,10 @@
 """Widths: how many channels each value has, solved by unification.
 
 A width is a whole multiple of an unknown, so merging n branches of width w gives n*w and
-knowing one fixes the other. Two unknowns that must agree are joined. What fixes a joined
-class, in falling rank: an absolute number (a reduction leaves 1 channel), the model's width,
-or a proposal by an operation that owns a weight matrix. This file knows nothing about
-primitives; `rules.py` says which widths must agree.
+knowing one fixes the other. Two unknowns that must agree are joined. Joined unknowns get
+their size from an absolute number (a reduction leaves 1 channel); without one, from the
+model's width; without that, from a proposal by an operation that owns a weight matrix. This
+file knows nothing about primitives; `rules.py` says which widths must agree.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Rejection(Exception):  # noqa: N818, an outcome rather than an error
 
 
 class Width(NamedTuple):
-    """`ratio` times the unknown `var`; unknown 0 is the number 1, unknown 1 the model."""
+    """`ratio` times the unknown `var`: 0 is the number 1, 1 is the model's width."""
 
     var: int
     ratio: Fraction = ONE
@@ -62,13 +62,14 @@ class Widths:
         self._proposals: dict[int, list[tuple[Fraction, str]]] = {}
 
     def propose(self, relative: Fraction, proposer: str) -> Width:
-        """A new unknown, which would like to be `relative` units wide."""
+        """A new unknown. It becomes `relative` units wide unless something else fixes it."""
         var = len(self._parent)
         self._parent.append(Width(var))
         self._proposals[var] = [(relative, proposer)]
         return Width(var)
 
     def find(self, width: Width) -> Width:
+        """The width as a multiple of its root, which stands for all unknowns joined to it."""
         start = self._parent[width.var]
         root, ratio = start
         if root == width.var:
@@ -82,6 +83,7 @@ class Widths:
         return Width(root, _times(width.ratio, ratio))
 
     def is_column(self, width: Width) -> bool:
+        """Whether the width is one channel."""
         var, ratio = self.find(width)
         return var == 0 and ratio == 1
 
@@ -118,13 +120,14 @@ class Widths:
         return name if width.ratio == 1 else f"{width.ratio} x {name}"
 
     def solve(self, model: Fraction) -> dict[int, Solved]:
-        """What every root stands for, when the model is `model` units wide."""
+        """The size of every root, for a model that is `model` units wide."""
         roots = {0: Solved(ONE, True), 1: Solved(model, False)}
         for var, proposals in self._proposals.items():
             roots[var] = Solved(_choose(proposals), False)
         return roots
 
     def value(self, width: Width, roots: dict[int, Solved]) -> Solved:
+        """A width in numbers, by the sizes of the roots that `solve` gives."""
         var, ratio = self.find(width)
         solved = roots[var]
         return solved if ratio is ONE else Solved(solved.size * ratio, solved.absolute)
@@ -138,11 +141,11 @@ def _times(first: Fraction, second: Fraction) -> Fraction:
 
 
 def _choose(proposals: list[tuple[Fraction, str]]) -> Fraction:
-    """The winner among proposals that met (A.2: a deterministic pseudorandom choice).
+    """The winner among the proposals for one width (A.2: a pseudorandom, fixed choice).
 
-    CHOICE: the draw is a hash of who proposed, and of how the proposals rank, and of nothing
-    else. So the same conflict is settled the same way in parent and child, in every process,
-    and at every scale (`Scale.widen` changes widths, not their order).
+    CHOICE: the winner depends on a hash of the proposing operations and of how their proposals
+    rank, and on nothing else. So the same conflict is settled the same way in parent and child,
+    in every process, and at every scale (`Scale.widen` changes widths, not their order).
     """
     if len(proposals) == 1:
         return proposals[0][0]

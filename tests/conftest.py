@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,15 @@ from primeval.primitives import user
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.search.config.config import parse_config
 from primeval.search.config.settings import RunConfig
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put files with slow tests first, so that both workers of pytest-xdist end together."""
+    if config.getoption("dist", "no") != "no":
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+        items.sort(key=lambda item: -slow[item.path])
+
 
 BUILT_IN = dict(PRIMITIVES._rows), dict(templates.TEMPLATES)
 

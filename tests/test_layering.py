@@ -122,7 +122,6 @@ def test_imports_point_downwards() -> None:
     assert upward_imports(ROOT) == []
 
 
-@pytest.mark.xfail(strict=True, reason="trial.py and allowance.py")
 def test_no_files_import_each_other() -> None:
     assert circles(ROOT) == []
 

@@ -12,7 +12,8 @@ from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed
 from primeval.dna.mutate import mutate
-from primeval.dna.parsing import format_program, parse
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program
 from primeval.dna.writing.diff import diff
 from primeval.evaluators.toy import toy_loss
 from primeval.search.algorithm.evolution import Search

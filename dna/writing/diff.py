@@ -1,8 +1,8 @@
 """The difference of two programs, instruction by instruction.
 
-An inserted line would rename every state after it, and a plain text diff would show all of
-them. Here lines are aligned first; states keep the names they have in the old program, and
-new states get fresh ones, so that an edit shows as the line it is.
+An inserted line renames every state after it, so a plain text diff would show all later lines
+as changed. Here lines are aligned first; states keep the names they have in the old program,
+and new states get fresh ones. So an edit shows as the one line that it changed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from primeval.dna.parsing import (
+from primeval.dna.printing import (
     format_bank,
     format_header,
     format_instruction,
@@ -20,7 +20,7 @@ from primeval.dna.parsing import (
 from primeval.dna.program import INPUTS, Instruction, Program, Subprogram
 from primeval.primitives.vocabulary import PRIMITIVES
 
-# What two lines have in common, for aligning them.
+# How alike two lines are, for aligning them.
 SAME_OPERATION, SAME_INPUTS, REPLACED = 4, 1, 1
 
 
@@ -32,7 +32,7 @@ class DiffLine(NamedTuple):
 
 
 def diff(old: Program, new: Program) -> list[DiffLine]:
-    """Changed bank lines and subprograms, whole; empty for equal programs."""
+    """The changed bank lines, and the changed subprograms in full; empty for equal programs."""
     lines = []
     for before, after in zip(format_bank(old.bank), format_bank(new.bank), strict=True):
         if before != after:
@@ -65,8 +65,8 @@ class Pairing(NamedTuple):
     """How two bodies of a subprogram correspond.
 
     Attributes:
-        pairs: Places in the old and in the new one, in order; None where one has no partner.
-        names: Of the new one's states: those that have a partner are called as it is.
+        pairs: Places in the old and in the new body, in order; None where one has no partner.
+        names: Names of the new body's states; a state with a partner has its partner's name.
     """
 
     pairs: list[tuple[int | None, int | None]]
@@ -74,7 +74,7 @@ class Pairing(NamedTuple):
 
 
 def pair(old: Sequence[Instruction], new: Sequence[Instruction]) -> Pairing:
-    """Align two bodies. Whatever shows a difference (text, code, drawing) shows this one."""
+    """Align two bodies. Differences as text, as code and as drawings all use this alignment."""
     pairs = _align(old, new)
     names = [state_name(state) for state in range(INPUTS)]
     fresh = INPUTS + len(old)

@@ -1,4 +1,4 @@
-"""What there is to say about a program: its meaning, its costs at a scale, as plain data.
+"""The facts about a program, as plain data: its meaning, and its costs at a scale.
 
 The commands print these facts, as text or as JSON; nothing is printed here.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from primeval.dna.cost import Cost, Scale, measure
 from primeval.dna.graph import Graph, build_graph
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.dna.writing.listing import matrix_widths, resolved_listing, whole
 from primeval.primitives.widths import Rejection
@@ -19,11 +19,11 @@ from primeval.primitives.widths import Rejection
 
 @dataclass(frozen=True)
 class Facts:
-    """A program, perhaps at a scale.
+    """A program and, if a scale is given, what it costs there.
 
     Attributes:
         program: The program.
-        scale: The scale to count at; None for relative widths and no costs.
+        scale: The scale at which it is counted; None for relative widths and no costs.
     """
 
     program: Program
@@ -44,12 +44,12 @@ class Facts:
 
     @property
     def graph(self) -> Graph | None:
-        """Its meaning; None if it has none."""
+        """Its canonical graph; None if the program has no meaning."""
         return self._built[0]
 
     @property
     def cost(self) -> Cost | None:
-        """What it costs; None without a scale, or if it does not fit."""
+        """What it costs; None without a scale, or if it does not fit the scale."""
         return self._built[1]
 
     @property
@@ -79,7 +79,7 @@ class Facts:
         return data | self.costs()
 
     def costs(self) -> dict[str, Any]:
-        """Costs for JSON; None each where they are not known."""
+        """Costs for JSON; each is None if it is not known."""
         cost = self.cost
         return {
             "parameters": cost and cost.parameters,

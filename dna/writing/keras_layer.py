@@ -1,9 +1,9 @@
 """A program as a Keras layer in plain Python: one class, one line for each operation.
 
-From the canonical graph, in the order of the program, so that it computes what is trained.
-Branches are an axis before the positions, widths are parts of the input's width. The forms
-are in `primitives/keras_text.py`; the module around the class is `source_module.py`'s. Every
-line is laid out as ruff and black do, whether lines may have 88 columns or more.
+It is written from the canonical graph, so that it computes what is trained, in the order of
+the program. Branches are an axis before the positions, widths are parts of the input's width.
+The forms are in `primitives/keras_text.py`; `keras_module.py` writes the module around the
+class. The lines are laid out as ruff and black leave them, at 88 columns or any more.
 """
 
 from __future__ import annotations
@@ -33,21 +33,28 @@ from primeval.primitives.keras_text import (
     VISIBLE_MEAN,
 )
 from primeval.primitives.primitive import Primitive
-from primeval.primitives.rules import counts_visible_keys, fill, finite, initial
+from primeval.primitives.rules import (
+    counts_visible_keys,
+    fill,
+    finite,
+    initial,
+    matrix_equation,
+)
 from primeval.primitives.user import USER_KERNELS, Kernel
 
 WIDE = 88  # columns
-LETTERS = "nmlkjihg"  # branch axes in an einsum
 BODY = " " * 8
 
 
 class BlockSource:
     """The class of a graph, as text.
 
+    Raises ProgramError if the kernel of a user's primitive has no name to be called by.
+
     Attributes:
         graph: What it computes.
-        kernels: The users' kernels that it needs, by primitive.
-        names: Of values and weights.
+        kernels: The users' kernels that it calls, by primitive.
+        names: Names of the values and weights.
         lines: The statements of its `call`.
         step: What the width must be a multiple of.
     """
@@ -82,7 +89,7 @@ class BlockSource:
         return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
 
     def weight_start(self, number: int) -> str:
-        """What a node's weight is at first, as an expression."""
+        """The initializer of a node's weight, as an expression."""
         primitive, (read,) = self._owners[number], self.graph.nodes[number].inputs
         inputs = self._channels(read, primitive.kernel_width or 1)
         return INITIALIZERS[initial(primitive)].format(inputs=inputs)
@@ -103,7 +110,7 @@ class BlockSource:
         return f"({', '.join(['batch', *map(str, node.over), *last])})"
 
     def _statements(self) -> list[str]:
-        """A line for each operation, under headings that say which subprogram it is in."""
+        """A line for each operation, under headings that name its subprogram."""
         lines: list[str] = []
         heading = ""
         for number in program_order(self.graph):
@@ -164,14 +171,13 @@ class BlockSource:
         operand = self._filled(primitive, read)
         if primitive.kernel_width > 1:
             operand = PAST.format(a=operand, taps=primitive.kernel_width)
-        seen, over = LETTERS[: len(self.graph.nodes[read].over)], LETTERS[: len(node.over)]
-        form: tuple[str, ...] = BRANCHED_MATRIX if over else MATRIX
-        equation = f"b{seen}tc,{over}cd->b{over}td"
+        form: tuple[str, ...] = BRANCHED_MATRIX if node.over else MATRIX
+        equation = matrix_equation(len(self.graph.nodes[read].over), len(node.over))
         weight = f"self.{self.names.weights[number]}"
         return tuple(part.format(a=operand, w=weight, equation=equation) for part in form)
 
     def _operand(self, node: Node, primitive: Primitive, read: int) -> str:
-        """An operand with nothing of the future in it, and an axis for each branch."""
+        """An operand, its future overwritten, with an axis for each branch."""
         text = self._filled(primitive, read)
         for _ in range(len(node.over) - len(self.graph.nodes[read].over)):
             text = NEW_BRANCH.format(a=text)
@@ -191,7 +197,7 @@ def _number(value: float | None) -> str:
 
 
 def _part_of(name: str, part: Fraction) -> str:
-    """So many times `name`, as a whole number."""
+    """An expression for the whole number `part` times `name`."""
     text = name if part.numerator == 1 else f"{part.numerator} * {name}"
     return text if part.denominator == 1 else f"{text} // {part.denominator}"
 
@@ -201,8 +207,8 @@ def assignment(
 ) -> list[str]:
     """The statement `target = function(arguments)`, or with the operator where that fits.
 
-    What does not fit on a line gets a line for each argument, which stays as it is at any
-    width; the note stands behind the first line, if there is room.
+    A statement that does not fit on a line gets a line for each argument, a layout that
+    formatters keep at any width. The note stands behind the first line, if there is room.
     """
     function, *arguments = call
     line = f"{target} = {function}({', '.join(arguments)})"

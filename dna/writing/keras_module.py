@@ -1,7 +1,7 @@
-"""A program as a Python module that stands on its own: its layer, and a model made of it.
+"""A program as a Python module of its own: its layer, and a function that builds a model.
 
-The module needs Keras 3 and nothing else, on any backend, and knows how to read the weights of
-the `.keras` file that is exported with it. The layer is written by `source.py`.
+The module needs Keras 3 and nothing else, with any backend. It can read the weights of the
+`.keras` file that is exported with it. `keras_layer.py` writes the layer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import textwrap
 
 from primeval.dna.check import ProgramError
 from primeval.dna.cost import Cost, Scale
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.dna.writing.keras_layer import BODY, WIDE, BlockSource
 from primeval.dna.writing.names import identifier
 from primeval.primitives.keras_text import HELPERS, NEEDS
@@ -25,7 +25,7 @@ def format_source(cost: Cost, scale: Scale, name: str) -> str:
     Args:
         cost: The program at the scale, as `measure` gives it.
         scale: The model around it.
-        name: Where the program is from: a name, a file, or RUN:ID.
+        name: Where the program comes from: a name, a file, or RUN:ID.
 
     Raises:
         ProgramError: for a user's primitive whose kernel has no source.
@@ -87,7 +87,8 @@ def _kernel_source(op: str, kernel: Kernel) -> str:
         return textwrap.dedent(inspect.getsource(kernel)).strip() + "\n"
     except (OSError, TypeError):
         raise ProgramError(
-            f"{op} cannot be written as source: that of its kernel is not to be found."
+            f"{op} cannot be written as source: the source of its kernel was not found. "
+            "Define the kernel in a Python file, see docs/primitives.md."
         ) from None
 
 

@@ -1,7 +1,8 @@
 """A program resolved, as rows for people and tools (paper, Figures 24 and 25).
 
-Every call is inlined, one primitive a row, branches explicit, in the order of execution, live
-and dead alike. At a scale, widths are channels; without one, they are relative.
+Every call is inlined, and branches are lines of their own. There is one row per line, in the
+order of execution, dead lines included. At a scale, widths are channels; without one, they are
+relative.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ def resolved_listing(graph: Graph, scale: Scale | None = None) -> list[dict[str,
 
 
 def matrix_widths(cost: Cost) -> list[int]:
-    """The widths, in channels, that weight matrices and merged branches make."""
+    """The widths, in channels, that weight matrices and merged branches make.
+
+    Raises Rejection if one is not a whole number.
+    """
     return sorted(
         {
             node.width.channels(cost.unit)

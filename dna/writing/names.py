@@ -1,8 +1,8 @@
 """Readable names for the values and weights of a graph, from the program it was built from.
 
 A value is named by its subprogram and state (`feed_forward_e`), a weight by its subprogram and
-what it is (`feed_forward_shift`); the second of a name is `..._2`. Source text and exported
-models use the same names.
+its role (`feed_forward_shift`). The second value or weight of one name gets `_2` behind it.
+Source text and exported models use the same names.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from primeval.dna.graph import Graph
 from primeval.dna.infer import INPUT_OP, Node
-from primeval.dna.parsing import state_name
+from primeval.dna.printing import state_name
 from primeval.dna.program import INPUTS
 
 LONGEST = 32  # characters of a subprogram's name that are used
@@ -25,8 +25,8 @@ class Names(NamedTuple):
     """Names of a graph, all different.
 
     Attributes:
-        values: Of each node's value.
-        weights: Of the nodes that own one.
+        values: Names of the nodes' values, by the node's number.
+        weights: Names of the weights, for the nodes that own one.
     """
 
     values: dict[int, str]
@@ -56,7 +56,7 @@ def program_order(graph: Graph) -> list[int]:
 
 
 def role_of(node: Node) -> str:
-    """What a node's weight is called; nothing if it owns none."""
+    """What kind of weight a node owns, as a word; empty if it owns none."""
     if node.primitive is None or not node.primitive.owns_weights:
         return ""
     return ROLES.get(node.primitive.rule) or ROLES[node.op]

@@ -1,27 +1,25 @@
 """A program as the TensorFlow functions it decodes to (paper, Figure 2), for people.
 
-One Python function per subprogram, one line per instruction, calls as calls; runnable as
-printed with TensorFlow alone. Where a subprogram means different things in different calls
+Each subprogram is a Python function, each instruction a line, each call a call. The code runs
+as printed and needs TensorFlow only. If a subprogram has different meanings in different calls
 (other widths, scores instead of a sequence), each meaning is a function. The templates are in
-`primitives/tensorflow_text.py`; what is trained is lowered from the graph, not from this text.
+`primitives/tensorflow_text.py`. Training lowers the graph instead of running this text.
 """
 
 from __future__ import annotations
 
-import itertools
 import keyword
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from primeval.dna.check import ProgramError
 from primeval.dna.cost import Cost, Scale, measure, node_weight_shape
 from primeval.dna.graph import Graph
 from primeval.dna.infer import Node
-from primeval.dna.parsing import format_instruction, state_name
+from primeval.dna.printing import format_instruction, state_name
 from primeval.dna.program import INPUTS, Instruction
-from primeval.dna.writing.calls import Calls, Path
+from primeval.dna.writing.calls import CallPath, Calls
 from primeval.primitives.primitive import Primitive
 from primeval.primitives.rules import counts_visible_keys, fill, initial
 from primeval.primitives.tensorflow_text import (
@@ -37,51 +35,12 @@ WIDE = 88  # columns of the printed text
 Names = Mapping[int, Sequence[str]]  # of states, by subprogram
 
 
-class WeightName(NamedTuple):
-    """The printed name of a weight, and where it is in the graph.
-
-    Attributes:
-        name: As in the printed code: the states on the way, with the branch's number.
-        node: The node that owns it.
-        branch: Its index along the node's branch axes.
-    """
-
-    name: str
-    node: int
-    branch: tuple[int, ...]
-
-
-def weight_names(graph: Graph) -> list[WeightName]:
-    """All weights of the printed code. One of a graph's (1, in, out) is printed (in, out)."""
-    names = []
-    for number, line in enumerate(graph.lines):
-        node = graph.node_of.get(number)
-        primitive = None if node is None else graph.nodes[node].primitive
-        if node is None or primitive is None or not primitive.owns_weights:
-            continue
-        if line.op != primitive.name:  # a marker or a merge, which pass the value on
-            continue
-        steps = [*line.path, (line.subprogram, line.place)]
-        for branch in itertools.product(*map(range, line.scope)):
-            names.append(WeightName(_weight_name(graph, steps, branch), node, branch))
-    return names
-
-
-def _weight_name(graph: Graph, steps: list[tuple[int, int]], branch: tuple[int, ...]) -> str:
-    numbers, words = iter(branch), []
-    for index, place in steps:
-        instruction = graph.program.subprograms[index].instructions[place]
-        number = next(numbers) if instruction.branching > 1 else ""
-        words.append(f"{state_name(place + INPUTS)}{number}")
-    return ".".join(words)
-
-
 def format_code(graph: Graph, scale: Scale, names: Names | None = None) -> str:
     """A Python module with the block as `block(x)`, its widths those of the scale.
 
     `names` gives the states of a subprogram other names than letters, as `diff.pair` does.
-    Raises Rejection if no unit fits the scale, and ProgramError for a primitive that has no
-    template.
+    Raises Rejection if no unit fits the scale, and ProgramError for a user's primitive that was
+    registered without code.
     """
     cost = measure(graph, scale)
     writer = _Writer(cost, scale.length, names or {})
@@ -113,7 +72,7 @@ if __name__ == "__main__":
 
 
 class _Writer:
-    """Writes functions; equal ones are one."""
+    """Writes the functions of subprograms; equal ones become one."""
 
     def __init__(self, cost: Cost, length: int, names: Names) -> None:
         self.cost, self.graph, self.length = cost, cost.graph, length
@@ -126,8 +85,8 @@ class _Writer:
         for (_, body), name in sorted(self._bodies.items(), key=lambda item: item[0][0]):
             yield f"def {name}(a, b, at):\n{body}\n"
 
-    def function(self, index: int, path: Path) -> str:
-        """The name of the function that subprogram `index` is when called there."""
+    def function(self, index: int, path: CallPath) -> str:
+        """Writes subprogram `index` as it is called by `path`; returns the function's name."""
         subprogram = self._program.subprograms[index]
         lines = [f'    """Subprogram {index}, {subprogram.name}."""']
         for place in range(len(subprogram.instructions)):
@@ -141,7 +100,7 @@ class _Writer:
             self._bodies[key] = f"{name}_{same + 1}" if same else name
         return self._bodies[key]
 
-    def _instruction(self, index: int, place: int, path: Path) -> list[str]:
+    def _instruction(self, index: int, place: int, path: CallPath) -> list[str]:
         instruction = self._calls.body(index)[place]
         state = place + INPUTS
         if not self._calls.is_live(index, state, path):
@@ -167,14 +126,14 @@ class _Writer:
         return lines + _assignment(self._variable(index, state), value, instruction.branching)
 
     def _primitive(self, instruction: Instruction, number: int, name: str) -> tuple[str, str]:
-        """The expression of a live line, and what is worth saying about it."""
+        """The expression of a live line, and a comment about it, which may be empty."""
         line, graph = self.graph.lines[number], self.graph
         node = graph.nodes[graph.node_of[number]]
         primitive = node.primitive
         if primitive is None or node.op not in TEMPLATES:
             raise ProgramError(
-                f"{line.op} cannot be printed as TensorFlow: it was registered without. "
-                "Give it: register(..., code=...), see docs/primitives.md."
+                f"{line.op} cannot be printed as TensorFlow: it was registered without "
+                "code. Register it with register(..., code=...), see docs/primitives.md."
             )
         sources = [graph.nodes[graph.node_of[read]] for read in line.inputs[: primitive.arity]]
         reads = (instruction.input1, instruction.input2)
@@ -197,7 +156,7 @@ class _Writer:
         return self._names[index][state] if index in self._names else state_name(state)
 
     def _variable(self, index: int, state: int) -> str:
-        """The state's name, if Python and the printed code leave it free."""
+        """The state's name, with `_` behind it if Python or the printed code uses it."""
         name = self._name(index, state)
         return f"{name}_" if keyword.iskeyword(name) or name in ("at", "tf") else name
 
@@ -242,7 +201,7 @@ def _assignment(target: str, value: str, branches: int) -> list[str]:
 
 
 def _wrapped(line: str) -> list[str]:
-    """The line, or its outermost call's arguments on a line of their own."""
+    """The line; if it is too long, with the outermost call's arguments on their own line."""
     if len(line) <= WIDE or not line.endswith(")"):
         return [line]
     head, _, arguments = line.partition("(")

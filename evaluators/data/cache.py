@@ -1,9 +1,9 @@
 """Tokens on disk: made once, whole or not at all, and mapped into memory by every worker.
 
-An entry is a folder, named by a digest of everything that decides its tokens: an .npy file
-per split and a manifest with sizes and checksums. It is written under a temporary name,
-under a lock, and renamed when it is complete, as the Hugging Face data sets do it; so no
-process ever sees half of one. What the tokens are is for `data.py`.
+An entry is a folder with an .npy file per split and a manifest with sizes and checksums. Its
+name has a digest of everything that decides the tokens. It is written under a lock and a
+draft's name, and renamed when it is complete, as in Hugging Face's data sets. So no process
+ever sees a part of one. How tokens are made is for `corpus.py`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,13 @@ import numpy as np
 from primeval.evaluators.data.documents import SPLITS
 from primeval.evaluators.data.tokenizer import Tokens
 from primeval.evaluators.errors import DataError
+from primeval.evaluators.units import rough_bytes
+from primeval.evaluators.whole_files import remove_drafts, replacing
 
-FORMAT = 2  # goes up when tokens are made or kept in another way
+FORMAT = 2  # raised when tokens are made or kept in another way
 MANIFEST = "manifest.json"
-# CHOICE: sizes are checked whenever an entry is opened, checksums where that is instant.
+# CHOICE: sizes are checked whenever an entry is opened; checksums only of files up to
+# this size, where that takes no noticeable time.
 CHECKED = 64 << 20  # bytes
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -38,7 +41,12 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Entry:
-    """Tokens of a corpus: memory-mapped arrays and bytes of text, both per split."""
+    """The tokens of a corpus.
+
+    Attributes:
+        tokens: By split, memory-mapped, (tokens,) of an unsigned type.
+        text_bytes: By split, bytes of the text that they stand for.
+    """
 
     tokens: dict[str, Tokens]
     text_bytes: dict[str, int]
@@ -46,7 +54,7 @@ class Entry:
 
 @dataclass
 class SplitWriter:
-    """Writes one split as it is made; knows its size only at the end."""
+    """Writes the .npy file of one split piece by piece; its size is known only at the end."""
 
     file: BinaryIO
     dtype: np.dtype[np.unsignedinteger[Any]]
@@ -55,6 +63,7 @@ class SplitWriter:
     sha256: Any = field(default_factory=hashlib.sha256)
 
     def append(self, tokens: Tokens, text_bytes: int) -> None:
+        """Write some more tokens, (tokens,), which stand for so many bytes of text."""
         data = np.ascontiguousarray(tokens, self.dtype).tobytes()
         self.sha256.update(data)
         self.file.write(data)
@@ -62,12 +71,13 @@ class SplitWriter:
         self.text_bytes += text_bytes
 
     def write_header(self) -> None:
-        """Writes the header, at first and again in its place: NumPy leaves room to grow."""
+        """Write the header, or write it again in its place: NumPy leaves room for the size."""
         self.file.seek(0)
         header = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.tokens,)}
         np.lib.format.write_array_header_1_0(self.file, header)
 
     def summary(self) -> dict[str, object]:
+        """What the manifest records of the split."""
         return {
             "tokens": self.tokens,
             "text_bytes": self.text_bytes,
@@ -82,16 +92,17 @@ Make = Callable[[Path], Mapping[str, Mapping[str, object]]]
 def open_or_make(
     root: Path, name: str, key: Mapping[str, object], make: Make, waiting: Callable[[], None]
 ) -> Entry:
-    """The entry of a key; made by `make(folder)`, which returns the summaries of its splits.
+    """The entry of a key, which is made if it is not there yet.
 
     Args:
-        root: Folder of the cache.
-        name: Of the corpus; part of the entry's name, for people.
+        root: The cache's folder.
+        name: The corpus's name; a part of the entry's name, for people.
         key: Everything that decides the tokens, as JSON values.
+        make: Writes the files of all splits to a folder; returns the splits' summaries.
         waiting: Called before waiting for another process that makes the same entry.
 
     Raises:
-        DataError: The disk is full, or the cache cannot be written.
+        DataError: The disk is full or faulty, or the cache cannot be written.
     """
     key = {**key, "format": FORMAT}
     folder = root / f"{name}-{_digest(key)[:16]}"
@@ -114,19 +125,19 @@ def _digest(values: Mapping[str, object]) -> str:
 
 
 def require_space(folder: Path, size: int) -> None:
-    """Checks that a disk has room for so many bytes. Raises DataError."""
+    """Check that the disk of a folder has `size` bytes free. Raises DataError if not."""
     free = shutil.disk_usage(folder).free
     if size > free:
         raise DataError(
-            f"The tokens would take about {size / 2**30:.1f} GiB, and {folder.parent} has "
-            f"{free / 2**30:.1f} GiB free. Set data.examples (for data.tfds), give less text, "
+            f"The tokens would take about {rough_bytes(size)}, and {folder.parent} has "
+            f"{rough_bytes(free)} free. Set data.examples (for data.tfds), give less text, "
             "or set data.cache_dir to a folder on a larger disk."
         )
 
 
 @contextlib.contextmanager
 def split_writers(folder: Path, dtype: np.dtype[Any]) -> Iterator[dict[str, SplitWriter]]:
-    """A writer per split; the files are complete and on disk afterwards."""
+    """A writer of each split's file in a folder; after the block the files are on disk."""
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context((folder / f"{split}.npy").open("wb")) for split in SPLITS]
         writers = {
@@ -143,7 +154,7 @@ def split_writers(folder: Path, dtype: np.dtype[Any]) -> Iterator[dict[str, Spli
 
 @contextlib.contextmanager
 def _explained(root: Path) -> Iterator[None]:
-    """Turns errors of the file system into messages."""
+    """Turn errors of the file system into DataErrors."""
     try:
         yield
     except OSError as error:
@@ -154,7 +165,7 @@ def _explained(root: Path) -> Iterator[None]:
                 "on another disk."
             ) from error
         raise _no_cache(root, error.strerror or str(error)) from error
-    except NotImplementedError as error:  # of filelock: some network disks
+    except NotImplementedError as error:  # filelock raises it on some network disks
         raise _no_cache(root, "its disk has no file locks") from error
 
 
@@ -167,7 +178,7 @@ def _no_cache(root: Path, reason: str) -> DataError:
 
 @contextlib.contextmanager
 def _lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """One maker at a time. The system gives the lock back even if its holder is killed."""
+    """Let one process at a time make an entry. If it is killed, the system frees the lock."""
     lock = filelock.FileLock(path)
     try:
         lock.acquire(timeout=0)
@@ -181,28 +192,20 @@ def _lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 def _make(folder: Path, key: Mapping[str, object], make: Make) -> None:
-    """Makes an entry; the caller holds its lock, so older temporary folders are dead."""
-    for left in folder.parent.glob(f".{folder.name}.*.tmp"):
-        shutil.rmtree(left, ignore_errors=True)
-    temporary = folder.parent / f".{folder.name}.{os.getpid()}.tmp"
-    try:
-        temporary.mkdir()
-        splits = make(temporary)
-        with (temporary / MANIFEST).open("w", encoding="utf-8") as file:
+    """Make an entry. The caller holds its lock, so every older draft is a dead process's."""
+    remove_drafts(folder)
+    with replacing(folder) as draft:  # the entry it replaces, if any, was found damaged
+        draft.mkdir()
+        splits = make(draft)
+        with (draft / MANIFEST).open("w", encoding="utf-8") as file:
             manifest = {"key": key, "splits": splits, "sha256": _digest(splits)}
             json.dump(manifest, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
-        if folder.exists():  # damaged: `_read` has said so
-            folder.rename(temporary.with_suffix(".old.tmp"))
-        temporary.rename(folder)
-    finally:
-        for left in folder.parent.glob(f".{folder.name}.*.tmp"):
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def _read(folder: Path, key: Mapping[str, object]) -> Entry | None:
-    """An entry that is there and whole, else None."""
+    """An entry if it is there and undamaged, else None."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         splits = manifest["splits"]
@@ -221,12 +224,12 @@ def _read(folder: Path, key: Mapping[str, object]) -> Entry | None:
 
 
 def _map(path: Path, summary: Mapping[str, Any]) -> Tokens:
-    """A split's tokens, mapped. Raises ValueError where they are not what was written."""
+    """A split's tokens, (tokens,), mapped. Raises ValueError if the file is damaged."""
     try:
         tokens: Tokens = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError:
         raise
-    except Exception as error:  # its header is read as Python, and fails in as many ways
+    except Exception as error:  # the header is parsed as Python, which can fail in many ways
         raise ValueError(f"{path.name} has a wrong header") from error
     if tokens.dtype.str != summary["type"]:
         raise ValueError(f"{path.name} holds {tokens.dtype}, not {summary['type']}")

@@ -1,8 +1,8 @@
-"""From `data:` of a configuration to tokens: the way in for everything that trains.
+"""From section `data:` of a configuration to tokens: the way in for everything that trains.
 
-Chooses the source of text and the tokeniser, makes the tokens once and hands them out
-memory-mapped. Reading text is for `texts.py`, `text_files.py` and `tfds_source.py`; drawing
-batches is for the trainer.
+The source of text and the tokeniser are chosen here; tokens are made once and opened
+memory-mapped. Reading text is for `documents.py`, `files.py` and `tfds.py`; drawing batches is
+for `training/batches.py`.
 """
 
 from __future__ import annotations
@@ -43,30 +43,21 @@ from primeval.evaluators.data.tokenizer import (
 from primeval.evaluators.errors import DataError
 from primeval.evaluators.settings import DataSettings, ModelSettings, Task, TrainingSettings
 
-__all__ = [
-    "Corpus",
-    "DataError",
-    "Progress",
-    "load_corpus",
-    "require_batches",
-    "require_windows",
-]
-
 Progress = Callable[[str, float], None]
-"""Called with what is being done and the share that is done, 0 to 1."""
+"""Called with what is being done, in words, and with the share that is done, 0 to 1."""
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Tokens to train and to measure on.
+    """Tokens to train on and to validate on.
 
     Attributes:
-        train, validation, test: Tokens of the documents in a row, each followed by its end;
-            one-dimensional, memory-mapped, read-only.
-        vocabulary: Tokens are 0 to vocabulary - 1; always `DataSettings.vocabulary`.
-        bytes_per_token: Per split, bytes of UTF-8 a token stands for on average, the end of
-            a document counted as a byte. Bits per byte are nats per token / ln 2 / this.
-        name: For people.
+        train, validation, test: The tokens of each split, (tokens,) of an unsigned type,
+            memory-mapped and read-only: one document after the other, each followed by its end.
+        vocabulary: Tokens are 0 to vocabulary - 1. Equals `DataSettings.vocabulary`.
+        bytes_per_token: By split, bytes of UTF-8 that a token stands for on average, where the
+            end of a document counts as a byte. Bits per byte are nats per token / ln 2 / this.
+        name: Its name, for people.
     """
 
     train: Tokens
@@ -78,14 +69,15 @@ class Corpus:
 
 
 def load_corpus(settings: DataSettings, progress: Progress | None = None) -> Corpus:
-    """The tokens of a corpus: out of the cache, or made and kept there.
+    """The tokens of a corpus: from the cache, or made now and kept there.
 
     Args:
         settings: Section `data:` of the configuration.
         progress: Called while tokens are made.
 
     Raises:
-        DataError: The text cannot be had, or the settings do not fit it.
+        DataError: The text cannot be read, the settings do not fit it, or the tokens cannot be
+            kept.
     """
     progress = progress or _silent
     source = _source(settings)
@@ -109,16 +101,40 @@ def load_corpus(settings: DataSettings, progress: Progress | None = None) -> Cor
     )
 
 
+def open_corpus(task: Task) -> Corpus:
+    """The tokens of a task: those that were sent to this machine, or else this machine's own.
+
+    Raises:
+        DataError: As `load_corpus`.
+    """
+    if task.tokens is None:
+        return load_corpus(task.data)
+    folder = Path(task.tokens.folder)
+    return Corpus(
+        **{split: np.load(folder / f"{split}.npy", mmap_mode="r") for split in SPLITS},
+        vocabulary=task.data.vocabulary,
+        bytes_per_token=dict(task.tokens.bytes_per_token),
+        name=folder.name,
+    )
+
+
 def require_batches(
     corpus: Corpus,
     model: ModelSettings,
     training: TrainingSettings,
     split: str = VALIDATION,
 ) -> None:
-    """Checks that a corpus holds a batch to train on, and all those of a held-out split.
+    """Check that a corpus is large enough to train and to validate on.
+
+    Args:
+        corpus: The tokens.
+        model: The length of a sequence.
+        training: The sequences of a batch, and the batches of a validation.
+        split: The held-out split, `validation` or `test`.
 
     Raises:
-        DataError: It does not.
+        DataError: The training split is smaller than one batch, or the held-out split is
+            smaller than one validation.
     """
     batch = training.batch_size
     require_windows(corpus.train, model.length, batch, TRAIN)
@@ -127,17 +143,17 @@ def require_batches(
 
 
 def require_windows(tokens: Tokens, length: int, count: int, split: str) -> None:
-    """Checks that a split holds enough text.
+    """Check that a split holds enough text.
 
     Args:
-        tokens: The split.
-        length: Tokens of a window; each needs one more, the last one's target, which is
-            also the first of the next window.
-        count: Windows needed, none used twice.
-        split: Its name.
+        tokens: The split's tokens, (tokens,).
+        length: Tokens of a window. Each window needs one token more, the target of its last;
+            that token is also the first of the next window.
+        count: Windows that are needed, none used twice.
+        split: The split's name.
 
     Raises:
-        DataError: There are fewer.
+        DataError: There are fewer windows.
     """
     windows = max(0, tokens.size - 1) // length
     if windows >= count:
@@ -153,17 +169,17 @@ def require_windows(tokens: Tokens, length: int, count: int, split: str) -> None
 
 
 def cache_dir(settings: DataSettings) -> Path:
-    """Folder of everything that is made once: the setting, $PRIMEVAL_CACHE or ~/.cache."""
+    """The folder of the cache: the setting, else $PRIMEVAL_CACHE, else ~/.cache/primeval."""
     chosen = settings.cache_dir or os.environ.get("PRIMEVAL_CACHE") or "~/.cache/primeval"
     return Path(chosen).expanduser()
 
 
 def _silent(what: str, done: float) -> None:
-    """Nobody watches."""
+    """Report no progress."""
 
 
 def _source(settings: DataSettings) -> Source:
-    """The source of text that was asked for, with the test split that was asked for."""
+    """The source of text that the settings name, with the test split that they name."""
     if settings.tfds is not None:
         from primeval.evaluators.runtime import import_tensorflow
 
@@ -183,7 +199,7 @@ def _source(settings: DataSettings) -> Source:
 
 
 def _with_test(source: Source, other: Source) -> Source:
-    """A source whose test split is the whole of another one."""
+    """The source with the whole of another one as its test split."""
 
     def documents() -> Iterator[Document]:
         yield from (one for one in source.documents() if one.split != TEST)
@@ -196,9 +212,9 @@ def _with_test(source: Source, other: Source) -> Source:
 def _write_tokens(
     source: Source, settings: DataSettings, progress: Progress, folder: Path
 ) -> Mapping[str, Mapping[str, object]]:
-    """Makes the tokens of all splits in a folder; the summaries of the splits."""
+    """Make the tokens of all splits in a folder; returns the summaries of the splits."""
     tokenizer = _tokenizer(source, settings, progress, folder)
-    # CHOICE: a token of SentencePiece is taken for four bytes of English, as measured on ours.
+    # CHOICE: a token of SentencePiece counts as four bytes of text, as measured on our corpora.
     width = tokenizer.dtype.itemsize / (1 if settings.tokenizer == BYTES else 4)
     token_cache.require_space(folder, round(source.size * width))
     what = f"{source.name}: making tokens"
@@ -206,7 +222,7 @@ def _write_tokens(
     shown = 0.0
     with token_cache.split_writers(folder, tokenizer.dtype) as writers:
         for batch in _batches(source.documents()):
-            # The end of a document counts as one byte: see `Corpus.bytes_per_token`.
+            # the end of a document counts as one byte: see `Corpus.bytes_per_token`.
             size = sum(map(len, batch.texts)) + len(batch.texts) * batch.ends
             writers[batch.split].append(tokenizer.encode(batch.texts, batch.ends), size)
             if shown + 0.01 <= batch.done < 1.0:
@@ -222,7 +238,13 @@ def _write_tokens(
 
 
 class _Batch(NamedTuple):
-    """Text of a split: whole documents, or a part of one, which may be its end."""
+    """Text of a split: whole documents, or a part of one document.
+
+    Attributes:
+        texts: The documents or the part, in UTF-8.
+        ends: Whether each text is followed by the end of its document.
+        done: The share of the source that has been read after it, 0 to 1.
+    """
 
     split: str
     texts: list[bytes]
@@ -231,7 +253,7 @@ class _Batch(NamedTuple):
 
 
 def _batches(documents: Iterator[Document]) -> Iterator[_Batch]:
-    """Documents in batches of about a megabyte, long ones in parts."""
+    """Documents in batches of about `CHUNK` bytes; a longer document comes in parts."""
     waiting: dict[str, list[bytes]] = {split: [] for split in SPLITS}
     sizes = dict.fromkeys(SPLITS, 0)
     before = 0.0
@@ -258,7 +280,7 @@ def _batches(documents: Iterator[Document]) -> Iterator[_Batch]:
 def _tokenizer(
     source: Source, settings: DataSettings, progress: Progress, folder: Path
 ) -> Tokenizer:
-    """The tokeniser that was asked for; a model is kept beside the tokens."""
+    """The tokeniser that the settings name; its model, if any, is kept beside the tokens."""
     if settings.tokenizer == BYTES:
         return bytes_tokenizer()
     if settings.tokenizer == SENTENCEPIECE:
@@ -270,16 +292,3 @@ def _tokenizer(
     tokenizer = sentencepiece_tokenizer(model, settings.vocabulary, settings.tokenizer)
     (folder / "tokenizer.model").write_bytes(model)
     return tokenizer
-
-
-def open_corpus(task: Task) -> Corpus:
-    """The tokens of a task: those that were sent to this machine, or its own."""
-    if task.tokens is None:
-        return load_corpus(task.data)
-    folder = Path(task.tokens.folder)
-    return Corpus(
-        **{split: np.load(folder / f"{split}.npy", mmap_mode="r") for split in SPLITS},
-        vocabulary=task.data.vocabulary,
-        bytes_per_token=dict(task.tokens.bytes_per_token),
-        name=folder.name,
-    )

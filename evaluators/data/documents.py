@@ -1,8 +1,8 @@
-"""What text is: documents in three splits, and the corpora that are embedded.
+"""What a source of text is: documents in three splits. Also the corpora that are embedded.
 
-A source of text gives its documents one at a time, each with the split that it belongs to,
-so that no source has to fit in memory. Local files are in `text_files.py`, data sets of
-tensorflow-datasets in `tfds_source.py`; tokens are made in `tokenizer.py`.
+A source gives its documents one at a time, each with the split that it belongs to, so that it
+need not fit in memory. Local files are in `files.py`, data sets of tensorflow-datasets in
+`tfds.py`; tokens are made in `tokenizer.py`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from importlib import resources
 from typing import NamedTuple
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
-HELD_OUT = 0.05  # share of the test split, and of the validation split
+HELD_OUT = 0.05  # share of all text in the test split, and the same in the validation split
 
 
 class Document(NamedTuple):
-    """A piece of text that is trained on as one.
+    """A piece of text; in the tokens its end is marked.
 
     Attributes:
         split: `train`, `validation` or `test`.
         text: UTF-8.
-        done: The share of its source that has been read with it, 0 to 1.
+        done: The share of its source that has been read after it, 0 to 1.
     """
 
     split: str
@@ -38,10 +38,10 @@ class Source:
     """Where text comes from.
 
     Attributes:
-        name: For people.
-        identity: Everything that decides the documents, as values of JSON.
-        documents: Reads them from the start, in the same order each time.
-        size: Bytes of text expected; 0 where that is not known before reading.
+        name: Its name, for people.
+        identity: Everything that decides the documents, as JSON values.
+        documents: Reads the documents from the start, in the same order each time.
+        size: Bytes of text to expect; 0 where that is not known before reading.
     """
 
     name: str
@@ -51,12 +51,16 @@ class Source:
 
 
 def held_out(count: int) -> int:
-    """How many of so many documents are the test split, and how many the validation."""
+    """How many of `count` documents make the test split, and as many the validation split."""
     return max(1, round(HELD_OUT * count))
 
 
 def split_documents(texts: Sequence[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Splits three documents or more: the last 5 % are test, the 5 % before validation."""
+    """Each document with its split: the last 5 % are test, the 5 % before them validation.
+
+    Args:
+        texts: At least three documents.
+    """
     held = held_out(len(texts))
     first = len(texts) - 2 * held
     for place, text in enumerate(texts):
@@ -70,20 +74,16 @@ def embedded(name: str) -> Source:
     return Source(name, identity, lambda: _chapters(lzma.decompress(packed)))
 
 
-def embedded_text(name: str) -> bytes:
-    """An embedded corpus as it is kept: a form feed and `Book N` before each chapter."""
-    return lzma.decompress(_packed(name))
-
-
 def _packed(name: str) -> bytes:
+    """A corpus, packed by xz: a form feed and a line `Book N` before each chapter."""
     folder = resources.files("primeval.evaluators.data") / "corpora"
     return (folder / f"{name}.txt.xz").read_bytes()
 
 
 def _chapters(text: bytes) -> Iterator[Document]:
-    """The chapters of every book, split book by book.
+    """The chapters of every book; each book has chapters in all three splits.
 
-    CHOICE: the line `Book N` is dropped, for its author did not write it; the chapter's own
+    CHOICE: the line `Book N` is dropped, since the author did not write it. The chapter's own
     heading and everything after it stay as they are.
     """
     marked = [part.partition(b"\n") for part in text.split(b"\f")[1:]]

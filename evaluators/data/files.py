@@ -1,7 +1,7 @@
 """Local text files as a source of documents: plain, .gz, .xz or .bz2, in UTF-8.
 
-A document ends at a form feed; a file without one is a single document, which is cut at
-blank lines where the splits need it. What documents are for is said in `texts.py`.
+A document ends at a form feed. A file without one is a single document, which is cut at blank
+lines where the splits need it. `documents.py` explains what documents are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from primeval.evaluators.data.documents import (
 from primeval.evaluators.errors import DataError
 from primeval.primitives.errors import did_you_mean
 
-# CHOICE: from so many documents on, splits are made of whole ones; below that, of spans.
+# CHOICE: with at least this many documents or files, a split consists of whole ones; with
+# fewer, the text is cut into spans.
 ENOUGH = 20
 BOUNDARIES = (b"\f", b"\n\n", b"\n", b" ")  # where a span may end, the best first
 
@@ -35,7 +36,7 @@ _UNPACKERS: dict[str, Callable[[bytes], bytes]] = {
     ".xz": lzma.decompress,
     ".bz2": bz2.decompress,
 }
-# How files begin that are often taken for text, and what to do with them.
+# First bytes of files that are often mistaken for text, and what to do with such a file.
 _BEGINNINGS: dict[bytes, str] = {
     b"\x1f\x8b": "packed by gzip. Give its name the ending .gz",
     b"\xfd7zXZ\0": "packed by xz. Give its name the ending .xz",
@@ -49,13 +50,17 @@ _BEGINNINGS: dict[bytes, str] = {
 
 
 def file_source(patterns: tuple[str, ...]) -> Source:
-    """The text of files; a pattern stands for all that it matches, in order of their names.
+    """The text of local files as a source.
 
-    CHOICE: files are told apart by path, size and time of change, as `make` does it, so that
-    a worker need not read gigabytes to find their tokens in the cache.
+    CHOICE: files are identified by path, size and time of change, as in `make`, so that a
+    worker need not read gigabytes to find their tokens in the cache.
+
+    Args:
+        patterns: Paths, or patterns that stand for all files they match, in order of names.
 
     Raises:
-        DataError: A file is missing, is a folder or, when it is read, is empty or no text.
+        DataError: A file is missing or is a folder. When the documents are read: a file is
+            empty, is not text, or cannot be read.
     """
     paths = list(dict.fromkeys(path for one in patterns for path in find_files(one)))
     stats = [path.stat() for path in paths]
@@ -69,7 +74,11 @@ def file_source(patterns: tuple[str, ...]) -> Source:
 
 
 def find_files(pattern: str) -> list[Path]:
-    """The files that a path or a pattern stands for."""
+    """The files that a path or a pattern stands for, sorted, as absolute paths.
+
+    Raises:
+        DataError: There is none, the path is a folder, or the path cannot be looked up.
+    """
     try:
         return _find_files(pattern, Path(pattern).expanduser())
     except (OSError, RuntimeError) as error:  # no such home, a name too long, no permission
@@ -99,7 +108,7 @@ def _find_files(pattern: str, path: Path) -> list[Path]:
 
 
 def _missing(path: Path, pattern: str) -> str:
-    """Says that a file is missing, and what in its folder has a name like it."""
+    """The message that a file is missing, with similar names from its folder."""
     folder = path.absolute().parent
     if path.exists():
         return f"data.files: {pattern!r} is not a regular file. Name a text file."
@@ -111,10 +120,13 @@ def _missing(path: Path, pattern: str) -> str:
 
 
 def read_text(path: Path) -> bytes:
-    """The text of a file as UTF-8, unpacked, with Unix line ends and no byte-order mark.
+    """The text of a file in UTF-8, unpacked, with Unix line ends and no byte-order mark.
 
-    CHOICE: a file is held in memory while it is read; corpora of many gigabytes come in many
-    files.
+    CHOICE: a file is held in memory while it is read; a corpus of many gigabytes usually comes
+    in many files.
+
+    Raises:
+        DataError: The file cannot be read, does not fit in memory, is empty, or is not text.
     """
     try:
         text = _unpacked(path.read_bytes(), path)
@@ -147,7 +159,10 @@ def _unpacked(data: bytes, path: Path) -> bytes:
 
 
 def _check_utf8(text: bytes, path: Path) -> None:
-    """Refuses what is not text. CHOICE: as bytes too, since models are there to write text."""
+    """Raise DataError unless a file is text in UTF-8 without zero bytes.
+
+    CHOICE: the tokeniser `bytes` requires this too, since models are meant to write text.
+    """
     zero, problem = text.find(b"\0"), ""
     try:
         text.decode()
@@ -180,21 +195,26 @@ def _documents(paths: list[Path], sizes: list[int]) -> Iterator[Document]:
 
 
 def _split_of(place: int) -> str:
-    """The split of a whole file among many: of every 20, the last is test, as `HELD_OUT`.
+    """The split of a file among many: of every 20, the last is test, the one before validation.
 
-    CHOICE: held-out files are spread over all, for neighbours in name are alike.
+    CHOICE: held-out files are spread over all files, since files with similar names have
+    similar text. One in 20 is `HELD_OUT`.
     """
     every = round(1 / HELD_OUT)
     return {every - 1: TEST, every - 2: VALIDATION}.get(place % every, TRAIN)
 
 
 def split_file(text: bytes, whole: str | None, path: Path) -> Iterator[tuple[str, bytes]]:
-    """The documents of a file: split one by one, or into a split given, or cut into spans.
+    """The documents of a file, each with its split.
 
     Args:
-        text: All of the file.
-        whole: The split that a file of few documents goes to; None cuts it in three.
-        path: For messages.
+        text: The text of the file.
+        whole: The split that a file of few documents belongs to; None cuts such a file into
+            three spans. A file of many documents is split by documents.
+        path: The file's path, for messages.
+
+    Raises:
+        DataError: The file is too short to be cut in three.
     """
     documents = [one for one in text.split(b"\f") if one.strip()]
     if len(documents) >= ENOUGH:
@@ -216,9 +236,10 @@ def split_file(text: bytes, whole: str | None, path: Path) -> Iterator[tuple[str
 
 
 def boundary(text: bytes, place: int) -> int:
-    """Where to cut text near a place: after a document, a block, a line, a word, a character.
+    """Where to cut UTF-8 text near a byte: after a document, a block, a line or a word.
 
-    The better boundaries are looked for within 1 % of the text after the place.
+    The best of these boundaries that is found within 1 % of the text after the place is taken.
+    If there is none, the cut is at the next boundary between characters.
     """
     reach = place + max(1, len(text) // 100)
     for mark in BOUNDARIES:

@@ -1,8 +1,8 @@
 """Data sets of tensorflow-datasets as a source of documents, read by the genuine `tfds.load`.
 
-The only file that imports tensorflow-datasets. A data set that has been prepared is read
-where it lies; nothing is fetched unless `data.download` says so, and then only after its
-hosts have answered, since tfds would retry for minutes (205 s for lm1b).
+Only this file imports tensorflow-datasets. A prepared data set is read where it is. Nothing is
+downloaded unless `data.download` allows it, and then only after its hosts have taken a
+connection: without one, tfds would retry for minutes before it gives up (205 s for lm1b).
 """
 
 from __future__ import annotations
@@ -34,19 +34,23 @@ from primeval.evaluators.errors import DataError
 from primeval.evaluators.settings import DataSettings
 from primeval.primitives.errors import did_you_mean
 
-ANSWER_WITHIN = 5.0  # seconds
-READ = 64  # examples at a time: a book of pg19 can have megabytes
+ANSWER_WITHIN = 5.0  # seconds that a host may take to accept a connection
+READ = 64  # examples read at a time; a book of pg19 can have megabytes
 
-# tfds warns of every folder in which it looks in vain; what is missing is said here, once
+# tfds warns of every folder that it searches in vain; the errors here report what is missing
 logging.getLogger("absl").setLevel(logging.ERROR)
 
 
 def tfds_source(settings: DataSettings) -> Source:
-    """A prepared text data set, its splits chosen; see `choose_splits`.
+    """A text data set as a source, with its splits as `choose_splits` gives them.
+
+    Args:
+        settings: Section `data:` of the configuration; `tfds` names the data set.
 
     Raises:
-        DataError: There is no such data set, configuration, version, split or feature, or
-            it is not prepared.
+        DataError: There is no such data set, configuration, version, split or feature; or the
+            data set is not prepared and cannot or must not be downloaded. When the documents
+            are read: its files are damaged.
     """
     name = str(settings.tfds)
     if settings.data_dir is not None:
@@ -77,7 +81,7 @@ def tfds_source(settings: DataSettings) -> Source:
 
 
 def _texts(settings: DataSettings, spec: str, count: int, feature: str) -> Iterator[bytes]:
-    """The text of the first examples of a split, in the order in which they are kept."""
+    """The texts of the first `count` examples of a split, in the order on disk."""
     dataset = tfds.load(
         settings.tfds,
         split=spec,
@@ -98,20 +102,24 @@ def _texts(settings: DataSettings, spec: str, count: int, feature: str) -> Itera
 
 
 def _size(info: Any, examples: int) -> int:
-    """Bytes that so many examples take, at the data set's average; 0 where it is unknown."""
+    """Bytes of `examples` examples, by the data set's average; 0 where that is unknown."""
     total = sum(int(split.num_examples) for split in info.splits.values())
     size = sum(int(split.num_bytes or 0) for split in info.splits.values())
     return size * examples // max(total, 1)
 
 
 def _prepared(name: str, settings: DataSettings) -> Any:
-    """The builder of a data set that lies ready, after a download if that is allowed."""
+    """The builder of a prepared data set; it is downloaded first if that is allowed.
+
+    Raises:
+        DataError: It is not prepared, and cannot or must not be downloaded.
+    """
     builder = _builder(name, settings.data_dir)
     if builder.is_prepared():
         return builder
     if not settings.download:
         raise DataError(
-            f"data.tfds: {name!r} is not prepared: nothing lies in {builder.data_dir}. "
+            f"data.tfds: {name!r} is not prepared: nothing is in {builder.data_dir}. "
             f"{_ADVICE.format(name=name)}, or set data.download to true to fetch it here."
         )
     if silent := _unreachable([str(url) for url in builder.url_infos or ()]):
@@ -121,7 +129,7 @@ def _prepared(name: str, settings: DataSettings) -> Any:
         )
     try:
         tfds.load(name, data_dir=settings.data_dir, download=True)
-    except Exception as error:  # tfds passes on errors of any kind from its many parts
+    except Exception as error:  # tfds passes on errors of many libraries
         raise DataError(
             f"data.tfds: tensorflow-datasets could not prepare {name!r}: "
             f"{type(error).__name__}: {_first_line(error)}. {_ADVICE.format(name=name)}."
@@ -136,7 +144,11 @@ _ADVICE = (
 
 
 def _builder(name: str, data_dir: str | None) -> Any:
-    """The builder of a data set. Opens nothing but local files."""
+    """The builder of a data set, from local files alone.
+
+    Raises:
+        DataError: There is no such data set, or its files are damaged.
+    """
     try:
         return tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
@@ -145,7 +157,7 @@ def _builder(name: str, data_dir: str | None) -> Any:
         raise DataError(
             f"data.tfds: {name!r} needs a Python package that is missing: {error}. Install it."
         ) from error
-    except Exception as error:  # tfds passes on errors of any kind from its many parts
+    except Exception as error:  # tfds passes on errors of many libraries
         named = isinstance(error, ValueError | AssertionError)
         if named and not isinstance(error, UnicodeError):
             advice = (
@@ -156,13 +168,13 @@ def _builder(name: str, data_dir: str | None) -> Any:
                 f"data.tfds: {name!r} cannot be opened: {_first_line(error)}. {advice}"
             ) from error
         raise DataError(
-            f"data.tfds: what lies ready of {name!r} cannot be read: {_first_line(error)}. "
-            "Its files are damaged: remove them and prepare it again."
+            f"data.tfds: the prepared files of {name!r} cannot be read: {_first_line(error)}. "
+            "They are damaged: remove them, and prepare it again."
         ) from error
 
 
 def _unknown(name: str, data_dir: str | None) -> str:
-    """Says that there is no such data set, and which have a name like it."""
+    """The message that there is no such data set, with similar names."""
     root = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
     prepared = [one.name for one in root.iterdir() if one.is_dir()] if root.is_dir() else []
     known = [*prepared, *tfds.list_builders(with_community_datasets=False)]
@@ -183,17 +195,17 @@ def _configurations(name: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    """An error of tfds without how it came to it, and without the lists that follow."""
+    """The first line of an error of tfds, without its origin and the lists that follow."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    line = re.sub(r"\{\{.*?\}\} | \[Op:.*", "", line)  # where in TensorFlow it was
+    line = re.sub(r"\{\{.*?\}\} | \[Op:.*", "", line)  # the place in TensorFlow
     return line.rpartition('}": ')[2].partition(" Here are")[0].strip().removesuffix(".")
 
 
 def _unreachable(urls: list[str]) -> str | None:
-    """A host of these addresses that does not take a connection; None where all do.
+    """A host of these addresses that accepts no connection; None if all accept one.
 
-    CHOICE: data sets that tell no address are left to tfds, which gives up on them at once;
-    and with a proxy nothing is tried, since the hosts are then reached through it.
+    CHOICE: a data set that names no address is left to tfds, which fails at once without a
+    network. With a proxy nothing is tried, since the hosts are then reached through it.
     """
     if urllib.request.getproxies():
         return None
@@ -211,7 +223,7 @@ def _unreachable(urls: list[str]) -> str | None:
     threads = [threading.Thread(target=connect, args=(host,), daemon=True) for host in hosts]
     for thread in threads:
         thread.start()
-    for thread in threads:  # daemons: a name server that hangs must not hold us up
+    for thread in threads:  # a name server that hangs must not keep this process waiting
         thread.join(ANSWER_WITHIN)
     return min((name for name, _ in hosts - answered), default=None)
 

@@ -1,6 +1,6 @@
-"""Which examples of a tfds data set are trained on, and which of their features is the text.
+"""Which examples of a tfds data set make each split, and which of their features is the text.
 
-Decided from what the data set says of itself; nothing here reads it, or imports its library.
+The data set's own description decides this. Nothing here reads examples or imports tfds.
 """
 
 from __future__ import annotations
@@ -18,8 +18,17 @@ USUAL_FEATURES = ("text", "book_text")  # lm1b, c4, wiki40b and most others; pg1
 
 
 def find_feature(features: Mapping[str, Any], asked: str | None, name: str) -> str:
-    """The feature that holds the text: the one asked for, a usual one, or the only one."""
-    texts = sorted(  # tfds gives features in an order that changes from run to run
+    """The feature that holds the text: the one asked for, a usual one, or the only one.
+
+    Args:
+        features: The data set's features by name, as tfds describes them.
+        asked: The setting `data.text_feature`.
+        name: The data set's name, for messages.
+
+    Raises:
+        DataError: The feature asked for holds no text, or it is not clear which one does.
+    """
+    texts = sorted(  # the order of tfds changes from run to run
         key for key, one in features.items() if one.shape == () and one.tf_dtype == "string"
     )
     if asked is not None and asked in texts:
@@ -36,10 +45,15 @@ def find_feature(features: Mapping[str, Any], asked: str | None, name: str) -> s
 
 
 def choose_splits(available: list[str], settings: DataSettings) -> dict[str, str]:
-    """Which part of the data set is which split, in tfds's notation.
+    """The part of a data set that makes each of our splits, in tfds's notation.
 
-    CHOICE: a data set with one held-out split, as lm1b and c4 have it, gives its first half
-    for validation and its second for the test; one with none, slices of its training split.
+    CHOICE: if a data set has one held-out split, as lm1b and c4 have, its first half is for
+    validation and its second half for the test. If it has none, both are slices of its
+    training split.
+
+    Args:
+        available: The data set's own splits.
+        settings: Splits that the user chose, which come first.
     """
     own = [one for one in (VALIDATION, TEST) if one in available]
     chosen = {TRAIN: TRAIN, VALIDATION: VALIDATION, TEST: TEST}
@@ -57,7 +71,17 @@ def choose_splits(available: list[str], settings: DataSettings) -> dict[str, str
 
 
 def count_examples(info: Any, spec: str, split: str, settings: DataSettings) -> int:
-    """Examples of a split that are used; see `DataSettings.examples`."""
+    """How many examples of a split are used; see `DataSettings.examples`.
+
+    Args:
+        info: The data set's description.
+        spec: The part of it that makes the split, in tfds's notation.
+        split: `train`, `validation` or `test`.
+        settings: The largest number of examples.
+
+    Raises:
+        DataError: There is no such part, or it is empty.
+    """
     try:
         count = int(info.splits[spec].num_examples)
     except (ValueError, KeyError) as error:
@@ -77,7 +101,15 @@ def count_examples(info: Any, spec: str, split: str, settings: DataSettings) -> 
 
 
 def check_disjoint(info: Any, specs: Mapping[str, str]) -> None:
-    """No example may be in two splits: raises DataError."""
+    """Check that no example is in two splits.
+
+    Args:
+        info: The data set's description.
+        specs: The part of it that makes each split, in tfds's notation.
+
+    Raises:
+        DataError: Two splits share examples.
+    """
     for one, other in itertools.combinations(SPLITS, 2):
         pairs = itertools.product(_spans(info, specs[one]), _spans(info, specs[other]))
         for first, second in pairs:
@@ -90,7 +122,7 @@ def check_disjoint(info: Any, specs: Mapping[str, str]) -> None:
 
 
 def _spans(info: Any, spec: str) -> list[tuple[str, int, int]]:
-    """The examples of a split: file, first and one past the last."""
+    """The examples of a part: file, first example, and one past the last."""
     return [
         (
             one.filename,

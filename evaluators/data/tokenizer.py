@@ -1,7 +1,7 @@
-"""From text to tokens: bytes, or SentencePiece, trained on the corpus or loaded.
+"""From text to tokens: bytes, or SentencePiece with a model that is trained here or loaded.
 
-Both are told apart by `data.tokenizer`. The only file that imports sentencepiece, and only
-where it is used. What is tokenised, and where the tokens go, is for `data.py`.
+The setting `data.tokenizer` decides which. Only this file imports sentencepiece, and only where
+it is used. What is tokenised, and where the tokens go, is for `corpus.py`.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ _SAMPLE = "A line, with  two spaces;\nanother: 1851 \u00e9 \u4e2d."
 Tokens = npt.NDArray[np.unsignedinteger[Any]]
 
 BYTES, SENTENCEPIECE = "bytes", "sentencepiece"
-TRAINED_ON = 16 << 20  # bytes of text at most that a vocabulary is made from
-CHUNK = 1 << 20  # bytes of text tokenised at once; a longer document is cut
-LONGEST_SENTENCE = 1 << 14  # bytes of a sentence in training a vocabulary
+TRAINED_ON = 16 << 20  # bytes of text, at most, from which a vocabulary is made
+CHUNK = 1 << 20  # bytes of text that are tokenised at once; a longer document is cut
+LONGEST_SENTENCE = 1 << 14  # bytes of a sentence when a vocabulary is made
 
-# CHOICE: nothing is normalised and unseen characters fall back to bytes, so that text can be
-# had back from tokens and bits per byte are exact. Unigram is SentencePiece's own default,
-# and T5's. A line break is a token. One thread, so that a model repeats bit for bit.
+# CHOICE: nothing is normalised, and unseen characters become bytes, so that tokens can be
+# turned back into the same text and bits per byte are exact. Unigram is the default of
+# SentencePiece, and T5's. A line break is a token. One thread makes the same model bit for bit
+# every time.
 SENTENCEPIECE_OPTIONS: dict[str, Any] = {
     "model_type": "unigram",
     "normalization_rule_name": "identity",
@@ -54,11 +55,11 @@ SENTENCEPIECE_OPTIONS: dict[str, Any] = {
 
 
 class Encode(Protocol):
-    """The tokens of texts, in a row.
+    """A function that gives the tokens of texts, one text after the other, (tokens,).
 
     Args:
-        texts: Documents, or a part of one, of at most `CHUNK` bytes each.
-        ends: Whether each is followed by the end of a document.
+        texts: Documents, or a part of one, in UTF-8, of at most `CHUNK` bytes each.
+        ends: Whether a token for the end of a document follows each of them.
     """
 
     def __call__(self, texts: Sequence[bytes], ends: bool = True) -> Tokens: ...
@@ -66,10 +67,10 @@ class Encode(Protocol):
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """A vocabulary, and how text is written in it.
+    """A vocabulary, and a function that turns text into its tokens.
 
     Attributes:
-        vocabulary: Tokens it knows.
+        vocabulary: How many tokens there are.
         encode: Gives the tokens of texts.
     """
 
@@ -88,7 +89,7 @@ def smallest_dtype(vocabulary: int) -> np.dtype[np.unsignedinteger[Any]]:
 
 
 def bytes_tokenizer() -> Tokenizer:
-    """A token for each byte. The end of a document is a form feed, as in the corpora."""
+    """The tokeniser with a token per byte. The end of a document is a form feed."""
 
     def encode(texts: Sequence[bytes], ends: bool = True) -> Tokens:
         end = b"\f" if ends else b""
@@ -98,10 +99,14 @@ def bytes_tokenizer() -> Tokenizer:
 
 
 def tokenizer_identity(name: str, vocabulary: int) -> dict[str, object]:
-    """Everything that decides a tokeniser, the text it is trained on apart, as JSON values.
+    """Everything that decides a tokeniser, except the text it is trained on, as JSON values.
+
+    Args:
+        name: The setting `data.tokenizer`.
+        vocabulary: The setting `data.vocabulary`.
 
     Raises:
-        DataError: There is no such tokeniser, or its vocabulary is not the one asked for.
+        DataError: There is no such tokeniser, or bytes are to have another vocabulary than 256.
     """
     if name == BYTES:
         if vocabulary != 256:
@@ -119,7 +124,7 @@ def tokenizer_identity(name: str, vocabulary: int) -> dict[str, object]:
 
 
 def read_model(name: str) -> bytes:
-    """The bytes of a SentencePiece model file."""
+    """The bytes of a SentencePiece model file. Raises DataError if it cannot be read."""
     path = Path(name).expanduser()
     try:
         return path.read_bytes()
@@ -134,8 +139,13 @@ def read_model(name: str) -> bytes:
 def sentencepiece_tokenizer(model: bytes, vocabulary: int, name: str) -> Tokenizer:
     """The tokeniser of a SentencePiece model.
 
+    Args:
+        model: The bytes of the model file.
+        vocabulary: How many tokens it must have.
+        name: The model's name, for messages.
+
     Raises:
-        DataError: It is no such model, or does not know `vocabulary` tokens.
+        DataError: It is not a model of SentencePiece, or has another number of tokens.
     """
     import sentencepiece
 
@@ -152,7 +162,8 @@ def sentencepiece_tokenizer(model: bytes, vocabulary: int, name: str) -> Tokeniz
             f"were asked for. Set data.vocabulary to {processor.vocab_size()}."
         )
     if processor.decode(processor.encode(_SAMPLE)) != _SAMPLE:
-        # CHOICE: bytes are those of the text itself, as is usual, even where tokens lose some.
+        # CHOICE: bits per byte count the bytes of the text itself, as is usual, even if some
+        # of it is lost in the tokens.
         _LOG.warning("%s loses some of the text, so bits per byte flatter it", name)
     return Tokenizer(vocabulary, _encoder(processor))
 
@@ -170,7 +181,14 @@ def _encoder(processor: Any) -> Encode:
 
 
 def train_sentencepiece(texts: Iterable[bytes], vocabulary: int) -> bytes:
-    """A SentencePiece model of so many tokens, made from the start of some text.
+    """Train a SentencePiece model on the first `TRAINED_ON` bytes of some texts.
+
+    Args:
+        texts: Documents in UTF-8.
+        vocabulary: How many tokens it is to have.
+
+    Returns:
+        The bytes of the model file.
 
     Raises:
         DataError: The text does not support a vocabulary of that size.
@@ -191,7 +209,7 @@ def train_sentencepiece(texts: Iterable[bytes], vocabulary: int) -> bytes:
         except Exception as error:
             failed.append(error)
 
-    # in a thread, since it takes minutes in which the main one would not hear Ctrl-C
+    # in a thread, since it takes minutes, in which Ctrl-C would not reach the main thread
     thread = threading.Thread(target=train, daemon=True)
     thread.start()
     thread.join()
@@ -203,7 +221,7 @@ def train_sentencepiece(texts: Iterable[bytes], vocabulary: int) -> bytes:
 
 
 def _explain(message: str, vocabulary: int) -> str:
-    """What SentencePiece found wrong with the size of a vocabulary."""
+    """A message of SentencePiece about a vocabulary, in the words of our settings."""
     if most := re.search(r"too high.*<= (\d+)", message):
         return (
             f"data.vocabulary: the training text is too small for {vocabulary} tokens; it "
@@ -222,7 +240,7 @@ def _explain(message: str, vocabulary: int) -> str:
 
 
 def _sentences(texts: Iterable[bytes]) -> Iterator[str]:
-    """Lines from the start of the text, in pieces short enough for SentencePiece."""
+    """The lines of the first `TRAINED_ON` bytes, in pieces short enough for SentencePiece."""
     left = TRAINED_ON
     for text in texts:
         for line in text[:left].split(b"\n"):
@@ -234,7 +252,10 @@ def _sentences(texts: Iterable[bytes]) -> Iterator[str]:
 
 
 def chunks(text: bytes, limit: int) -> Iterator[bytes]:
-    """Text in pieces of up to `limit` bytes, cut before a space or between characters."""
+    """Cut UTF-8 text into pieces of at most `limit` bytes, before a space if possible.
+
+    Where there is no space, the cut is between two characters.
+    """
     start = 0
     while len(text) - start > limit:
         end = text.rfind(b" ", start + 1, start + limit + 1)

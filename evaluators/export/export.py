@@ -1,12 +1,13 @@
-"""Taking a program away: a `.keras` file of stock Keras parts, and source that needs no tool.
+"""Export of a program: a `.keras` file of stock Keras parts, and a module of Python source.
 
-Both are written under temporary names, opened in a fresh interpreter that has not loaded
-primeval, and compared there with the numbers of the evaluator's own layer. Only then do they
-get their names. What cannot be verified leaves no file.
+Neither needs primeval. Both are written under temporary names. A fresh interpreter that has not
+loaded primeval opens them and compares their numbers with those of the evaluator's own layer.
+Only then do they get their names: an export that cannot be verified leaves no file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -23,22 +24,24 @@ import numpy as np
 
 from primeval.dna.cost import Cost, Scale, measure
 from primeval.dna.graph import build_graph
-from primeval.dna.parsing import parse
+from primeval.dna.program import Program
 from primeval.dna.writing.keras_module import format_source
 from primeval.evaluators.export.stock_model import stock_model
 from primeval.evaluators.lowering.model import LanguageModel, WeightsError, load_weights
+from primeval.evaluators.whole_files import replacing
 from primeval.primitives.errors import WorkError
 
 TOLERANCE = 1e-5
-# A program may magnify rounding. Then as much is allowed as its own numbers move when weights
-# are rounded the other way, but never more than LOOSEST.
+# A program may magnify rounding. Then its numbers may differ by TIMES_ROUNDING times as much as
+# they move when its weights change by ROUNDING, relative to their size, but never by more than
+# LOOSEST.
 ROUNDING, TIMES_ROUNDING, LOOSEST = 2e-7, 4.0, 1e-3
 PROBE_BATCH = 2
 MODEL, SOURCE, PROBE = "model.keras", "source.py", "probe.npz"
 
 
 class ExportError(WorkError):
-    """The files could not be written, or not verified; nothing was left behind."""
+    """The files could not be verified, or not written; no file is left."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Export:
 
     Attributes:
         cost: The program at the scale.
-        difference: Largest difference to the evaluator's numbers, relative to their size.
+        difference: Largest difference from the evaluator's numbers, relative to their size.
         trained: Whether the `.keras` file carries trained weights.
     """
 
@@ -57,7 +60,7 @@ class Export:
 
 
 def export_program(
-    text: str,
+    program: Program,
     scale: Scale,
     path: Path | None = None,
     weights: Path | None = None,
@@ -68,41 +71,49 @@ def export_program(
     """Write the program as a Keras model, as Python source, or as both.
 
     Args:
-        text: The program.
+        program: The program.
         scale: The model around it.
         path: Where the `.keras` file goes; replaced if it exists.
-        weights: Trained weights of it (`save_weights`); fresh ones if None.
+        weights: File of its trained weights (`save_weights`); fresh weights if None.
         seed: Seed of fresh weights.
         source: Where the Python module goes; replaced if it exists.
-        name: Where the program is from; the source says so.
+        name: Where the program comes from; the source says so.
 
     Raises:
-        ExportError: if it cannot be verified or written; then nothing is.
+        ExportError: if it cannot be verified or written; then no file is left.
         Rejection: if the program does not fit the scale.
         ProgramError: if a user's primitive has no source.
     """
-    cost = measure(build_graph(parse(text)), scale)
-    trained = LanguageModel(scale, cost, seed)
-    trained.build((1, scale.length))
-    if weights is not None:
-        try:
-            load_weights(trained, weights)
-        except WeightsError as error:
-            raise ExportError(str(error)) from None
-    tokens, expected, allowed = _probe(trained, scale)
+    cost = measure(build_graph(program), scale)
+    model = _model(cost, scale, seed, weights)
     with tempfile.TemporaryDirectory(prefix="primeval-export-") as temporary:
         folder = Path(temporary)
-        stock_model(scale, trained).save(folder / MODEL)
+        allowed = _write_probe(folder, model, scale)
+        stock_model(scale, model).save(folder / MODEL)
         if source is not None:
             (folder / SOURCE).write_text(format_source(cost, scale, name), encoding="utf-8")
-        np.savez(folder / PROBE, tokens=tokens, expected=expected)
         difference = _verify(folder, allowed)
         _place({folder / MODEL: path, folder / SOURCE: source})
     return Export(cost, difference, weights is not None)
 
 
-def _probe(model: LanguageModel, scale: Scale) -> tuple[Any, Any, float]:
-    """Tokens, the model's logits, and how far a copy may be from them. Raises ExportError."""
+def _model(cost: Cost, scale: Scale, seed: int, weights: Path | None) -> LanguageModel:
+    """The evaluator's own model, with its weights. Raises ExportError."""
+    model = LanguageModel(scale, cost, seed)
+    model.build((1, scale.length))
+    if weights is not None:
+        try:
+            load_weights(model, weights)
+        except WeightsError as error:
+            raise ExportError(str(error)) from None
+    return model
+
+
+def _write_probe(folder: Path, model: LanguageModel, scale: Scale) -> float:
+    """Write tokens (batch, position) and the model's logits (batch, position, vocabulary).
+
+    Returns how far a copy's logits may be from them. Raises ExportError if they are not finite.
+    """
     rng = np.random.default_rng(0)
     tokens = rng.integers(0, scale.vocabulary, (PROBE_BATCH, scale.length), dtype=np.int32)
 
@@ -112,14 +123,16 @@ def _probe(model: LanguageModel, scale: Scale) -> tuple[Any, Any, float]:
     expected = logits()
     if not np.isfinite(expected).all():
         raise ExportError(
-            "Its numbers are not finite with these weights, so that nothing can be verified."
+            "Its numbers are not finite with these weights, so nothing can be verified. "
+            "Export it with other weights."
         )
+    np.savez(folder / PROBE, tokens=tokens, expected=expected)
     rounding = _rounding(model, logits, expected)
-    return tokens, expected, max(TOLERANCE, min(TIMES_ROUNDING * rounding, LOOSEST))
+    return max(TOLERANCE, min(TIMES_ROUNDING * rounding, LOOSEST))
 
 
 def _rounding(model: LanguageModel, logits: Callable[[], Any], expected: Any) -> float:
-    """How far the logits move, relative to their size, with weights rounded otherwise."""
+    """How far the logits move, relative to their size, if every weight changes by ROUNDING."""
     rng, kept = np.random.default_rng(0), model.get_weights()
     signs = [rng.choice([-1.0, 1.0], value.shape) for value in kept]
     model.set_weights(
@@ -186,16 +199,13 @@ def _verify(folder: Path, allowed: float) -> float:
 
 def _place(targets: dict[Path, Path | None]) -> None:
     """Move verified files to where they are wanted, all or none. Raises ExportError."""
-    wanted = [(draft, target) for draft, target in targets.items() if target is not None]
-    copies = [(target.with_name(f".{target.name}.part"), target) for _, target in wanted]
     try:
-        for (draft, target), (copy, _) in zip(wanted, copies, strict=True):
-            if target.is_dir():
-                raise IsADirectoryError(f"{target} is a folder")
-            shutil.copyfile(draft, copy)
-        for copy, target in copies:
-            os.replace(copy, target)
+        with contextlib.ExitStack() as stack:
+            for verified, target in targets.items():
+                if target is None:
+                    continue
+                if target.is_dir():
+                    raise IsADirectoryError(f"{target} is a folder")
+                shutil.copyfile(verified, stack.enter_context(replacing(target)))
     except OSError as error:
-        for copy, _ in copies:
-            copy.unlink(missing_ok=True)
         raise ExportError(f"The files could not be written: {error}.") from None

@@ -3,8 +3,8 @@
     SquaredReLU()                          max(x, 0) squared, for the feed-forward part
     MultiDConvHeadAttention(num_heads=8)   a depthwise convolution after Q, K, V of each head
 
-They stand alone: no program, no search. tests/evaluators/export/test_program_block.py holds
-them to the programs `squared_relu` and `mdha`.
+They need no program and no search. tests/evaluators/export/test_program_block.py checks that
+they compute the same as the programs `squared_relu` and `mdha`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable(package="primeval")
 class SquaredReLU(keras.layers.Layer):
-    """max(x, 0) squared, for each number."""
+    """max(x, 0) squared, for each number; (...) to the same shape."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -37,8 +37,9 @@ class SquaredReLU(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="primeval")
 class MultiDConvHeadAttention(keras.layers.Layer):
-    """Causal self-attention, with a depthwise convolution along positions on each head's
-    queries, keys and values: (batch, position, width) to the same shape.
+    """Causal self-attention with depthwise convolutions: (batch, position, width) to the same.
+
+    The convolutions run along positions, on each head's queries, keys and values.
 
     Args:
         num_heads: How many heads.
@@ -47,12 +48,12 @@ class MultiDConvHeadAttention(keras.layers.Layer):
         dropout: Of the attention weights, while training.
 
     Call arguments:
-        x: The input.
+        x: (batch, position, width).
         mask: (batch, position), false where a position is padding: no other position
             attends to it, and the convolutions see zeros there.
 
     Raises:
-        ValueError: when it is built, if the width is no multiple of the heads.
+        ValueError: when the layer is built, if the width is not a multiple of the heads.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class MultiDConvHeadAttention(keras.layers.Layer):
         return self.add_weight(name=name, shape=shape, initializer=initializer)
 
     def call(self, x: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
+        # (batch, head, position, channel) each; scores (batch, head, query, key)
         query, key, value = (self._project(x, *pair, mask) for pair in self.projections)
         scores = ops.einsum("bntd,bnsd->bnts", query * query.shape[-1] ** -0.5, key)
         seen = ops.tril(ops.ones_like(scores)) > 0
@@ -103,7 +105,7 @@ class MultiDConvHeadAttention(keras.layers.Layer):
         return ops.einsum("bntd,ndc->btc", heads, self.output_kernel)
 
     def _project(self, x: Tensor, matrix: Any, taps: Any, mask: Tensor | None) -> Tensor:
-        """(batch, head, position, channel), each position with those before it."""
+        """Project and convolve (batch, position, width) to (batch, head, position, channel)."""
         y = ops.einsum("btc,ncd->bntd", x, matrix)
         if mask is not None:
             y = y * ops.cast(mask, y.dtype)[:, None, :, None]

@@ -1,10 +1,10 @@
-"""A program as a Keras layer to drop into any model.
+"""A program as a Keras layer for any model.
 
     x = ProgramBlock("primer_ez")(x)
 
-It takes its width, and for programs of one length its length, from its input, and saves the
-program as text. Padding is by Keras's masks; `lowering/visibility.py` says what that means for
-arbitrary programs.
+The layer takes its width from its input, and its length too if the program works at one length
+only. A saved model contains the program as text. Padding is marked by Keras's masks;
+`lowering/visibility.py` says what they mean for arbitrary programs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
 from primeval.dna.infer import Node
 from primeval.dna.library import seed_names, seed_text
-from primeval.dna.parsing import format_program, parse
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.evaluators.lowering.block import GraphBlock
 from primeval.evaluators.lowering.visibility import PaddedVisibility
@@ -39,16 +40,18 @@ class ProgramBlock(keras.layers.Layer):
     Args:
         program: A built-in name, the path of a `.dna` file, the text of a program, or a
             `Program` (`find_program("runs/quickstart:3").program` for an individual).
-        seed: Seed of its weights; drawn if None, as Keras does it.
+        seed: Seed of its weights; drawn at random if None, as in Keras's own layers.
 
     Call arguments:
-        x: The input.
-        mask: (batch, position), false where a position is padding; Keras passes on that of
+        x: (batch, position, width).
+        mask: (batch, position), false where a position is padding; Keras passes on the mask of
             the input.
 
     Raises:
-        ProgramError: if the program is none, and Rejection if it has no meaning.
-        ValueError: when it is built, if the program does not fit the width.
+        ProgramError: if the text is not a legal program.
+        ValueError: if there is no such program; when the layer is built, if the program does
+            not fit the width.
+        Rejection: if the program has no meaning.
     """
 
     def __init__(self, program: str | Program, seed: int | None = None, **kwargs: Any) -> None:
@@ -63,7 +66,7 @@ class ProgramBlock(keras.layers.Layer):
         if self.graph.fixed_length and length is None:
             raise ValueError(
                 "This program owns weights over positions: it works at one length only, and "
-                "that of its input is open. Give it, as in keras.Input((64, width))."
+                "the length of its input is open. Give it, as in keras.Input((64, width))."
             )
         try:  # layers, vocabulary and length decide nothing about the unit
             cost = measure(self.graph, Scale(1, 1, 1, width=width))
@@ -97,7 +100,7 @@ class ProgramBlock(keras.layers.Layer):
 
 
 def _text_of(program: str | Program) -> str:
-    """The program, written out. Raises ProgramError, or an error with the nearest names."""
+    """The program as text. Raises ProgramError, or ValueError with the nearest names."""
     if isinstance(program, Program):
         return format_program(program)
     if program in seed_names():

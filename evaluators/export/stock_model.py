@@ -1,10 +1,10 @@
 """A program as a model of stock Keras layers and operations only.
 
-The same walk over the canonical graph as in training, with a stock layer where a weight is
-owned: EinsumDense for matrices and SCALE, DepthwiseConv1D after ZeroPadding1D, an Embedding
-with one row for SHIFT. So the model opens with `keras.models.load_model` where primeval is
-not installed, on every backend. Weights come from a trained `LanguageModel`, names from the
-program (`dna/writing/names.py`): exported source finds the weights by them.
+The walk over the canonical graph is the one of training, with a stock layer for each operation
+that owns a weight: EinsumDense for matrices and SCALE, DepthwiseConv1D after ZeroPadding1D, an
+Embedding with one row for SHIFT. So `keras.models.load_model` opens the model without primeval,
+on every backend. Weights come from a trained `LanguageModel`, names from the program
+(`dna/writing/names.py`); exported source finds the weights by these names.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from primeval.dna.infer import Node
 from primeval.dna.writing.names import name_nodes
 from primeval.evaluators.lowering.model import LanguageModel
 from primeval.evaluators.lowering.walk import run_graph
-from primeval.primitives.kernels import CHANNELS, LETTERS, shifted, with_branches
-from primeval.primitives.rules import Initial, deviation, initial
+from primeval.primitives.kernels import CHANNELS, shifted, with_branches
+from primeval.primitives.rules import LETTERS, Initial, deviation, initial, matrix_equation
 
 Tensor = Any
 
 
 def stock_model(scale: Scale, trained: LanguageModel) -> keras.Model:
-    """Token ids (batch, position) to logits (batch, position, vocabulary).
+    """A model from token ids (batch, position) to logits (batch, position, vocabulary).
 
-    Any length up to the trained one, unless the program is `fixed_length`.
+    It works at any length up to the trained one, unless the program is `fixed_length`.
     """
     graph = trained.graph
     length = scale.length if graph.fixed_length else None
@@ -60,32 +60,32 @@ def stock_model(scale: Scale, trained: LanguageModel) -> keras.Model:
         optimizer=keras.optimizers.Adam(1e-3),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    model.optimizer.build(model.trainable_variables)  # else loading warns that it is not
+    model.optimizer.build(model.trainable_variables)  # otherwise loading gives a warning
     return model
 
 
 def _one(tokens: Tensor) -> Tensor:
-    """The id 0 as a tensor (1, 1) of the model's graph."""
+    """From token ids (batch, position), the id 0 as a tensor (1, 1) of the model's graph."""
     return ops.zeros_like(tokens[:1, :1])
 
 
 def _count(ones: Tensor) -> Tensor:
-    """0, 1, 2, ... along the second axis."""
+    """From ones (1, position), the numbers 0, 1, 2, ... of the same shape."""
     return ops.cumsum(ones, axis=1) - 1
 
 
 def _rows(embedding: layers.Embedding, tokens: Tensor, count: int) -> Tensor:
     """The whole embedding as a tensor (vocabulary, width), for tied input and output.
 
-    Each row is read once, as is each position: of a row that is read twice, TensorFlow's
-    Keras squares the parts of the gradient in Adam, where it should square their sum.
+    So each row of the embedding is read once, and so is each position's. If a row is read
+    twice, Adam of TensorFlow's Keras squares the parts of its gradient instead of their sum.
     """
     rows = embedding(_count(ops.repeat(_one(tokens) + 1, count, axis=1)))
     return ops.reshape(rows, (count, embedding.output_dim))
 
 
 class _StockBlock:
-    """One block: hands out a stock layer for each weight of the graph."""
+    """One block, with a stock layer for each weight of the graph."""
 
     def __init__(
         self, graph: Graph, name: str, tokens: Tensor, weight_of: dict[int, Any]
@@ -94,6 +94,7 @@ class _StockBlock:
         self.names = name_nodes(graph).weights
 
     def apply(self, x: Tensor) -> Tensor:
+        """(batch, position, channel) to the same shape."""
         return run_graph(self.graph, x, self._weigh)
 
     def _weigh(self, number: int, node: Node, x: Tensor) -> Tensor:
@@ -112,37 +113,45 @@ class _StockBlock:
 
 
 def _convolution(name: str, x: Tensor, weight: np.ndarray) -> Tensor:
+    """As `kernels.convolution`, with the same shapes."""
     taps, inputs, outputs = weight.shape[-3:]
     leading = weight.shape[:-3]
-    branches, seen = LETTERS[: len(leading)], LETTERS[: len(x.shape) - 3]
+    equation = matrix_equation(len(x.shape) - 3, len(leading))
     if taps > 1:
         x = ops.concatenate([shifted(x, tap) for tap in range(taps)], axis=CHANNELS)
     dense = layers.EinsumDense(
-        f"b{seen}tc,{branches}cd->b{branches}td",
+        equation,
         output_shape=(*leading, x.shape[-2], outputs),
         kernel_initializer=keras.initializers.RandomNormal(stddev=deviation(taps * inputs)),
         name=name,
     )
     y = dense(x)
+    # (*branches, taps, in, out) to (*branches, taps * in, out)
     dense.set_weights([weight.reshape((*leading, taps * inputs, outputs))])
     return y
 
 
 def _depthwise(name: str, x: Tensor, weight: np.ndarray) -> Tensor:
-    """Branches become channels, as a stock layer knows of no others."""
+    """As `kernels.depthwise`, with the same shapes.
+
+    Branches become channels, as the stock layer has no branch axes.
+    """
     leading, (taps, channels) = weight.shape[:-2], weight.shape[-2:]
     copies = int(np.prod(leading))
     for missing in range(len(leading) - (len(x.shape) - 3)):
         x = ops.repeat(ops.expand_dims(x, -3), leading[missing], axis=-3)
+    # (batch, *branches, t, c) to copies of (batch, t, c) to (batch, t, copies * c)
     parts = _flat_branches(x, len(leading))
     stacked = parts[0] if copies == 1 else ops.concatenate(parts, axis=CHANNELS)
     conv = layers.DepthwiseConv1D(taps, use_bias=False, name=name)
     y = conv(layers.ZeroPadding1D((taps - 1, 0), name=f"{name}_causal")(stacked))
-    # Keras counts taps from the past, this project from the present.
+    # Keras counts taps from the past, this project from the present:
+    # (*branches, taps, c) to (copies, taps reversed, c) to (taps reversed, copies * c, 1)
     kernel = np.flip(weight.reshape((copies, taps, channels)), axis=1)
     conv.set_weights([kernel.transpose(1, 0, 2).reshape(taps, copies * channels, 1)])
     if not leading:
         return y
+    # (batch, t, copies * c) to copies of (batch, t, c) to (batch, *branches, t, c)
     parts = ops.split(y, copies, axis=CHANNELS) if copies > 1 else [y]
     return _nested(list(parts), leading)
 
@@ -156,7 +165,7 @@ def _flat_branches(x: Tensor, depth: int) -> list[Tensor]:
 
 
 def _nested(parts: list[Tensor], leading: tuple[int, ...]) -> Tensor:
-    """The inverse of `_flat_branches`."""
+    """The inverse of `_flat_branches`: a list of (batch, t, c) to (batch, *branches, t, c)."""
     for count in reversed(leading):
         parts = [
             ops.stack(parts[start : start + count], axis=1)
@@ -166,6 +175,7 @@ def _nested(parts: list[Tensor], leading: tuple[int, ...]) -> Tensor:
 
 
 def _scale(name: str, x: Tensor, weight: np.ndarray, start: Initial) -> Tensor:
+    """As `kernels.scale`, with the same shapes."""
     branches, seen = LETTERS[: weight.ndim - 1], LETTERS[: len(x.shape) - 3]
     shape = (*weight.shape[:-1], x.shape[-2], weight.shape[-1])
     equation = f"b{seen}tc,{branches}c->b{branches}tc"
@@ -178,8 +188,10 @@ def _scale(name: str, x: Tensor, weight: np.ndarray, start: Initial) -> Tensor:
 
 
 def _shift(name: str, x: Tensor, weight: np.ndarray, start: Initial, tokens: Tensor) -> Tensor:
+    """As the kernel of SHIFT, with the same shapes."""
     vector = layers.Embedding(1, weight.size, embeddings_initializer=start.value, name=name)
     value = vector(_one(tokens))
     vector.set_weights([weight.reshape(1, -1)])
+    # (1, 1, branches * channel) to (1, *branches, 1, channel)
     shape = (1, *weight.shape[:-1], 1, weight.shape[-1])
     return with_branches(x, weight.ndim - 1) + ops.reshape(value, shape)

@@ -1,9 +1,7 @@
 """One program as one Keras layer: the block that is trained.
 
-    ProgramBlock("primer_ez", width=64, length=64)
-
-The layer owns one weight per weight-owning node of the canonical graph, branches stacked in
-front, and runs the graph.
+The layer owns one weight for each node of the canonical graph that needs one, with the node's
+branch axes in front, and runs the graph. `export/program_block.py` is the layer for users.
 """
 
 from __future__ import annotations
@@ -49,6 +47,13 @@ class GraphBlock(keras.layers.Layer):
     """The decoder block of a graph, at a unit and a length.
 
     Maps (batch, position, channel) to the same shape.
+
+    Args:
+        graph: What it computes.
+        unit: Channels that a relative width of 1 stands for.
+        length: Positions; of importance only if the program owns weights over positions.
+        seed: Seed of its weights.
+        forms: Forms of the costly kernels.
     """
 
     def __init__(
@@ -80,6 +85,7 @@ class GraphBlock(keras.layers.Layer):
                 )
 
     def call(self, x: Tensor) -> Tensor:
+        """(batch, position, channel) to the same shape."""
         together = projections(self.graph)
         ready: dict[int, Tensor] = {}
 
@@ -95,7 +101,11 @@ class GraphBlock(keras.layers.Layer):
     def _project(
         self, group: tuple[Projection, ...], operand: Tensor
     ) -> Iterator[tuple[int, Tensor]]:
-        """Values of convolutions of one operand, by number; of a pair, for both."""
+        """The values of a group of convolutions of one operand, by the number of the node.
+
+        The operand is (batch, position, in), a value (batch, *branches, position, out). If a
+        depthwise convolution follows, its value comes under both numbers: only it is read.
+        """
         weights = [self.weight_of[pair.convolution] for pair in group]
         filters = [
             self.weight_of[pair.depthwise] for pair in group if pair.depthwise is not None

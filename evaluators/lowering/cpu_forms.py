@@ -1,13 +1,17 @@
 """Forms of the costly kernels whose gradients are cheap on a CPU; the values are the same.
 
-The gradient of a matrix product by its second factor, x^T dz, has its first operand
-transposed, which the compiler's library reads slowly: (2048 x 256)^T (2048 x 64) takes 1.8 ms,
-its mirror image 1.1. So the narrower factor comes first. The compiler knows that both are
-the same and would turn them back, hence the barrier. Where the library has 8 numbers a vector,
-rows of 2 or 4 KB collide in the cache: with 1024 columns it is 27 ms, with 16 more columns of
-zeros 14. With AVX-512 it reads them otherwise, and the zeros cost 3 % of a step (LOG.md).
+The gradient of a matrix product by its second factor is x^T dz. Three things make it slow:
 
-The gradient by a weight per channel adds up neighbouring rows first, then what is left.
+| what is slow | remedy | gain |
+| --- | --- | --- |
+| the library reads a wide transposed factor | the narrower one first | 1.8 to 1.1 ms (1) |
+| the compiler would swap the factors back | a barrier | keeps that gain |
+| rows of 2 or 4 KB collide in the cache (2) | 16 columns of zeros | 27 to 14 ms (3) |
+
+(1) For (2048 x 256)^T (2048 x 64). (2) Without AVX-512. With it the library reads the rows in
+another way, and the zeros would cost 3 % of a step (LOG.md). (3) With 1024 columns.
+
+The gradient by a weight per channel adds up groups of neighbouring rows, then their sums.
 """
 
 from __future__ import annotations
@@ -27,16 +31,16 @@ from primeval.primitives import kernels
 from primeval.primitives.kernels import Forms
 
 Tensor = Any
-ALIASED, PADDING = 512, 16  # columns: multiples that collide in the cache, and what helps
+ALIASED, PADDING = 512, 16  # columns: multiples of the first collide; zeros added to them
 AVX512 = __cpu_features__.get("AVX512F", False)
 SUMMED = 16  # rows that are added up at a time
 UNROLLED = 4  # taps that are summed one after the other
 
 
 def product(x: Tensor, y: Tensor) -> Tensor:
-    """(..., m, k) times (..., k, n), inside a program that XLA compiles."""
+    """(..., m, k), (..., k, n) -> (..., m, n), inside a program that XLA compiles."""
     if x.shape[:-2] != y.shape[:-2]:
-        return tf.matmul(x, y)  # one of them is spread over branches
+        return tf.matmul(x, y)  # one of them is broadcast over branches
     return _product(x, y)
 
 
@@ -54,7 +58,7 @@ def _product(x: Tensor, y: Tensor) -> tuple[Tensor, Any]:
 
 
 def _transposed_times(narrow: Tensor, wide: Tensor) -> Tensor:
-    """narrow^T wide."""
+    """narrow^T wide: (..., m, k), (..., m, n) -> (..., k, n)."""
     columns = wide.shape[-1]
     if not AVX512 and len(wide.shape) == 2 and columns % ALIASED == 0:
         padded = _barrier(tf.pad(wide, [[0, 0], [0, PADDING]]))
@@ -63,7 +67,10 @@ def _transposed_times(narrow: Tensor, wide: Tensor) -> Tensor:
 
 
 def depthwise(x: Tensor, weight: Tensor) -> Tensor:
-    """`kernels.depthwise`, in another form for sequences without branches."""
+    """`kernels.depthwise`, with the same shapes; faster for sequences without branches.
+
+    That is for (batch, position, channel) and (taps, channel).
+    """
     if len(x.shape) == 3 and len(weight.shape) == 2:
         return _depthwise(x, weight)
     return kernels.depthwise(x, weight)
@@ -82,11 +89,12 @@ def _depthwise(x: Tensor, weight: Tensor) -> tuple[Tensor, Any]:
 
 
 def _convolved(x: Tensor, weight: Tensor, taps: int, ahead: bool = False) -> Tensor:
-    """Each position joined with those before it, or those ahead.
+    """Weighted sums of each position and the ones before it, or after it if `ahead`.
 
-    The positions that see all taps are parted from those at the edge, and need no zeros. What
-    is joined from parts is also written out: whoever reads it transposed would else compute
-    it anew from rows that lie far apart.
+    (batch, position, channel), (taps, channel) -> (batch, position, channel). The positions
+    that see all taps are computed apart from those at the edge, and need no zeros. Joining the
+    two parts also writes them to memory. Without that, an operation that reads the result
+    transposed would compute it again, from rows that lie far apart.
     """
     edge = taps - 1
     if not edge:
@@ -100,10 +108,10 @@ def _convolved(x: Tensor, weight: Tensor, taps: int, ahead: bool = False) -> Ten
 
 
 def _sums_by_tap(x: Tensor, dy: Tensor, taps: int) -> Tensor:
-    """The sums of x times dy that many positions later, for each tap: (taps, channel).
+    """For each tap, the sum of x times dy that many positions later.
 
-    Many of them are made in a loop, which costs no more than one after the other, and a third
-    of the time to compile the program (LOG.md).
+    Both (batch, position, channel) -> (taps, channel). If there are many taps, a loop computes
+    them: it runs as fast, and the program takes a third of the time to compile (LOG.md).
     """
     if taps <= UNROLLED:
         return tf.stack([_added_up(x * _moved(dy, -tap)) for tap in range(taps)])
@@ -116,9 +124,10 @@ def _sums_by_tap(x: Tensor, dy: Tensor, taps: int) -> Tensor:
 
 
 def _moved(x: Tensor, steps: int) -> Tensor:
-    """The values so many positions later, or earlier; zeros come in.
+    """(batch, position, channel) with the values moved `steps` positions later, zeros before.
 
-    Joined, as a padded copy would be written out before it is read.
+    Negative steps move them earlier. Zeros are joined to them, as a padded copy would be
+    written to memory before it is read.
     """
     if steps == 0:
         return x
@@ -128,7 +137,10 @@ def _moved(x: Tensor, steps: int) -> Tensor:
 
 
 def scale(x: Tensor, weight: Tensor) -> Tensor:
-    """`kernels.scale`, in another form for sequences without branches."""
+    """`kernels.scale`, with the same shapes; faster for sequences without branches.
+
+    That is for (batch, position, channel) and (channel,).
+    """
     if len(x.shape) == 3 and len(weight.shape) == 1:
         return _scale(x, weight)
     return kernels.scale(x, weight)
@@ -140,18 +152,19 @@ def _scale(x: Tensor, weight: Tensor) -> tuple[Tensor, Any]:
 
 
 def _added_up(x: Tensor) -> Tensor:
-    """The sum over sequences and positions, a few rows at a time.
+    """The sum over sequences and positions: (batch, position, channel) -> (channel,).
 
-    By itself the compiler cuts it up in windows, which takes five times as long (LOG.md); the
-    barrier keeps it from making one sum of the two.
+    It is made of sums of a few rows. By itself the compiler splits it into windows, which takes
+    five times as long (LOG.md). The barrier stops it from merging the two sums into one.
     """
     rows = math.gcd(x.shape[0] * x.shape[1], SUMMED)
+    # (batch, position, channel) to (groups, rows, channel)
     parts = tf.reduce_sum(tf.reshape(x, (-1, rows, x.shape[2])), 1)
     return tf.reduce_sum(_barrier(parts), 0)
 
 
 def _barrier(x: Tensor) -> Tensor:
-    """Keeps the compiler from joining what makes x with what reads it, where there is one."""
+    """x, which the compiler may not merge with what reads it; x as it is if run eagerly."""
     return x if tf.executing_eagerly() else xla.optimization_barrier(x)[0]
 
 

@@ -6,7 +6,6 @@ norm, and logits by the transposed embedding unless the settings untie them.
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,13 @@ from keras import ops
 
 from primeval.dna.cost import Cost, Scale
 from primeval.evaluators.lowering.block import GraphBlock
+from primeval.evaluators.whole_files import replacing
 from primeval.primitives.kernels import PLAIN, Forms
 
 Tensor = Any
-# Of the embeddings, times the width's square root: 0.02 at 512 channels, as in GPT-2, and more
-# at small widths, where 0.02 costs the first hundreds of steps (LOG.md, 2026-11-23).
+# The standard deviation of new embeddings, times the square root of the width. At 512 channels
+# it is 0.02, as in GPT-2. It is more at small widths, where 0.02 wastes the first hundreds of
+# steps (LOG.md, 2026-11-23).
 EMBEDDING_DEVIATION = 0.5
 
 
@@ -30,7 +31,7 @@ class LanguageModel(keras.Model):
 
     Args:
         scale: The model around the block.
-        cost: The program at that scale, as `measure` gives it.
+        cost: The program at that scale, as returned by `measure`.
         seed: Seed of its weights.
         forms: Forms of the costly kernels.
         precision: Keras's dtype policy: `float32` or `mixed_bfloat16`.
@@ -46,23 +47,8 @@ class LanguageModel(keras.Model):
     ) -> None:
         super().__init__(dtype=precision)
         self.scale, self.graph, self.forms = scale, cost.graph, forms
-        deviation = EMBEDDING_DEVIATION / cost.width**0.5
-        embed = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
-        self.tokens = keras.layers.Embedding(
-            scale.vocabulary,
-            cost.width,
-            embeddings_initializer=embed,
-            name="tokens",
-            dtype=precision,
-        )
-        place = keras.initializers.RandomNormal(stddev=deviation, seed=seed + 1)
-        self.positions = keras.layers.Embedding(
-            scale.length,
-            cost.width,
-            embeddings_initializer=place,
-            name="positions",
-            dtype=precision,
-        )
+        self.tokens = _embedding("tokens", scale.vocabulary, cost.width, seed, precision)
+        self.positions = _embedding("positions", scale.length, cost.width, seed + 1, precision)
         self.blocks = [
             GraphBlock(
                 cost.graph,
@@ -95,6 +81,7 @@ class LanguageModel(keras.Model):
         self.built = True
 
     def call(self, tokens: Tensor) -> Tensor:
+        """Token ids (batch, position) to logits (batch, position, vocabulary)."""
         places = ops.arange(tokens.shape[1])
         x = self.tokens(tokens) + self.positions(places)
         for block in self.blocks:
@@ -103,26 +90,42 @@ class LanguageModel(keras.Model):
         if self.output_layer is not None:
             return self.output_layer(x)
         embedding = ops.transpose(self.tokens.embeddings)
+        # (batch, position, width) to (batch * position, width), and back
         logits = self.forms.product(ops.reshape(x, (-1, x.shape[-1])), embedding)
         return ops.reshape(logits, (-1, tokens.shape[1], embedding.shape[1]))
 
 
+def _embedding(
+    name: str, count: int, width: int, seed: int, precision: str
+) -> keras.layers.Embedding:
+    """Ids from 0 to `count` - 1 to vectors: (...) to (..., width)."""
+    deviation = EMBEDDING_DEVIATION / width**0.5
+    start = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
+    return keras.layers.Embedding(
+        count, width, embeddings_initializer=start, name=name, dtype=precision
+    )
+
+
 class WeightsError(ValueError):
-    """A file of weights that does not fit the model."""
+    """A file of weights cannot be read, or does not fit the model."""
 
 
 def save_weights(model: LanguageModel, path: Path) -> None:
-    """Weights of a model in the order of its variables, as a compressed archive."""
+    """Write the weights of a model as a compressed archive, in the order of its variables.
+
+    Raises OSError if the file cannot be written.
+    """
     values = [ops.convert_to_numpy(weight) for weight in model.trainable_variables]
-    draft = path.with_suffix(".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with draft.open("wb") as file:
+    with replacing(path) as draft, draft.open("wb") as file:
         np.savez_compressed(file, *values)
-    os.replace(draft, path)
 
 
 def load_weights(model: LanguageModel, path: Path) -> None:
-    """Read what `save_weights` wrote. Raises WeightsError if it is of another model."""
+    """Read what `save_weights` wrote into a model.
+
+    Raises WeightsError if the file cannot be read, or belongs to another model.
+    """
     try:
         with np.load(path) as archive:
             values = [archive[name] for name in archive.files]

@@ -1,12 +1,12 @@
-"""How to compute a graph with less work: needless masks, divisions that can wait, projections
-that are one matrix product. No visible number changes, but for rounding.
+"""The steps that compute a graph with less work; visible numbers change by rounding only.
 
-- Above the diagonal EXP of scores may hold anything, so it holds zero (the exponential of
-  minus infinity). What is made of it is then known to be zero in more places than the graph
-  says, and a MASK of it does nothing.
-- Dividing every row of scores by a number and then multiplying by values is multiplying
-  first: the scores have a column per key, the product one per channel.
-- Convolutions of one input, and the depthwise ones that follow each, are one product.
+- Masks are left out. EXP of scores may hold anything above the diagonal, so it is made to hold
+  zero there (the exponential of minus infinity). Then more values than the graph says are known
+  to be zero there, and a MASK of them does nothing.
+- Divisions wait. Dividing the rows of scores and then multiplying by values gives the same as
+  multiplying first, which leaves less to divide: scores have a column per key, the product has
+  one per channel.
+- Convolutions of one input, with the depthwise ones that follow them, become one product.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from primeval.dna.infer import Node
 from primeval.primitives.primitive import COLUMN, RUBBISH, ZERO
 from primeval.primitives.rules import fill, stays_zero
 
-# What scales whole rows of scores when the other operand is a column, or a constant.
+# These scale whole rows of scores if their other operand is a column, or a constant.
 ROWWISE = frozenset({"DIVIDE", "MULTIPLY", "C_MUL"})
 # The rules whose operations may leave zeros above the diagonal as they are.
 KEEPING_RULES = frozenset({"elementwise", "channelwise"})
@@ -33,9 +33,9 @@ class Step(NamedTuple):
         number: The node's place in the graph.
         node: The node.
         fills: What to write above the diagonal of each operand; None for nothing.
-        late: Nodes that scale rows of the first operand, nearest last. The operand is taken
-            from before them, and they are applied to the result.
-        same: Whether the value is the operand's.
+        late: Nodes that scale rows of the first operand, in the order of execution. The step
+            reads the operand from before them, and they are applied to its result.
+        same: Whether the value is that of its operand, so that there is nothing to compute.
     """
 
     number: int
@@ -46,14 +46,14 @@ class Step(NamedTuple):
 
 
 class Projection(NamedTuple):
-    """A convolution, and the depthwise one that alone reads it, if there is one."""
+    """A convolution, and the depthwise one that reads it if nothing else does."""
 
     convolution: int
     depthwise: int | None
 
 
 def plan(graph: Graph) -> tuple[Step, ...]:
-    """The steps that compute a graph. Nodes that no step computes are the `late` ones."""
+    """The steps that compute a graph. Each node is a step of its own, or `late` in another."""
     zero, users = _known_zero(graph), _users(graph)
     steps, waiting = list[Step](), set[int]()
     for number, node in enumerate(graph.nodes):
@@ -71,7 +71,7 @@ def plan(graph: Graph) -> tuple[Step, ...]:
 
 
 def literal(graph: Graph) -> tuple[Step, ...]:
-    """The steps just as the graph says: every node is computed."""
+    """The steps as the graph says: every node is one, and none is left out or late."""
     zero = [node.zero for node in graph.nodes]
     return tuple(
         Step(number, node, tuple(_fill(graph, node, read, zero) for read in node.inputs))
@@ -108,8 +108,7 @@ def _state(graph: Graph, read: int, zero: list[bool]) -> str:
 
 
 def _late(graph: Graph, number: int, users: Counter[int]) -> tuple[int, ...]:
-    """The nodes from `number` downwards that only scale rows, for this one reader; the one
-    nearest the scores first."""
+    """The nodes that end in `number`, only scale rows and have one reader, in their order."""
     late: list[int] = []
     node = graph.nodes[number]
     while node.op in ROWWISE and node.scores and users[number] == 1:
@@ -126,7 +125,7 @@ def _late(graph: Graph, number: int, users: Counter[int]) -> tuple[int, ...]:
 
 
 def _scaled(graph: Graph, number: int) -> int:
-    """The operand whose rows such a node scales."""
+    """The operand whose rows a node of ROWWISE scales."""
     inputs = graph.nodes[number].inputs
     if len(inputs) == 2 and not graph.nodes[inputs[0]].scores:
         return inputs[1]
@@ -138,7 +137,10 @@ def _users(graph: Graph) -> Counter[int]:
 
 
 def projections(graph: Graph) -> dict[int, tuple[Projection, ...]]:
-    """Convolutions that are computed together, by the number of each node among them."""
+    """The convolutions that are computed together, for each node's number among them.
+
+    They have one input, equally many taps, and the same depthwise taps after them or none.
+    """
     users = _users(graph)
     groups: dict[tuple[int, ...], list[Projection]] = defaultdict(list)
     reader = {read: number for number, node in enumerate(graph.nodes) for read in node.inputs}

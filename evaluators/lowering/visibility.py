@@ -1,7 +1,7 @@
-"""What an operation sees of its operands: everything that is not in the future, nor padding.
+"""What an operation may see of its operands: neither the future nor padding.
 
 `walk.py` asks a `Visibility` for the steps to compute, for each operand as the operation may
-see it, and for the visible part of scores. The walk itself is the same for all.
+see it, and for the visible part of scores. The walk itself is the same for all of them.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ CAUSAL = Visibility()
 
 
 class PaddedVisibility(Visibility):
-    """Causal, and blind to padding: no output at a real position depends on any padding.
+    """Causal, without padding: the output at a real position depends on no padding.
 
     A key that is padding is hidden from every query, as a later key is. Operations along the
     positions see their neutral element there. A position always sees itself, so that nothing
-    is divided by a sum over no keys. The output at padding itself has no meaning.
+    is divided by a sum over no keys. The output at padding has no meaning.
 
-    The masks are true at what may be read. They have no branch axes.
+    The masks are true where an operation may read. They have no branch axes.
 
     Args:
         real: (batch, position), false or 0 where a position is padding.
@@ -75,7 +75,7 @@ class PaddedVisibility(Visibility):
         self._real = ops.logical_and(self._visible, queries)
 
     def steps(self, graph: Graph) -> tuple[Step, ...]:
-        """Every node: what `plan` knows to be zero holds for causal operands only."""
+        """Every node is a step, as `plan` relies on what is zero without padding."""
         return literal(graph)
 
     def operand(self, step: Step, place: int, source: Node, value: Tensor) -> Tensor:
@@ -104,6 +104,9 @@ def _moves(primitive: Primitive) -> bool:
 
 
 def _where(mask: Tensor, value: Tensor, otherwise: float) -> Tensor:
-    """The value where the mask holds; infinities as large as its type allows."""
+    """The value where the mask is true, elsewhere `otherwise`, or its finite stand-in.
+
+    The mask is (batch, position, 1) or (batch, query, key), the value has branch axes as well.
+    """
     filler = ops.cast(finite(otherwise, str(value.dtype)), value.dtype)
     return ops.where(with_branches(mask, len(value.shape) - 3), value, filler)

@@ -1,8 +1,8 @@
 """From the canonical graph to tensors: the one walk that trains, exports and explains.
 
-`run_graph` applies the kernels step by step, as `plan.py` has arranged them. What to do with
-an operation that owns weights is the caller's: the trained layer multiplies by its variables,
-the exporter puts a stock Keras layer there.
+`run_graph` applies the kernels step by step, in the steps that `plan.py` arranged. The caller
+computes the operations that own weights: the trained layer multiplies by its variables, the
+exporter puts a stock Keras layer there. A `Visibility` says what an operation may see.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from primeval.primitives.promises import kernel_of
 from primeval.primitives.rules import counts_visible_keys
 
 Tensor = Any
-Weigh = Callable[[int, Node, Tensor], Tensor]  # node's number, node, operand -> value
+# Number of a node that owns weights, the node, its operand (batch, ..., position, channel)
+# -> its value (batch, *branches, position, channel).
+Weigh = Callable[[int, Node, Tensor], Tensor]
 
 
 def run_graph(
@@ -36,8 +38,8 @@ def run_graph(
     Args:
         graph: What to compute.
         x: The input.
-        weigh: Gives the values of operations that own weights.
-        forms: Forms of the costly kernels.
+        weigh: Computes the operations that own weights.
+        forms: Forms of the costly kernels, used for products of two values.
         visibility: What an operation may see of its operands.
     """
     walk = _Walk(graph, weigh, forms, visibility)
@@ -47,8 +49,8 @@ def run_graph(
 def node_values(graph: Graph, x: Tensor, weigh: Weigh) -> list[Tensor]:
     """The value of every node, for the input x (batch, position, channel).
 
-    Sequences are (batch, *branches, position, channel), scores (batch, *branches, query, key);
-    above the diagonal of scores there may be rubbish.
+    Sequences are (batch, *branches, position, channel), scores (batch, *branches, query, key).
+    Scores may hold anything above the diagonal.
     """
     return list(_Walk(graph, weigh, PLAIN, CAUSAL).values(literal(graph), x).values())
 
@@ -104,7 +106,7 @@ class _Walk(NamedTuple):
 
 
 def _scale_rows(graph: Graph, number: int, value: Tensor, values: dict[int, Tensor]) -> Tensor:
-    """What node `number` does to the rows of its scores, done to the rows of `value`."""
+    """`value` (..., position, channel), its rows scaled as node `number` scales its scores."""
     node = graph.nodes[number]
     if node.constant is not None:
         return kernel_of(node.op)(value, node.constant)
@@ -113,7 +115,7 @@ def _scale_rows(graph: Graph, number: int, value: Tensor, values: dict[int, Tens
 
 
 def _merge(node: Node, source: Node, operand: Tensor) -> Tensor:
-    """Concatenate the branches along the channels: (..., n, t, c) to (..., t, n * c)."""
+    """The branches concatenated along the channels: (..., n, t, c) to (..., t, n * c)."""
     if len(source.over) == len(node.over):  # the same value in every branch
         return ops.concatenate([operand] * node.branches, axis=-1)
     return ops.concatenate(ops.unstack(operand, node.branches, axis=-3), axis=-1)

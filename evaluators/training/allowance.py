@@ -1,10 +1,9 @@
-"""The steps a budget buys a candidate: counted, timed, or measured against the reference."""
+"""The steps a budget buys a candidate: counted, timed, or calibrated against the reference."""
 
 from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING
 
 from primeval.dna.cost import Cost
 from primeval.evaluators.budget import StepCost
@@ -16,22 +15,27 @@ from primeval.evaluators.training.calibration import (
     Calibration,
     calibrate,
 )
+from primeval.evaluators.training.stopwatch import Stopwatch
 from primeval.evaluators.training.trainer import Trainer
+from primeval.evaluators.training.workbench import Workbench
 
-if TYPE_CHECKING:
-    from primeval.evaluators.training.trial import Stopwatch, Workbench
-
-# Reference steps between the first two hurdles from which it pays to calibrate in two stages:
-# as many as let the second end before the second hurdle, if a step takes up to four times the
-# reference's.
+# Calibration in two stages pays if there are at least this many reference steps between the
+# first two hurdles. The second stage then ends before the second hurdle, even for a candidate
+# whose step takes four times as long as the reference's.
 WORTH_TWO_STAGES = 4 * PAIR_STEPS * MOST_PAIRS
 
 
 class Allowance:
-    """The steps of one candidate.
+    """The training steps of one candidate.
+
+    Args:
+        bench: Has the budget, the reference program and the clock.
+        trainer: The candidate, compiled.
+        cost: The candidate at the bench's scale.
+        watch: Receives the seconds of calibration, and of training steps made meanwhile.
 
     Attributes:
-        ratio: Its step time over the reference's; None where that is not measured.
+        ratio: The candidate's step time over the reference's; None where it is not measured.
     """
 
     def __init__(
@@ -54,7 +58,11 @@ class Allowance:
         return self._found.step_seconds
 
     def total(self, is_reference: bool) -> int:
-        """What the budget buys; 0 if the candidate diverged while that was found out."""
+        """The steps that the budget buys; 0 if the candidate diverged while they were measured.
+
+        Args:
+            is_reference: Whether the candidate is the reference program itself.
+        """
         unit, seconds = self._budget.unit, math.inf
         if unit == "reference_steps" and not is_reference:
             return self._calibrated()
@@ -70,7 +78,7 @@ class Allowance:
         return self._budget.total_steps(1.0, seconds, self._counted)
 
     def refined(self, total: int) -> int:
-        """The same, known better, for a candidate that has passed the first hurdle."""
+        """A better value of `total`, for a candidate that has passed the first hurdle."""
         if not self._staged:
             return total
         own, other = self._measure(FINE)
@@ -81,9 +89,10 @@ class Allowance:
     def _calibrated(self) -> int:
         """The steps that `reference_steps` buy, by a calibration that leaves no trace.
 
-        Its steps are the first ones of the training, unless the first hurdle stands before
-        their end, so that all candidates reach a hurdle at the step it stands for, or the
-        schedule depends on the number that is only known now.
+        The steps that are made to measure count as the first ones of the training. They are
+        undone in two cases: if the first hurdle comes before their end, so that every candidate
+        is validated at the same mark; and if the schedule depends on the total, which is only
+        known now.
         """
         own, other = self._measure(ROUGH if self._staged else FINE)
         total, trainer = self._steps(), self._trainer
@@ -96,7 +105,7 @@ class Allowance:
         return total
 
     def _measure(self, precision: float) -> tuple[float, float]:
-        """Go on calibrating; the seconds it took, of the candidate's steps and the others."""
+        """Continue the calibration; the seconds it took for the candidate's and other steps."""
         bench, found = self._bench, self._found
         with self._watch.measure("reference"):
             reference = bench.reference()
@@ -105,7 +114,7 @@ class Allowance:
         return found.seconds[0] - own, found.seconds[1] - other
 
     def _steps(self) -> int:
-        """By what has been measured; 0 of a candidate that diverged."""
+        """The steps that follow from what has been measured; 0 if the candidate diverged."""
         if not self._found.finite:
             return 0
         self.ratio = self._found.ratio

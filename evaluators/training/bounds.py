@@ -1,8 +1,8 @@
-"""Between which limits each value of a graph lies, whatever the input and the weights.
+"""Limits between which each value of a graph lies, for any input and any weights.
 
-Interval arithmetic over the primitives, forgetful where that is simpler: limits are never
-wrong, sometimes wide. The probe asks it whether an operation that has two sides (`ABS`, `MAX`)
-can ever meet the other one.
+This is interval arithmetic over the primitives. Limits are never wrong, but may be wider than
+necessary where that is simpler. `probe.py` uses them to find out whether an operation with two
+sides (`ABS`, `MAX`) can ever meet both.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ANYTHING = (-INFINITY, INFINITY)
 
 
 def bounds_of(graph: Graph) -> list[Bounds]:
-    """Smallest and largest value of every node."""
+    """The smallest and the largest possible value of every node, in the graph's order."""
     found: list[Bounds] = []
     for node in graph.nodes:
         found.append(_bounds(node, [found[read] for read in node.inputs]))
@@ -38,7 +38,7 @@ def _bounds(node: Node, operands: list[Bounds]) -> Bounds:
         low, high = _BINARY[node.op](operands[0], operands[1])
     else:
         return ANYTHING
-    # infinity minus infinity, or overflow: nothing is known
+    # after infinity minus infinity, or overflow, nothing is known
     return (low, high) if low <= high and low < INFINITY and high > -INFINITY else ANYTHING
 
 
@@ -47,7 +47,7 @@ def _same(low: float, high: float) -> Bounds:
 
 
 def _side(low: float, high: float) -> Bounds:
-    """The side of zero that it stays on."""
+    """Zero as a limit on each side that the value does not cross; its size is forgotten."""
     return (0.0 if low >= 0 else -INFINITY), (0.0 if high <= 0 else INFINITY)
 
 

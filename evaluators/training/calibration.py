@@ -1,8 +1,8 @@
 """How long a program's step takes, as a ratio to the reference program's.
 
-The two make a few steps in turn, so that what the machine does meanwhile falls on both, and the
-median of the pairs' ratios counts. There are as many pairs as it takes to know it: on a quiet
-machine a dozen will do, beside a busy process it takes more.
+The two programs make a few steps in turn, so that other load on the machine slows both. The
+result is the median of the pairs' ratios. Pairs are added until the median is known precisely
+enough: on a quiet machine a dozen are enough, beside a busy process it takes more.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from dataclasses import dataclass, field
 
 from primeval.evaluators.training.trainer import Trainer
 
-PAIR_STEPS = 2  # of each program
+PAIR_STEPS = 2  # steps of each program in a pair
 LEAST_PAIRS, MOST_PAIRS = 12, 90
-# CHOICE: standard errors of the median at which there are enough pairs. Of ten repeats the
-# largest and the smallest are about three standard errors apart. Roughly is well enough for the
-# way to the first hurdle, which most candidates do not pass.
+# CHOICE: there are enough pairs when the standard error of the median, as a share of the ratio,
+# is this small. In ten repeats the largest and the smallest ratio are about three standard
+# errors apart. Up to the first hurdle, which most candidates miss, the rough ratio suffices.
 FINE, ROUGH = 0.006, 0.012
 
 
 @dataclass
 class Calibration:
-    """What was measured.
+    """What has been measured so far.
 
     Attributes:
         ratios: Step time of the program over the reference's, pair by pair.
-        finite: Whether the program's losses were.
-        seconds: Wall time of the program's steps, and of the reference's.
-        step_seconds: Wall time of the program's fastest step.
+        finite: Whether all losses of the program were finite.
+        seconds: Wall time of the program's steps, and of the reference's, in seconds.
+        step_seconds: Wall time of the program's fastest step, in seconds.
     """
 
     ratios: list[float] = field(default_factory=list)
@@ -41,16 +41,21 @@ class Calibration:
 
     @property
     def ratio(self) -> float:
+        """The median of the pairs' ratios; there must be at least one pair."""
         return statistics.median(self.ratios)
 
     def settled(self, precision: float) -> bool:
-        """Whether the ratio is known to so much of itself, or will not be."""
+        """Whether to stop: the ratio is precise enough, or there are `MOST_PAIRS` pairs.
+
+        Args:
+            precision: Largest standard error of the ratio, as a share of it.
+        """
         count = len(self.ratios)
         if count < LEAST_PAIRS:
             return False
         low, _, high = statistics.quantiles(self.ratios, n=4)
-        # of a normal distribution the deviation is 0.74 of the quartiles' distance, and the
-        # standard error of the median 1.25 deviations over the root of the count
+        # For a normal distribution the standard deviation is 0.74 of the distance between the
+        # quartiles, and the median's standard error is 1.25 deviations / root of the count.
         error = 1.25 * 0.74 * (high - low) / math.sqrt(count)
         return error <= precision * self.ratio or count >= MOST_PAIRS
 
@@ -62,9 +67,16 @@ def calibrate(
     clock: Callable[[], float],
     precision: float,
 ) -> None:
-    """Measure a program against the reference, on from what was found before.
+    """Compare a program's step time with the reference's, continuing from `found`.
 
-    Both have made steps afterwards; the program's are steps of its training.
+    Both programs make training steps, which are not undone here.
+
+    Args:
+        found: What was measured before; the new measurements are added to it.
+        trainer: The program.
+        reference: The reference program.
+        clock: The time in seconds that ratios are computed from (`Workbench.clock`).
+        precision: See `Calibration.settled`.
     """
     while found.finite and not found.settled(precision):
         start, began = clock(), time.perf_counter()
@@ -73,6 +85,6 @@ def calibrate(
         reference.advance(PAIR_STEPS)
         own, other = between - began, time.perf_counter() - between
         found.seconds = (found.seconds[0] + own, found.seconds[1] + other)
-        if found.finite:  # else its steps took no time
+        if found.finite:  # otherwise the loop ended early, and the time means nothing
             found.ratios.append((middle - start) / (clock() - middle))
             found.step_seconds = min(found.step_seconds, own / PAIR_STEPS)

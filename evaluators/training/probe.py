@@ -1,23 +1,25 @@
 """A program's digest: what it computes and how it would learn, on fixed numbers.
 
-Two programs that are written differently, down to their graphs, may be one function of input
-and weights (x + x and 2 x). Then they train to the same thing, but for rounding, and one of
-them need not be trained. The digest is a hash of a block's output, of the gradients of a random
-projection of it with respect to the input and to every weight, and of all that decides how
-the weights are made: tiny widths, float64, random weights. It is equal in every process.
+Two programs with different graphs may still be one function of input and weights (x + x and
+2 x). They then train to the same result, apart from rounding, and only one of them needs to be
+trained. The digest is a hash of three things: a block's output; the gradients of a random
+projection of the output with respect to the input and to every weight; and everything that
+decides how the weights are made. It is computed at tiny widths, in float64, with random
+weights, and is equal in every process.
 
 A missed equality costs one training; a false one loses a program. So, CHOICE:
-- Weights are random, not their first values, at which SCALE and SHIFT do nothing. Which weight
-  gets which numbers follows from operation, relative shape and order; operation and shape
-  are hashed too, as is the unit of the real widths.
-- What is not a finite number has no digest, nor has what nothing changes: nothing is ever
-  taken for the same as it.
-- An operation with two sides (ABS, MAX) may by chance only meet one of them here. Unless it
-  can never meet the other (`bounds.py`), it is hashed as written.
-- Primitives of users' are hashed by name and number: their sides are not known.
-- Whether the output is finite in float32 for large numbers is hashed: it tells a softmax that
-  subtracts its largest entry from one that does not.
-What is left is to agree by accident in hundreds of numbers, six digits each.
+- Weights are random, not the initial values, at which SCALE and SHIFT do nothing. The numbers
+  of a weight follow from its operation, relative shape and order. Operation and shape are
+  hashed too, as is the unit of the real widths.
+- A program whose numbers are not all finite has no digest, nor has one whose gradients are all
+  zero: neither is ever recognised as another program.
+- An operation with two sides (ABS, MAX) may by chance meet only one of them here. Unless it can
+  never meet the other (`bounds.py`), it is hashed as written.
+- Users' primitives are hashed by name and count: their sides are not known.
+- Whether the output stays finite in float32 for large numbers is hashed: this tells a softmax
+  that subtracts its largest entry from one that does not.
+Two programs that differ would then have to agree by accident in hundreds of numbers, to six
+digits each.
 """
 
 from __future__ import annotations
@@ -39,26 +41,28 @@ from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.lowering.walk import Tensor, node_values, run_graph
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.training.bounds import bounds_of
-from primeval.evaluators.training.trial import Stopwatch
+from primeval.evaluators.training.stopwatch import Stopwatch
 from primeval.primitives.kernels import WEIGHTED
 from primeval.primitives.user import USER_KERNELS
 
-# Positions, and the least width of anything: over one channel, a mean would do nothing.
+# Positions, and the smallest width: over a single channel, a mean would do nothing.
 LENGTH, WIDTH = 10, 3
 SCALES = (1.0, 4.0, 0.25, 0.03)  # of the input's sequences
-LARGE = 30.0  # factor on the input and the weights where float32 may overflow
+LARGE = 30.0  # factor on input and weights, to see whether float32 overflows
 DIGITS = 20  # binary digits that are kept of a number
-# What is so much smaller than the largest number of its row, or than the largest gradient,
-# counts as zero, as it may be rounding.
+# A number counts as zero, since it may be rounding, if it is smaller than this share of the
+# largest number of its row, or of the largest gradient.
 ROW_FLOOR, GRADIENT_FLOOR = 1e-8, 1e-11
 
 Weights = dict[int, np.ndarray]
 
 
 def probe(candidate: Candidate, scale: Scale) -> Outcome:
-    """The digest of a candidate, None if it cannot have one; its training will say why."""
-    watch = Stopwatch()
-    found = None
+    """A candidate's digest, as an outcome with status PROBED.
+
+    The digest is None if the candidate cannot have one; its training will report why.
+    """
+    watch, found = Stopwatch(), None
     with watch.measure("probe"):
         try:
             graph = recent_graph(parse(candidate.text, f"candidate {candidate.id}"))
@@ -69,7 +73,11 @@ def probe(candidate: Candidate, scale: Scale) -> Outcome:
 
 
 def digest(graph: Graph, scale: Scale) -> str | None:
-    """Equal for programs that train to the same thing; None where it cannot be told.
+    """A hash that is equal for programs that train to the same result; None if there is none.
+
+    Args:
+        graph: The program.
+        scale: The model around it, which decides the unit of the real widths.
 
     Raises Rejection if the program does not fit the scale.
     """
@@ -102,14 +110,14 @@ def digest(graph: Graph, scale: Scale) -> str | None:
 
 
 def _tiny_unit(graph: Graph) -> Fraction:
-    """The smallest at which all relative widths are whole, and none is too small."""
+    """The smallest unit at which all widths are whole numbers and at least `WIDTH`."""
     step = whole_step(graph)
     widths = [node.width.size for node in graph.nodes if not node.width.absolute]
     return step * math.ceil(WIDTH / (min(widths) * step))
 
 
 def _weight_labels(graph: Graph) -> dict[str, int]:
-    """The nodes that own weights, by what their weights are called, in the order of names."""
+    """The nodes that own weights, by a label of each weight, in the order of the labels."""
     labels: dict[str, int] = {}
     seen = Counter[str]()
     for number, node in enumerate(graph.nodes):
@@ -126,7 +134,10 @@ def _width(node: Node) -> str:
 
 
 def _numbers(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Random numbers that depend on name and shape alone; a matrix keeps its input's size."""
+    """Normal numbers of a shape that depend on name and shape alone.
+
+    Those of a weight matrix are scaled so that its output is about as large as its input.
+    """
     seed = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
     numbers = np.random.default_rng(seed).normal(size=shape)
     inputs = math.prod(shape[-3:-1]) if name.startswith("CONV") else 1
@@ -140,10 +151,16 @@ def _weigh(weights: dict[int, Tensor]) -> Callable[[int, Node, Tensor], Tensor]:
 def _differentiate(
     graph: Graph, x: np.ndarray, weights: Weights
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """All nodes' values; gradients of a projection of the output: the input's, the weights'.
+    """Run a block forwards and backwards.
 
-    Every position has the same say in the projection, whatever the size of its values there:
-    where EXP explodes at one of them, the others still tell programs apart.
+    Args:
+        x: The block's input, (batch, position, channel) float64.
+        weights: By the number of the node that owns them.
+
+    Returns:
+        The values of all nodes; and the gradients of a projection of the output with respect
+        to the input and to each weight. Every position counts alike in the projection, however
+        large its values: where EXP explodes at one, the others still tell programs apart.
     """
     given = tf.constant(x)
     trainable = {number: tf.constant(weight) for number, weight in weights.items()}
@@ -160,7 +177,10 @@ def _differentiate(
 
 
 def _direction(output: np.ndarray) -> Tensor:
-    """What the output is multiplied by: random numbers over the size of each row."""
+    """Random numbers to project the output with, each row divided by the output's size there.
+
+    Takes and gives (batch, position, channel).
+    """
     _, exponent = np.frexp(np.abs(output).max(axis=-1, keepdims=True))
     return tf.constant(np.ldexp(_numbers("projection", output.shape), -exponent))
 
@@ -171,12 +191,12 @@ def _is_finite_when_large(graph: Graph, x: np.ndarray, weights: Weights) -> bool
     return bool(np.isfinite(output.numpy()).all())
 
 
-# Operations with two sides, and those that forget on which side of zero a number is.
+# Operations with two sides, and those whose result hides on which side of zero a number was.
 TWO_SIDED = frozenset({"ABS", "SIGN", "LOG", "ABS_ROOT", "SQUARE", "COS", "MAX", "MIN"})
 
 
 def _one_sided(graph: Graph, values: list[np.ndarray]) -> list[str]:
-    """Operations that met one of their sides only, though they may meet the other."""
+    """Operations that met only one of their sides, although they can meet the other."""
     found, bounds = [], bounds_of(graph)
     for node in graph.nodes:
         squares = node.op == "MULTIPLY" and node.inputs[0] == node.inputs[1]
@@ -185,7 +205,7 @@ def _one_sided(graph: Graph, values: list[np.ndarray]) -> list[str]:
         read = node.inputs[0]
         edge = 0.0 if node.constant is None else node.constant
         met, (low, high) = values[read], bounds[read]
-        if graph.nodes[read].scores:  # nobody sees what is above the diagonal
+        if graph.nodes[read].scores:  # nothing reads what is above the diagonal
             rows, columns = np.tril_indices(met.shape[-1])
             met = met[..., rows, columns]
         both = (met < edge).any() and (met > edge).any()
@@ -195,12 +215,12 @@ def _one_sided(graph: Graph, values: list[np.ndarray]) -> list[str]:
 
 
 def _quantised(values: np.ndarray, least: float = 0.0) -> bytes:
-    """Numbers to six digits; those that may be rounding, or below `least`, as zero."""
+    """Numbers of any shape, rounded to six digits, as bytes.
+
+    Numbers that may be rounding, and those below `least`, become zero.
+    """
     rows = values.reshape(-1, values.shape[-1])
     floor = np.maximum(ROW_FLOOR * np.abs(rows).max(axis=1, keepdims=True), least)
     mantissa, exponent = np.frexp(np.where(np.abs(rows) <= floor, 0.0, rows))
     rounded = np.ldexp(np.rint(np.ldexp(mantissa, DIGITS)), exponent - DIGITS) + 0.0
     return bytes(rounded.astype("<f8").tobytes())
-
-
-__all__ = ["digest", "probe"]

@@ -1,92 +1,31 @@
 """A candidate in training: many steps inside one compiled call, and fixed validation.
 
-One XLA program holds one loop, with the batches drawn inside it; how often it runs, and whether
-it trains or validates, are arguments. So a candidate is compiled once, and its block only
-once: validation is a step whose changes are dropped, which costs less than to compile a loop of
-its own (LOG.md). The order of the data
-depends on the run's seed alone: all candidates see the same batches in the same order.
-Weights live in one flat vector where the optimizer works element by element, which leaves
-a third fewer kernels to compile. How much to train, and when to stop, is for `trial.py`.
+One XLA program holds one loop, which draws its batches itself. How many steps it makes, and
+whether it trains or validates, are arguments. So a candidate is compiled once, and its block is
+compiled once: validation is a training step whose changes are dropped, which costs less than
+compiling a second loop (LOG.md). How much to train, and when to stop, is for `trial.py`.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from primeval.dna.cost import Cost, Scale
-from primeval.evaluators.data.corpus import Corpus
 from primeval.evaluators.lowering.cpu_forms import FAST
 from primeval.evaluators.lowering.model import LanguageModel
 from primeval.evaluators.settings import TrainingSettings
+from primeval.evaluators.training.batches import Batches
+from primeval.evaluators.training.packed_weights import PackedWeights
+from primeval.evaluators.training.schedule import Schedule
 from primeval.primitives.kernels import PLAIN
 
 Tensor = Any
 
 # Optimizers whose update of a weight depends on its shape, or on its norm.
 SHAPED_OPTIMIZERS = frozenset({"adafactor", "lamb", "muon"})
-
-
-class TokenTensors(NamedTuple):
-    """A corpus on the device.
-
-    Attributes:
-        tokens: All training tokens, then the held-out windows one after the other.
-        training: How many of them are for training.
-    """
-
-    tokens: Tensor
-    training: int
-
-
-def token_tensors(
-    corpus: Corpus, split: str, settings: TrainingSettings, length: int
-) -> TokenTensors:
-    """Training tokens, and windows spread evenly over `split`, the same for everyone."""
-    held_out = getattr(corpus, split)
-    count = settings.validation_batches * settings.batch_size
-    starts = np.linspace(0, len(held_out) - length - 1, count).astype(np.int64)
-    windows = [np.asarray(held_out[start : start + length + 1]) for start in starts]
-    training = np.asarray(corpus.train)
-    return TokenTensors(tf.constant(np.concatenate([training, *windows])), len(training))
-
-
-class PackedWeights:
-    """A model's weights, in one flat variable or in one each."""
-
-    def __init__(self, weights: list[Any], flat: bool) -> None:
-        self._shapes = [tuple(weight.shape) for weight in weights]
-        self._sizes = [math.prod(shape) for shape in self._shapes]
-        self._flat = flat
-        values = [weight.numpy() for weight in weights]
-        if flat:
-            values = [np.concatenate([value.reshape(-1) for value in values])]
-        self.variables = [keras.Variable(value) for value in values]
-        self._initial = values
-
-    def reset(self) -> None:
-        """Give the variables their first values again."""
-        for variable, value in zip(self.variables, self._initial, strict=True):
-            variable.assign(value)
-
-    def unpacked(self) -> list[Tensor]:
-        """The weights in their shapes."""
-        if not self._flat:
-            return [variable.value for variable in self.variables]
-        parts = tf.split(self.variables[0].value, self._sizes)
-        return [
-            tf.reshape(part, shape) for part, shape in zip(parts, self._shapes, strict=True)
-        ]
-
-    def packed(self, gradients: list[Tensor]) -> list[Tensor]:
-        """Gradients of the weights as gradients of `variables`."""
-        if not self._flat:
-            return gradients
-        return [tf.concat([tf.reshape(gradient, [-1]) for gradient in gradients], 0)]
 
 
 class Trainer:
@@ -96,9 +35,13 @@ class Trainer:
         scale: The model around the block.
         cost: The program at that scale, as `measure` gives it.
         settings: How to train.
-        data: Tokens on the device.
+        batches: The data, on the device.
         seed: Seed of the weights.
         data_seed: Seed of the order of the data.
+
+    Attributes:
+        model: Holds the weights of the start until `store_weights` copies the trained ones.
+        steps: Training steps made so far.
     """
 
     def __init__(
@@ -106,19 +49,19 @@ class Trainer:
         scale: Scale,
         cost: Cost,
         settings: TrainingSettings,
-        data: TokenTensors,
+        batches: Batches,
         seed: int,
         data_seed: int,
     ) -> None:
-        self.settings, self.scale = settings, scale
+        self.settings = settings
         on_cpu = not tf.config.list_physical_devices("GPU")
         forms = FAST if settings.jit and on_cpu else PLAIN
         self.model = LanguageModel(scale, cost, seed, forms, settings.precision)
         part = settings.batch_size // settings.accumulation
         self.model.build((part, scale.length))
         self.steps = 0
-        self._data, self._data_seed = data, data_seed
-        self._horizon = tf.Variable(1.0, trainable=False)
+        self._batches, self._data_seed = batches, data_seed
+        self._schedule = Schedule(settings)
         shaped = settings.optimizer.lower() in SHAPED_OPTIMIZERS
         self._weights = PackedWeights(self.model.trainable_variables, flat=not shaped)
         self._optimizer = _optimizer(settings)
@@ -127,66 +70,75 @@ class Trainer:
         self._run = tf.function(self._loop, jit_compile=settings.jit)
 
     def restart(self) -> None:
-        """Forget all training: the weights and the optimizer as they were at first."""
+        """Set the weights and the optimizer back to how they were before the first step."""
         self._weights.reset()
         for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):
             variable.assign(value)
         self.steps = 0
 
     def starts_finite(self) -> bool:
-        """Whether the first step has a loss and gradients that are finite; compiles nothing.
+        """Whether the first step has a finite loss and finite gradients; compiles nothing.
 
-        True where that cannot be told: users' kernels may do without eager execution.
+        True where that cannot be found out: users' kernels need not work eagerly.
         """
         batch = self._batch(tf.constant(0), tf.constant(False))
         part = batch[: self.settings.batch_size // self.settings.accumulation]
         try:
             loss, gradients = self._gradients_of_part(part)
-        except Exception:  # if it is the program's fault, its training says so
+        except Exception:  # if the program is at fault, its training will report it
             return True
         return all(bool(tf.reduce_all(tf.math.is_finite(one))) for one in (loss, *gradients))
 
     def trace(self) -> None:
-        """Write the loop down as TensorFlow's graph, which `compile` starts from."""
+        """Trace the loop into a TensorFlow graph, from which `compile` starts."""
         number = tf.TensorSpec([], tf.int32)
         self._run.get_concrete_function(number, number, tf.TensorSpec([], tf.bool))
 
     def compile(self) -> None:
-        """Compile; makes no step."""
+        """Compile the loop without making a step."""
         self._call(self.steps, self.steps, held_out=False)
 
     def plan(self, total_steps: int) -> None:
-        """Say how long the training will be, for schedules that need to know."""
-        self._horizon.assign(float(total_steps))
+        """Set how many steps the training will have, for schedules that depend on it."""
+        self._schedule.plan(total_steps)
 
     def advance(self, steps: int) -> float:
         """Make training steps; their mean loss in nats per token.
 
-        Stops at the first loss that is not finite, and returns it.
+        Stops at the first loss that is not finite, and returns a mean that is not finite.
         """
         total, made = self._call(self.steps, self.steps + steps, held_out=False)
         self.steps += made
         return total / max(made, 1)
 
     def validate(self) -> float:
-        """Loss on the held-out windows, in nats per token."""
+        """The mean loss on the held-out windows, in nats per token."""
         total, made = self._call(0, self.settings.validation_batches, held_out=True)
         return total / max(made, 1)
 
     def store_weights(self) -> None:
-        """Copy what was learned into the model."""
+        """Copy the trained weights into the model."""
         for variable, value in zip(
             self.model.trainable_variables, self._weights.unpacked(), strict=True
         ):
             variable.assign(value)
 
     def _call(self, first: int, last: int, held_out: bool) -> tuple[float, int]:
-        """The sum of the losses, and how many there are."""
+        """The sum of the losses of steps `first` to `last` - 1, and how many were made."""
         total, made = self._run(tf.constant(first), tf.constant(last), tf.constant(held_out))
         return float(total), int(made) - first
 
     def _loop(self, first: Tensor, last: Tensor, held_out: Tensor) -> tuple[Tensor, Tensor]:
-        """Steps `first` to `last`: of training, or of validation on the held-out batches."""
+        """The compiled loop: training, or validation on the held-out batches.
+
+        Args:
+            first: Number of the first step, () int32.
+            last: Number of the step to stop before, () int32.
+            held_out: Whether to validate, () bool.
+
+        Returns:
+            The sum of the losses, () float32, and the number of the next step, () int32.
+        """
         made, total = tf.while_loop(
             lambda step, total: tf.logical_and(step < last, tf.math.is_finite(total)),
             lambda step, total: (step + 1, total + self._step(step, held_out)),
@@ -198,14 +150,20 @@ class Trainer:
         variables = [*self._weights.variables, *self._optimizer.variables]
         before = [tf.identity(variable.value) for variable in variables]
         loss, gradients = self._gradients(self._batch(step, held_out))
-        self._optimizer.learning_rate.assign(self._learning_rate(step))
+        self._optimizer.learning_rate.assign(self._schedule.learning_rate(step))
         self._optimizer.apply(gradients, self._weights.variables)
         for variable, value in zip(variables, before, strict=True):
             variable.assign(tf.where(held_out, value, variable.value))
         return loss
 
+    def _batch(self, step: Tensor, held_out: Tensor) -> Tensor:
+        return self._batches.windows(self._data_seed, step, held_out)
+
     def _gradients(self, windows: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The loss of a batch and its gradients, in as many parts as the settings say."""
+        """The mean loss of (batch, length + 1) tokens, and its gradients.
+
+        The batch is cut into `accumulation` parts, and the gradients of the parts are averaged.
+        """
         parts = self.settings.accumulation
         if parts == 1:
             return self._gradients_of_part(windows)
@@ -230,44 +188,12 @@ class Trainer:
         gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
         return loss, self._weights.packed(gradients)
 
-    def _batch(self, step: Tensor, held_out: Tensor) -> Tensor:
-        """Windows of the text, (batch, length + 1); a function of the step.
-
-        For training anywhere in the training text, for validation the step's own.
-        """
-        batch, width = self.settings.batch_size, self.scale.length + 1
-        drawn = tf.random.stateless_uniform(
-            [batch],
-            seed=tf.stack([self._data_seed, step]),
-            minval=0,
-            maxval=self._data.training - self.scale.length,
-            dtype=tf.int32,
-            alg="philox",
-        )
-        fixed = self._data.training + (step * batch + tf.range(batch)) * width
-        starts = tf.where(held_out, fixed, drawn)
-        windows = tf.gather(self._data.tokens, starts[:, None] + tf.range(width))
-        return tf.cast(windows, tf.int32)
-
     def _loss(self, weights: list[Tensor], windows: Tensor) -> Tensor:
+        """The mean cross-entropy, () float32, of predicting each next token."""
         logits, _ = self.model.stateless_call(weights, [], windows[:, :-1])
-        logits = tf.cast(logits, tf.float32)
+        logits = tf.cast(logits, tf.float32)  # (batch, length, vocabulary)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(windows[:, 1:], logits)
         return tf.reduce_mean(losses)
-
-    def _learning_rate(self, step: Tensor) -> Tensor:
-        """The schedule (A.8: linear warm-up, then reciprocal square root)."""
-        settings = self.settings
-        step, warmup = tf.cast(step, tf.float32) + 1.0, float(max(settings.warmup_steps, 1))
-        rising = tf.minimum(step / warmup, 1.0)
-        if settings.schedule == "rsqrt":
-            falling = tf.math.rsqrt(tf.maximum(step / warmup, 1.0))
-        elif settings.schedule == "cosine":
-            done = tf.clip_by_value(step / self._horizon, 0.0, 1.0)
-            falling = 0.55 + 0.45 * tf.cos(math.pi * done)  # ends at a tenth
-        else:
-            falling = tf.constant(1.0)
-        return settings.learning_rate * rising * falling
 
 
 def _optimizer(settings: TrainingSettings) -> keras.optimizers.Optimizer:

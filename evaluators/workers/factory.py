@@ -5,12 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from primeval.evaluators.data.corpus import Corpus
     from primeval.evaluators.evaluator import Evaluator
     from primeval.evaluators.settings import Task
 
 
-def make_evaluator(task: Task) -> Evaluator:
-    """The evaluator that `task.workers.evaluator` names: toy, local or ray."""
+def make_evaluator(task: Task, corpus: Corpus | None = None) -> Evaluator:
+    """The evaluator that `task.workers.evaluator` names: toy, local or ray.
+
+    Args:
+        task: The settings that all candidates share.
+        corpus: The tokens of the task, if they are open already; None opens them if needed.
+
+    Raises:
+        DataError: The tokens cannot be had.
+        ValueError: There is no such evaluator, or Ray does not start.
+    """
     name = task.workers.evaluator
     if name == "toy":
         from primeval.evaluators.toy import ToyEvaluator
@@ -22,9 +32,9 @@ def make_evaluator(task: Task) -> Evaluator:
         import_tensorflow()
         from primeval.evaluators.workers.local import LocalEvaluator
 
-        return LocalEvaluator(task)
+        return LocalEvaluator(task, corpus)
     if name == "ray":
         from primeval.evaluators.workers.ray_pool import RayEvaluator
 
-        return RayEvaluator(task)
+        return RayEvaluator(task, corpus)
     raise ValueError(f"An evaluator is toy, local or ray. Received: {name!r}.")

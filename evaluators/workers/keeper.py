@@ -1,8 +1,8 @@
-"""Keeps one process that trains: limits it, sees how it ends, starts the next one.
+"""Keeps one process that trains: limits it, finds out how it ends, starts the next one.
 
-The keeper loads no TensorFlow and runs nothing of a candidate, so it outlives all of them,
-and can say what became of each: out of time, out of memory, aborted by which signal, or lost
-through no fault of its own. It is a Ray actor in `ray_pool.py`; nothing here knows Ray.
+The keeper loads no TensorFlow and runs no part of a candidate, so it outlives all of them. It
+can report what became of each: out of time, out of memory, ended by a signal, or lost through
+no fault of its own. Inside a Ray actor it is `ray_cluster.Worker`; nothing here imports Ray.
 """
 
 from __future__ import annotations
@@ -17,28 +17,30 @@ from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from pathlib import Path
 
+from primeval.evaluators.errors import MESSAGE_LENGTH
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.settings import Task
+from primeval.evaluators.units import format_duration, rough_bytes
 from primeval.evaluators.workers.memory import held_memory, total_memory
 from primeval.primitives.errors import WorkError
 
-STARTUP_SECONDS = 300.0  # for importing TensorFlow, reading tokens, compiling the reference
-LOOK_SECONDS = 0.1  # how often memory is looked at
-SHARE = 0.9  # of a machine's memory, for all workers together
-TAIL, MESSAGE = 16_000, 2000  # characters kept of what a process says, and passed on
-FATAL = "Fatal Python error"  # of faulthandler; what comes before it is of the libraries
-# Signals that come from outside: whoever runs the machine sends them. SIGKILL also comes from
-# a kernel that is out of memory, which counts those.
+STARTUP_SECONDS = 300.0  # to import TensorFlow, read the tokens, compile the reference
+LOOK_SECONDS = 0.1  # between looks at time and memory
+SHARE = 0.9  # of the machine's memory, for all workers together
+TAIL = 16_000  # bytes kept of what a process prints
+FATAL = "Fatal Python error"  # written by faulthandler; libraries write before it
+# Signals that come from outside the process, from a person or from the machine's software.
+# SIGKILL also comes from a kernel that is out of memory; the kernel counts those.
 FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class WorkerError(WorkError):
-    """A worker process cannot start; the message says why."""
+    """A process that trains cannot start; the message says why."""
 
 
 class _Process:
-    """A running bench process and the last it said."""
+    """A running process that trains (`process.py`), and the last of what it printed."""
 
     def __init__(self, task: Task) -> None:
         self.pipe, theirs = Pipe()
@@ -65,13 +67,13 @@ class _Process:
         return self._popen.pid
 
     def _read(self) -> None:
-        """Take in all that it says: a pipe that is full would stop it."""
+        """Read everything that it prints, since a full pipe would stop it."""
         if self._popen.stdout is not None:
             while more := os.read(self._popen.stdout.fileno(), TAIL):
                 self.said = (self.said + more)[-TAIL:]
 
     def await_ready(self) -> None:
-        """Wait until it has compiled what it needs. Raises WorkerError."""
+        """Wait until it can train. Raises WorkerError if it ends or takes too long."""
         if self.ready:
             return
         left = max(0.0, self.began + STARTUP_SECONDS - time.monotonic())
@@ -84,37 +86,39 @@ class _Process:
         self.ready, self.held_at_first = True, self.held()
 
     def held(self) -> int:
+        """Bytes of memory that it holds now; 0 if it has ended."""
         return held_memory([self.id])
 
     def end(self) -> str:
-        """How it ended, which it has, or does now."""
+        """How it ended, in words. If it still runs, it is ended now."""
         return _how(self.wait())
 
     def wait(self) -> int:
-        """Its exit status: minus the signal, if one ended it."""
+        """Its exit status; minus the signal if a signal ended it. Ends it after 10 s."""
         try:
             status = self._popen.wait(10)
-        except subprocess.TimeoutExpired:  # it closed its end of the pipe, and lives
+        except subprocess.TimeoutExpired:  # it has closed its end of the pipe but still runs
             self._popen.kill()
             status = self._popen.wait()
         self._reader.join(1.0)
         return status
 
     def starved(self) -> bool:
-        """Whether the kernel killed processes for memory since it started."""
+        """Whether the kernel has killed any process for lack of memory since it started."""
         return _kernel_kills() > self._kills
 
     def tail(self) -> str:
-        """The last it said; where it was when it was aborted, if it was."""
+        """The last of what it printed; if it was aborted, the reason and where it was."""
         said = self.said.decode("utf-8", "replace").strip()
         before, fatal, where = said.rpartition(FATAL)
         if not fatal:
-            return said[-MESSAGE:]
-        why = "\n".join(before.strip().splitlines()[-3:])  # a failed check of TensorFlow says
+            return said[-MESSAGE_LENGTH:]
+        why = "\n".join(before.strip().splitlines()[-3:])  # for example TensorFlow's reason
         where, _, _ = where.partition("\n\nExtension modules")
-        return f"{why}\n{fatal}{where}".strip()[:MESSAGE]
+        return f"{why}\n{fatal}{where}".strip()[:MESSAGE_LENGTH]
 
     def kill(self) -> None:
+        """End it at once."""
         self._popen.kill()
         self._popen.wait()
         self.pipe.close()
@@ -122,14 +126,14 @@ class _Process:
 
 @dataclass(frozen=True)
 class Report:
-    """What the pool gets back.
+    """What a keeper returns for a candidate.
 
     Attributes:
-        outcome: Of the candidate.
-        held: Bytes that the process held when it was done, before it may be replaced.
-        weights: The trained weights, where they do not stay on this machine.
-        replaced: Why the process was replaced; empty if it was not.
-        process: The id of the process that the next candidate will have.
+        outcome: The candidate's outcome.
+        held: Bytes that the process held at the end of the evaluation.
+        weights: The file of trained weights, if the driver is on another machine.
+        replaced: Why the process was replaced afterwards; empty if it was not.
+        process: The id of the process that evaluates the next candidate.
     """
 
     outcome: Outcome
@@ -140,12 +144,16 @@ class Report:
 
 
 class Keeper:
-    """Evaluates candidates in a process of its own, which it replaces as need be.
+    """Evaluates candidates in a process of its own, which it replaces when necessary.
 
     Args:
-        task: The settings all candidates share.
-        sharing: Workers that this machine is for, if it is known.
-        folder: Where weights wait to be sent to the driver; None writes them in place.
+        task: The settings that all candidates share.
+        sharing: How many workers share this machine's memory; 1 if that is not known.
+        folder: Where weights are kept until they are sent to the driver; None if the driver is
+            on this machine, so that they are written where it wants them.
+
+    Attributes:
+        memory: Bytes that the process may hold.
     """
 
     def __init__(self, task: Task, sharing: int = 1, folder: Path | None = None) -> None:
@@ -154,12 +162,15 @@ class Keeper:
         self._process = _Process(task)
 
     def prepare(self) -> int:
-        """Wait for the process that trains; its id. Raises WorkerError."""
+        """The id of the process that trains, once it is ready. Raises WorkerError."""
         self._process.await_ready()
         return self._process.id
 
     def evaluate(self, candidate: Candidate) -> Report:
-        """One candidate; whatever it does comes back as an outcome. Raises WorkerError."""
+        """Evaluate one candidate; whatever it does comes back as an outcome.
+
+        Raises WorkerError if the process that should evaluate it cannot start.
+        """
         self._process.await_ready()
         began, weights = time.monotonic(), candidate.weights
         if self._folder is not None and weights is not None:
@@ -176,10 +187,11 @@ class Keeper:
         return Report(outcome, held, sent, reason, self._process.id)
 
     def close(self) -> None:
+        """End the process that trains."""
         self._process.kill()
 
     def _outcome(self, candidate: Candidate, began: float) -> tuple[Outcome, bool]:
-        """What became of it, and whether the process can go on."""
+        """The candidate's outcome, and whether the process can still be used."""
         process, timeout = self._process, self._task.candidate.timeout
 
         def failed(status: Status, message: str) -> tuple[Outcome, bool]:
@@ -190,31 +202,34 @@ class Keeper:
             process.pipe.send(candidate)
             while not process.pipe.poll(LOOK_SECONDS):
                 if time.monotonic() - began > timeout:
-                    message = f"not finished within candidate.timeout ({timeout:g} s)"
+                    message = (
+                        f"not finished within candidate.timeout ({format_duration(timeout)})"
+                    )
                     return failed(Status.TIMED_OUT, message)
                 if (held := process.held()) > self.memory:
-                    message = f"held {_gib(held)}, more than {self._whose()}"
+                    message = f"held {rough_bytes(held)}, more than {self._whose()}"
                     return failed(Status.OUT_OF_MEMORY, message)
             return process.pipe.recv(), True
         except (EOFError, OSError):
             return failed(*_cause(process))
 
     def _whose(self) -> str:
+        """The limit on memory, in words."""
         if self._task.workers.memory:
-            return f"workers.memory ({_gib(self.memory)})"
-        return f"a worker's share of this machine ({_gib(self.memory)})"
+            return f"workers.memory ({rough_bytes(self.memory)})"
+        return f"a worker's share of this machine ({rough_bytes(self.memory)})"
 
     def _used_up(self, held: int) -> str:
-        """Why the process is to be replaced; empty if it is not."""
+        """Why the process must be replaced; empty if it need not be."""
         process, limits = self._process, self._task.workers
         if process.evaluated >= limits.recycle_after:
             return f"{process.evaluated} candidates"
         grown = held - process.held_at_first
-        return f"it had grown by {_gib(grown)}" if grown > limits.recycle_growth else ""
+        return f"it had grown by {rough_bytes(grown)}" if grown > limits.recycle_growth else ""
 
 
 def _cause(process: _Process) -> tuple[Status, str]:
-    """What a process that has died died of."""
+    """Why a process ended by itself, as a status and a message."""
     status = process.wait()
     tail = f": {tail}" if (tail := process.tail()) else ""
     if -status == signal.SIGKILL and process.starved():
@@ -225,6 +240,7 @@ def _cause(process: _Process) -> tuple[Status, str]:
 
 
 def _how(status: int) -> str:
+    """An exit status in words."""
     if status >= 0:
         return f"its process left with exit status {status}"
     try:
@@ -234,7 +250,7 @@ def _how(status: int) -> str:
 
 
 def _kernel_kills() -> int:
-    """Processes that the kernel has killed for memory since it started; 0 if unknown."""
+    """How many processes the kernel has killed for lack of memory; 0 if that is unknown."""
     try:
         for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
             if line.startswith("oom_kill "):
@@ -245,14 +261,10 @@ def _kernel_kills() -> int:
 
 
 def _taken(candidate: Candidate) -> bytes | None:
-    """The weights a candidate left, and does not leave behind."""
+    """The weights that a candidate has written, or None; their file is removed."""
     path = Path(candidate.weights) if candidate.weights else None
     if path is None or not path.exists():
         return None
     weights = path.read_bytes()
     path.unlink()
     return weights
-
-
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.2f} GB"

@@ -7,23 +7,31 @@ from __future__ import annotations
 
 from collections import deque
 
-import tensorflow as tf
-
+from primeval.evaluators.data.corpus import Corpus
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome
+from primeval.evaluators.runtime import limit_threads
 from primeval.evaluators.settings import Task
-from primeval.evaluators.training.probe import probe
-from primeval.evaluators.training.trial import Workbench
+from primeval.evaluators.training.trial import evaluate
+from primeval.evaluators.training.workbench import Workbench
 
 
 class LocalEvaluator(Evaluator):
-    """Trains when asked for results, in the order of submission."""
+    """Trains inside `wait`, in the order of submission.
+
+    Args:
+        task: The settings that all candidates share.
+        corpus: The tokens, if they are open already.
+
+    Raises:
+        DataError: As `Workbench`.
+    """
 
     capacity, probes = 1, True
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, corpus: Corpus | None = None) -> None:
         limit_threads(task.workers.threads)
-        self._bench = Workbench(task, task.split)
+        self._bench = Workbench(task, corpus)
         self._waiting: deque[Candidate] = deque()
 
     def submit(self, candidate: Candidate) -> None:
@@ -37,17 +45,3 @@ class LocalEvaluator(Evaluator):
 
     def close(self) -> None:
         self._waiting.clear()
-
-
-def evaluate(bench: Workbench, candidate: Candidate) -> Outcome:
-    """One candidate, probed or trained."""
-    return probe(candidate, bench.scale) if candidate.probe else bench.evaluate(candidate)
-
-
-def limit_threads(threads: int) -> None:
-    """Let TensorFlow use so many cores; has no effect once it has started working."""
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError:  # it has started already: keep its setting
-        pass

@@ -1,7 +1,7 @@
-"""Memory: what training a program will need, counted, and what processes have taken.
+"""Memory: a count of what training a program will need, and measures of what processes hold.
 
-Counted figures are for knowing before trying that a model does not fit; they are right to
-about a factor of two. What a run takes is measured.
+The count tells beforehand whether a model can fit; it is right to about a factor of two. What a
+run really takes is measured.
 """
 
 from __future__ import annotations
@@ -17,18 +17,23 @@ from primeval.dna.cost import Cost, Scale, channels
 from primeval.evaluators.settings import TrainingSettings
 
 FLOAT = 4  # bytes
-LIBRARIES = 600 << 20  # a process with TensorFlow, before it does anything
+LIBRARIES = 600 << 20  # bytes that a process holds after importing TensorFlow
 # Copies of all parameters: the model's, the flat vector, its gradient in parts and in one
-# piece, two moments, and what a restart puts back of each.
+# piece, the optimizer's two moments, and the initial values that a restart puts back.
 COPIES = 10
 CGROUP = Path("/sys/fs/cgroup")
 
 
 def counted_memory(cost: Cost, scale: Scale, training: TrainingSettings) -> int:
-    """Bytes that a worker needs to train a program, apart from the tokens of the corpus.
+    """Bytes that a worker needs to train a program, without the tokens of the corpus.
 
-    Every value of the block is kept for the backward pass, and the logits three times: as
+    Every value of the block is kept for the backward pass. The logits are kept three times: as
     they are, as probabilities and as a gradient.
+
+    Args:
+        cost: The program at the scale.
+        scale: The model around the block.
+        training: The batch size, its parts and the precision.
     """
     block = sum(
         math.prod(node.over) * channels(node, cost.unit, scale.length)
@@ -41,7 +46,7 @@ def counted_memory(cost: Cost, scale: Scale, training: TrainingSettings) -> int:
 
 
 def free_memory() -> int:
-    """Bytes that this machine, or the container we are in, has to give."""
+    """Bytes that are free on this machine, or in the container that this process runs in."""
     free = int(psutil.virtual_memory().available)
     try:
         limit, used = (
@@ -49,22 +54,22 @@ def free_memory() -> int:
             for name in ("memory.max", "memory.current")
         )
         return free if limit == "max" else min(free, int(limit) - int(used))
-    except (OSError, ValueError):  # no container, or not of this kind
+    except (OSError, ValueError):  # no container, or one without these files
         return free
 
 
 def total_memory() -> int:
-    """Bytes that this machine, or the container we are in, has at all."""
+    """Bytes that this machine has, or the container that this process runs in."""
     total = int(psutil.virtual_memory().total)
     try:
         limit = (CGROUP / "memory.max").read_text(encoding="ascii").strip()
         return total if limit == "max" else min(total, int(limit))
-    except (OSError, ValueError):  # no container, or not of this kind
+    except (OSError, ValueError):  # no container, or one without these files
         return total
 
 
 def gpu_count() -> int:
-    """NVIDIA's GPUs in this machine: models live in their memory, which is not counted here."""
+    """How many NVIDIA GPUs this machine has. Models on them use memory not counted here."""
     try:
         listed = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True
@@ -75,16 +80,16 @@ def gpu_count() -> int:
 
 
 def peak_memory(process: int) -> int:
-    """The most bytes that a process has held at once; 0 if it is gone."""
+    """The most bytes that a process has held at once; 0 if it has ended."""
     try:
         status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
         return int(status.partition("VmHWM:")[2].split()[0]) << 10
-    except (OSError, IndexError, ValueError):  # no Linux: what it holds now
+    except (OSError, IndexError, ValueError):  # not Linux: use what it holds now
         return held_memory([process])
 
 
 def held_memory(processes: Iterable[int]) -> int:
-    """Bytes that processes hold now, those that are gone left out."""
+    """Bytes that processes hold now, all together; those that have ended hold none."""
     total = 0
     for process in processes:
         try:
@@ -95,5 +100,5 @@ def held_memory(processes: Iterable[int]) -> int:
 
 
 def descendants() -> set[int]:
-    """Ids of the processes that this one has started, and of those that they have."""
+    """Ids of the processes that this one has started, and of those that they have started."""
     return {child.pid for child in psutil.Process().children(recursive=True)}

@@ -1,7 +1,7 @@
-"""The process that trains: a workbench at one end of a pipe, a `Keeper` at the other.
+"""The process that trains candidates; a `Keeper` holds the other end of its pipe.
 
-Candidates are hostile: whatever one does to this process costs this process and that
-candidate. The keeper sees how it ends, and starts another.
+A candidate may do anything to this process: that costs only this process and that candidate.
+The keeper finds out how the process ended and starts another one.
 """
 
 from __future__ import annotations
@@ -16,31 +16,36 @@ import threading
 import time
 from multiprocessing.connection import Connection
 
-from primeval.evaluators.runtime import import_tensorflow
-from primeval.evaluators.settings import Task, WorkerSettings
+from primeval.evaluators.runtime import import_tensorflow, limit_threads, share_gpus
+from primeval.evaluators.settings import Task
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 
 
 def main(pipe: int, keeper: int) -> None:
-    """Serve a keeper until its end of the pipe is closed.
+    """Evaluate what a keeper sends: first a task, then candidates one by one.
+
+    The answer to the task is this process's id, when it is ready; to a candidate, its outcome.
 
     Args:
-        pipe: File descriptor of our end.
-        keeper: The keeper's process; we end with it.
+        pipe: File descriptor of this process's end of the pipe.
+        keeper: Id of the keeper's process; this process ends when that one does.
+
+    Raises:
+        EOFError: The keeper has closed its end of the pipe.
     """
     _end_with(keeper)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the driver's business
-    faulthandler.enable()  # says where it was when the process is aborted
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver handles a terminal's Ctrl-C
+    faulthandler.enable()  # if the process is aborted, it prints where it was
     connection = Connection(pipe)
     task: Task = connection.recv()
     import_tensorflow()
     share_gpus(task.workers)
-    from primeval.evaluators.training.trial import Workbench
-    from primeval.evaluators.workers.local import evaluate, limit_threads
-
     limit_threads(task.workers.threads)
-    bench = Workbench(task, task.split)
+    from primeval.evaluators.training.trial import evaluate
+    from primeval.evaluators.training.workbench import Workbench
+
+    bench = Workbench(task)
     if task.candidate.budget.unit == "reference_steps":
         bench.reference()
     connection.send(os.getpid())
@@ -48,20 +53,8 @@ def main(pipe: int, keeper: int) -> None:
         connection.send(evaluate(bench, connection.recv()))
 
 
-def share_gpus(workers: WorkerSettings) -> None:
-    """Take no more of a card than is ours: all of it is TensorFlow's habit."""
-    import tensorflow as tf
-
-    for card in tf.config.list_physical_devices("GPU"):
-        if workers.gpu_memory is not None:
-            limit = tf.config.LogicalDeviceConfiguration(workers.gpu_memory >> 20)
-            tf.config.set_logical_device_configuration(card, [limit])
-        elif workers.gpus % 1:
-            tf.config.experimental.set_memory_growth(card, True)
-
-
 def _end_with(keeper: int) -> None:
-    """End when the keeper does, also in the midst of a compiled call."""
+    """End this process when the keeper ends, even in the middle of a compiled call."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
 

@@ -1,7 +1,8 @@
-"""Ray on this machine or on many: connecting, and what workers elsewhere lack.
+"""Ray on this machine or on a cluster: connecting to it, and asking it for workers.
 
-A cluster's machines need Python, TensorFlow and Ray. This primeval reaches them as a wheel,
-users' primitives and the tokens as values. Only this file and `ray_pool.py` import Ray.
+A cluster's machines must have Python, TensorFlow and Ray. This primeval is sent to them as a
+wheel, users' primitives and the tokens as values. Only this file, `ray_pool.py` and `crew.py`
+import Ray.
 """
 
 from __future__ import annotations
@@ -16,8 +17,13 @@ from typing import Any
 
 import numpy as np
 import ray
+
+# Ray offers no public way to find the cluster of this machine ("auto") without joining it, and
+# joining takes a minute to fail.
 from ray._private.services import canonicalize_bootstrap_address
 
+from primeval.evaluators.data.corpus import Corpus
+from primeval.evaluators.errors import described
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.settings import Task, WorkerSettings
 from primeval.evaluators.workers.keeper import Keeper, Report
@@ -25,26 +31,28 @@ from primeval.evaluators.workers.shipping import Shipment, pack, write_wheel
 from primeval.evaluators.workers.watchman import Watchman, end_session
 
 # Ray reads these when it starts.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no calls home
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # as Ray asks, silently
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # send no statistics home
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # prevents a warning of Ray's
 
-OBJECT_STORE_BYTES = 100_000_000  # on this machine only texts and numbers travel
-ANSWER_SECONDS = 5.0  # in which a cluster's head has to answer
-CLOSE_SECONDS = 4.0  # in which Ray has to end before it is killed
+QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+OBJECT_STORE_BYTES = 100_000_000  # without a cluster, Ray carries only texts and numbers
+ANSWER_SECONDS = 5.0  # that a cluster's head may take to answer
+CLOSE_SECONDS = 4.0  # that Ray may take to end before it is killed
 
 
 class Connection:
-    """Ray, started here or joined.
+    """A session of Ray that was started here, or a cluster that was joined.
 
     Args:
-        watchman: Of the session that was started here; None on a cluster, which goes on.
+        watchman: Watches the session that was started here; None for a cluster, which
+            continues without us.
     """
 
     def __init__(self, watchman: Watchman | None) -> None:
         self._watchman = watchman
 
     def close(self) -> None:
-        """Leave Ray, or end it: within seconds, whatever it says."""
+        """Leave the cluster or end the session, within seconds even if Ray does not answer."""
         if self._watchman is None:
             ray.shutdown()
             return
@@ -57,56 +65,69 @@ class Connection:
 
 
 def connect(workers: WorkerSettings) -> Connection | None:
-    """Start Ray on this machine, or join a cluster; None if somebody has, whose it stays.
+    """Start Ray on this machine, or join a cluster.
 
-    Raises ValueError, which says what to do, within seconds.
+    Returns None if this process has done so already; whoever did it then closes Ray.
+
+    Raises:
+        ValueError: Ray does not start or answer, which is found out within seconds. The
+            message says what to do.
     """
     if ray.is_initialized():
         return None
     watchman = None
-    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if workers.address is None:
             watchman = Watchman()
-            # "local": without it Ray would join whatever cluster it finds here
-            ray.init(
-                address="local",
-                num_cpus=workers.count * workers.threads,
-                num_gpus=None if workers.gpus else 0,
-                resources={name: n * workers.count for name, n in workers.resources.items()},
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                **quiet,
-            )
+            _start(workers)
         else:
-            _join(workers, quiet)
-    except Exception as error:  # of any kind: a node that starts too slowly raises just that
+            _join(workers)
+    except Exception as error:  # Ray raises many kinds, a bare Exception too
         if watchman is not None:
             watchman.close()
         address = workers.address
         where = "on this machine" if address is None else f"at workers.address {address}"
         raise ValueError(
-            f"Ray does not start {where}: {short(error)} "
+            f"Ray does not start {where}: {described(error)} "
             "For a search without Ray: --set workers.evaluator=local."
         ) from error
     return Connection(watchman)
 
 
-def _join(workers: WorkerSettings, quiet: dict[str, Any]) -> None:
-    """Join a cluster, with this primeval for its workers if they want it."""
+def _start(workers: WorkerSettings) -> None:
+    """Start Ray on this machine, with room for all workers."""
+    ray.init(
+        address="local",  # otherwise Ray would join any cluster that it finds on this machine
+        num_cpus=workers.count * workers.threads,
+        num_gpus=None if workers.gpus else 0,
+        resources={name: n * workers.count for name, n in workers.resources.items()},
+        include_dashboard=False,
+        object_store_memory=OBJECT_STORE_BYTES,
+        **QUIET,
+    )
+
+
+def _join(workers: WorkerSettings) -> None:
+    """Join a cluster, and send this primeval to its workers if `ship_code` says so."""
     address = find_head(str(workers.address))
     if not workers.ship_code:
-        ray.init(address=address, **quiet)
+        ray.init(address=address, **QUIET)
         return
     with tempfile.TemporaryDirectory() as folder:
-        modules = [str(write_wheel(Path(folder)))]  # Ray uploads it now
-        ray.init(address=address, runtime_env={"py_modules": modules}, **quiet)
+        modules = [str(write_wheel(Path(folder)))]  # uploaded by `init`
+        ray.init(address=address, runtime_env={"py_modules": modules}, **QUIET)
 
 
 def find_head(address: str) -> str:
-    """`host:port` of a cluster's head that answers. Raises ConnectionError, soon.
+    """The `host:port` of a cluster's head, which has answered.
 
-    Ray itself tries for a minute before it says that nobody is there.
+    Ray itself would try for a minute before it reports that nothing answers.
+
+    Args:
+        address: `host:port`, or `auto` for the cluster that this machine belongs to.
+
+    Raises:
+        ConnectionError: There is no such head, or it does not answer within seconds.
     """
     if "://" in address:
         raise ConnectionError(
@@ -124,20 +145,20 @@ def find_head(address: str) -> str:
         socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
     except OSError as error:
         raise ConnectionError(
-            f"nobody answers at {found} ({error.strerror or error}). Is the cluster up "
+            f"nothing answers at {found} ({error.strerror or error}). Is the cluster up "
             "(ray status), and is this machine part of it (ray start --address=…)?"
         ) from None
     return str(found)
 
 
 class Worker:
-    """A keeper that lives in a Ray actor.
+    """A keeper in a Ray actor.
 
     Args:
-        task: The settings all candidates share.
-        sharing: Workers that this machine's memory is for, if it is known.
-        shipment: For machines that are not the driver's: what to do without its files.
-        tokens: Where Ray has the tokens.
+        task: The settings that all candidates share.
+        sharing: How many workers share this machine's memory; 1 if that is not known.
+        shipment: For machines other than the driver's: what they lack of its files.
+        tokens: A list with Ray's reference to the tokens, which are fetched if they are needed.
     """
 
     def __init__(
@@ -150,16 +171,17 @@ class Worker:
         self._keeper = Keeper(task, sharing, folder)
 
     def prepare(self) -> int:
-        """The id of the process that trains, once it can."""
+        """The id of the process that trains, once it is ready. Raises WorkerError."""
         return self._keeper.prepare()
 
     def evaluate(self, candidate: Candidate) -> Report:
-        print(f"{candidate.purpose} #{candidate.id}", flush=True)  # its log is on the dashboard
+        """As `Keeper.evaluate`. Raises WorkerError."""
+        print(f"{candidate.purpose} #{candidate.id}", flush=True)  # seen on the dashboard
         return self._keeper.evaluate(candidate)
 
 
 def worker_options(workers: WorkerSettings) -> dict[str, Any]:
-    """What Ray is told of a worker: the room it takes, and its environment."""
+    """The options of a worker's actor: the resources it takes, and its environment."""
     options: dict[str, Any] = {
         "num_cpus": workers.threads,
         "num_gpus": workers.gpus,
@@ -168,24 +190,24 @@ def worker_options(workers: WorkerSettings) -> dict[str, Any]:
         "runtime_env": {"env_vars": worker_environment(workers)},
     }
     if workers.memory is not None and workers.address is not None:
-        options["memory"] = workers.memory  # so that no machine gets more than it can hold
+        options["memory"] = workers.memory  # so that Ray overfills no machine
     return options
 
 
-def hiring(task: Task) -> Callable[[], Any]:
-    """A function that asks Ray for one more worker; it comes when there is room for it."""
+def hiring(task: Task, corpus: Corpus) -> Callable[[], Any]:
+    """A function that asks Ray for one more worker, which starts when there is room for it."""
     workers = task.workers
     actor = ray.remote(Worker).options(**worker_options(workers))
     if workers.address is None:
         return lambda: actor.remote(task, workers.count)
-    shipment, tokens = pack(task)
-    # in a list, Ray leaves the value where it is until somebody asks for it
+    shipment, tokens = pack(task, corpus)
+    # in a list, so that Ray brings the tokens to a machine only when a worker there needs them
     there = [ray.put({split: np.asarray(part) for split, part in tokens.items()})]
     return lambda: actor.remote(task, 1, shipment, there)
 
 
 def worker_environment(workers: WorkerSettings) -> dict[str, str]:
-    """Environment variables of a worker and the process it keeps."""
+    """Environment variables of a worker and of the process that it keeps."""
     threads = str(workers.threads)
     environment = {
         "OMP_NUM_THREADS": threads,
@@ -193,11 +215,7 @@ def worker_environment(workers: WorkerSettings) -> dict[str, str]:
         "TF_NUM_INTEROP_THREADS": threads,
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
-    if workers.threads == 1:  # splitting a module is overhead without threads
+    if workers.threads == 1:  # more than one part would only cost time
         flags = os.environ.get("XLA_FLAGS", "")
         environment["XLA_FLAGS"] = f"{flags} --xla_cpu_parallel_codegen_split_count=1".strip()
     return environment
-
-
-def short(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:2000]

@@ -1,45 +1,43 @@
 """What a cluster's other machines lack: this primeval, users' primitives, the tokens.
 
-A machine that sees the driver's files, on a shared disk, uses them in place. Others get
-values: Ray's object store brings them once to each machine, and the first worker there writes
-the tokens into that machine's cache.
+A machine that sees the driver's files, on a shared disk, uses them in place. Others receive
+values: Ray's object store brings the tokens once to each machine, and the first worker there
+writes them into that machine's cache.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 
 import filelock
 import numpy as np
 
-from primeval.evaluators.data.corpus import cache_dir, load_corpus
+from primeval.evaluators.data.corpus import Corpus, cache_dir
 from primeval.evaluators.data.documents import SPLITS
 from primeval.evaluators.data.tokenizer import Tokens
 from primeval.evaluators.settings import Task, TokenFiles
+from primeval.evaluators.whole_files import remove_drafts, replacing
 
-PACKAGES = ("primitives", "dna", "evaluators", "search", "configs", "scripts")
-
+ROOT = Path(__file__).parents[2]  # the folder that holds primeval's packages
 
 Fetch = Callable[[], dict[str, Tokens]]
 
 
 @dataclass(frozen=True)
 class Shipment:
-    """What workers need besides the task; the tokens themselves only if they have to.
+    """What a worker on another machine needs besides the task, apart from the tokens.
 
     Attributes:
-        modules: Text of the files with users' primitives, by path.
+        modules: Texts of the files with users' primitives, by path.
         files: Where the driver has the tokens.
-        sizes: Bytes of each of those files.
-        digest: Of the tokens.
+        sizes: Bytes of the driver's file of each split.
+        digest: Hash of the tokens.
     """
 
     modules: dict[str, str]
@@ -48,12 +46,12 @@ class Shipment:
     digest: str
 
     def unpack(self, task: Task, folder: Path, fetch: Fetch) -> Task:
-        """The task for this machine.
+        """The task with paths that are valid on this machine.
 
         Args:
-            task: As the driver has it.
-            folder: This worker's own.
-            fetch: Brings the tokens here.
+            task: The driver's task.
+            folder: A folder of this worker's own, for users' primitives.
+            fetch: Brings the tokens of each split to this machine.
         """
         modules = []
         for module in task.modules:
@@ -65,25 +63,36 @@ class Shipment:
         return replace(task, modules=tuple(modules), tokens=self.place(task, fetch))
 
     def place(self, task: Task, fetch: Fetch) -> TokenFiles:
-        """The tokens on this machine: the driver's own, or written by the first who asks."""
+        """The tokens on this machine: the driver's files, or those that the first worker wrote.
+
+        Args:
+            task: Names the folder of the cache.
+            fetch: As in `unpack`.
+        """
         if _sizes(Path(self.files.folder)) == self.sizes:
             return self.files
         folder = cache_dir(task.data) / "shipped" / self.digest[:16]
         folder.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(f"{folder}.lock"):
             if _sizes(folder) != self.sizes:
-                draft = folder.with_suffix(".part")
-                draft.mkdir(exist_ok=True)
-                for split, tokens in fetch().items():
-                    np.save(draft / f"{split}.npy", tokens)
-                shutil.rmtree(folder, ignore_errors=True)
-                os.replace(draft, folder)
+                remove_drafts(folder)
+                with replacing(folder) as draft:
+                    draft.mkdir()
+                    for split, tokens in fetch().items():
+                        np.save(draft / f"{split}.npy", tokens)
         return replace(self.files, folder=str(folder))
 
 
-def pack(task: Task) -> tuple[Shipment, dict[str, Tokens]]:
-    """What workers on other machines need for a task, and the tokens apart from it."""
-    corpus = load_corpus(task.data)
+def pack(task: Task, corpus: Corpus) -> tuple[Shipment, dict[str, Tokens]]:
+    """What workers on other machines need for a task.
+
+    Args:
+        task: The driver's task.
+        corpus: The tokens of its data, as `load_corpus` gives them.
+
+    Returns:
+        The shipment, and apart from it the tokens of each split, (tokens,) as in `Corpus`.
+    """
     tokens: dict[str, Tokens] = {split: getattr(corpus, split) for split in SPLITS}
     folder = Path(tokens[SPLITS[0]].filename).parent  # type: ignore[attr-defined]
     digest = hashlib.sha256()
@@ -100,16 +109,22 @@ def pack(task: Task) -> tuple[Shipment, dict[str, Tokens]]:
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    """Bytes of the files of a folder of tokens; of those that are there."""
+    """Bytes of the token file of each split; a split without a file has no entry."""
     files = {split: folder / f"{split}.npy" for split in SPLITS}
     return {split: file.stat().st_size for split, file in files.items() if file.is_file()}
 
 
 def write_wheel(folder: Path) -> Path:
-    """This primeval as a wheel, from a checkout or from where it is installed.
+    """Pack the primeval that is running, from a checkout or an installation, into a wheel.
 
-    CHOICE: it names no dependencies. Ray installs it for a run alone, and would fetch a second
-    TensorFlow for it; the machines have their own.
+    CHOICE: the wheel names no dependencies. Ray installs it for one run, and would download a
+    second TensorFlow for it, although the machines have their own.
+
+    Args:
+        folder: Where the wheel is written.
+
+    Returns:
+        The path of the wheel.
     """
     version = metadata.version("primeval")
     path = folder / f"primeval-{version}-py3-none-any.whl"
@@ -118,16 +133,15 @@ def write_wheel(folder: Path) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
 
         def add(name: str, data: bytes) -> None:
-            # one date for all, so that the same code is the same wheel
+            # all files have one date, so that the same code gives the same wheel
             wheel.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
             digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=")
             record.append(f"{name},sha256={digest.decode()},{len(data)}")
 
-        for package in PACKAGES:
-            root = Path(str(resources.files(f"primeval.{package}")))
-            for file in sorted(root.rglob("*")):
+        for package in sorted(ROOT.glob("*/__init__.py")):
+            for file in sorted(package.parent.rglob("*")):
                 if file.is_file() and file.suffix not in (".pyc", ".pyo"):
-                    add(f"primeval/{package}/{file.relative_to(root)}", file.read_bytes())
+                    add(f"primeval/{file.relative_to(ROOT)}", file.read_bytes())
         core = f"Metadata-Version: 2.1\nName: primeval\nVersion: {version}\n"
         add(f"{info}/METADATA", core.encode())
         kind = "Wheel-Version: 1.0\nGenerator: primeval\nRoot-Is-Purelib: true\n"

@@ -1,9 +1,10 @@
-"""Ends what Ray leaves behind when its driver is killed.
+"""Ends the processes that Ray leaves behind when its driver is killed.
 
-Ray on this machine belongs to the driver that started it. A driver that is killed takes most
-of Ray with it, but not all: Ray's agents first try for a minute to report their loss to a head
-that is gone. So a small process watches the driver, and ends whoever still has a file open in
-the folder of its session. A driver that ends by itself ends this process first.
+Without a cluster, Ray belongs to the driver that started it. When that driver is killed, most
+of Ray ends with it, but not all: Ray's agents try for a minute to reach a head that has gone.
+So a small process watches the driver. When the driver has gone, it ends every process that
+still has a file open in the session's folder. A driver that ends normally ends its watchman
+first.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ import time
 
 import psutil
 
-LOOK_SECONDS = 0.5  # how often the driver is looked at
-MERCY_SECONDS = 3.0  # in which Ray may end by itself
-ROUNDS = 5  # a worker may be about to start when others are ended
+LOOK_SECONDS = 0.5  # between looks at the driver
+MERCY_SECONDS = 3.0  # that Ray may take to end by itself
+ROUNDS = 5  # of ending processes, since a worker may start while others are ended
 
 
 class Watchman:
-    """Watches this process, and ends its session of Ray when it is gone."""
+    """A process that watches this one, and ends its session of Ray when this one has gone."""
 
     def __init__(self) -> None:
         self._popen = subprocess.Popen(
@@ -32,18 +33,18 @@ class Watchman:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            start_new_session=True,  # a terminal's Ctrl-C is none of its business
+            start_new_session=True,  # so that a terminal's Ctrl-C does not reach it
         )
 
     def close(self) -> None:
-        """Dismiss it: the session has ended."""
+        """End the watchman; the session has ended."""
         self._popen.kill()
         self._popen.wait()
 
 
 def members(driver: int) -> list[psutil.Process]:
-    """The processes of the session of Ray that a driver started, but for the driver."""
-    # Ray names the folder of a session after its time and its driver
+    """The processes of the session of Ray that a driver started, without driver and caller."""
+    # Ray names the folder of a session after the time and the driver's process id
     session = re.compile(rf"/session_[\d_-]+_{driver}/")
     mine = (driver, os.getpid())
     others = (one for one in psutil.process_iter() if one.pid not in mine)
@@ -51,15 +52,15 @@ def members(driver: int) -> list[psutil.Process]:
 
 
 def _works_in(process: psutil.Process, session: re.Pattern[str]) -> bool:
-    """Whether a process has its log, or another file, in a session's folder."""
+    """Whether a process has a file open, such as its log, in a session's folder."""
     try:
         return any(session.search(file.path) for file in process.open_files())
-    except (psutil.Error, OSError):  # it has gone, or is not ours
+    except (psutil.Error, OSError):  # it has ended, or belongs to another user
         return False
 
 
 def end_session(driver: int) -> int:
-    """Kill every process of a driver's session of Ray; how many there were."""
+    """Kill every process of a driver's session of Ray; returns how many there were."""
     found = members(driver)
     for process in found:
         with contextlib.suppress(psutil.Error):
@@ -68,7 +69,7 @@ def end_session(driver: int) -> int:
 
 
 def watch(driver: int) -> None:
-    """Wait for a driver to go, and clear up behind it."""
+    """Wait until a driver has ended, then end what is left of its session."""
     while os.getppid() == driver:
         time.sleep(LOOK_SECONDS)
     time.sleep(MERCY_SECONDS)

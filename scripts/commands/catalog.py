@@ -10,7 +10,6 @@ from primeval.dna.writing.facts import Facts
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.scripts.commands.arguments import add_json
 from primeval.scripts.tables import terminal
-from primeval.search.config.config import load_config
 
 
 def add_seeds(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +26,12 @@ def add_primitives(parser: argparse.ArgumentParser) -> None:
 
 
 def print_seeds(args: argparse.Namespace) -> int:
-    scale = None if args.config is None else load_config(args.config).scale
+    scale = None
+    if args.config is not None:
+        # imported here because YAML is slow to import, and most lists do without
+        from primeval.search.config.config import load_config
+
+        scale = load_config(args.config).scale
     rows = [_seed_row(name, Facts(load_seed(name), scale)) for name in seed_names()]
     if args.json:
         terminal.print_json(rows)

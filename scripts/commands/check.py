@@ -12,9 +12,10 @@ import tempfile
 from pathlib import Path
 
 from primeval.dna.cost import Cost
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.evaluators.data.files import find_files
+from primeval.evaluators.units import rough_bytes
 from primeval.evaluators.workers.memory import counted_memory, free_memory, gpu_count
 from primeval.scripts.commands.arguments import add_config, add_json, add_set
 from primeval.scripts.running.starting import start_evaluator, try_primitives
@@ -47,14 +48,15 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args.config, args.set)
     seeds = load_seeds(config.search.seeds, config.language)
     costs = check_seeds(config, seeds)
+    first_cost = first_seed(costs)
     try_primitives(config.language.modules)
     tried = None
     if args.train is False:
         _look_for_files(config)
     else:
         if args.train is None:
-            require_memory(args.config, config, first_seed(costs))
-        tried = try_out(config, seeds, first_seed(costs))
+            require_memory(args.config, config, first_cost)
+        tried = try_out(config, seeds, first_cost)
     if args.json:
         terminal.print_json(as_json(config, costs, tried))
     else:
@@ -96,8 +98,8 @@ def require_memory(name: str, config: RunConfig, cost: Cost) -> None:
     raise RunError(
         f"{name} is valid, but too large to be tried on this machine: a model of "
         f"{cost.parameters:,} parameters and steps of {config.training.batch_size} x "
-        f"{config.model.length} tokens take about {terminal.size(each)} in each worker. "
-        f"Workers here: {workers}. Memory free: {terminal.size(free)}. Cut its batches "
+        f"{config.model.length} tokens take about {rough_bytes(each)} in each worker. "
+        f"Workers here: {workers}. Memory free: {rough_bytes(free)}. Cut its batches "
         "(training.accumulation), or check it on the machine that will run it; --no-train only "
         "validates and counts, --train tries it all the same."
     )

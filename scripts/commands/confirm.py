@@ -44,8 +44,8 @@ from primeval.search.views.confirmed_rows import ConfirmedRow, confirmed_rows
 if TYPE_CHECKING:
     from primeval.evaluators.evaluator import Evaluator
 
-# Of the best individuals, and of random seeds for each program.
-TOP, SEEDS, MAX_SEEDS = 5, 5, 1000
+TOP = 5  # individuals
+RANDOM_SEEDS, MAX_RANDOM_SEEDS = 5, 1000  # for each program
 
 
 def add_confirm(parser: argparse.ArgumentParser) -> None:
@@ -63,9 +63,9 @@ def add_confirm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds",
         type=whole_number(0),
-        default=SEEDS,
+        default=RANDOM_SEEDS,
         metavar="N",
-        help=f"train each program with N seeds (default: {SEEDS})",
+        help=f"train each program with N random seeds (default: {RANDOM_SEEDS})",
     )
     parser.add_argument(
         "--programs",
@@ -101,8 +101,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_arguments(args: argparse.Namespace) -> None:
-    if not 1 <= args.seeds <= MAX_SEEDS:
-        raise RunError(f"--seeds is a number from 1 to {MAX_SEEDS}. Received: {args.seeds}.")
+    if not 1 <= args.seeds <= MAX_RANDOM_SEEDS:
+        raise RunError(
+            f"--seeds is a number from 1 to {MAX_RANDOM_SEEDS}. Received: {args.seeds}."
+        )
     path = args.markdown
     if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
         raise RunError(f"--markdown is a file in a folder that exists. Received: {path}.")
@@ -129,8 +131,8 @@ def _of_run(args: argparse.Namespace) -> tuple[Run, list[Entry], None]:
     try:
         best = TOP if args.top is None and args.programs is None else args.top or 0
         seeds = {name: parse(text) for name, text in opened.store.seeds.items()}
-        named = _named(args.programs, opened.config, opened)
-        entries = [*_seeds(seeds, opened.config), *named, *best_entries(opened, best)]
+        named = _named_entries(args.programs, opened.config, opened)
+        entries = [*_seed_entries(seeds, opened.config), *named, *best_entries(opened, best)]
         return opened, distinct(entries), None
     except BaseException:
         opened.close()
@@ -150,7 +152,9 @@ def _of_config(args: argparse.Namespace) -> tuple[Run, list[Entry], Evaluator | 
     config = dataclasses.replace(config, run_dir=folder)
     seeds = load_seeds(config.search.seeds, config.language)
     check_seeds(config, seeds)
-    entries = distinct([*_seeds(seeds, config), *_named(args.programs, config, None)])
+    entries = distinct(
+        [*_seed_entries(seeds, config), *_named_entries(args.programs, config, None)]
+    )
     try:
         opened = run_of(config)
     except ConfigError as error:
@@ -166,12 +170,12 @@ def _of_config(args: argparse.Namespace) -> tuple[Run, list[Entry], Evaluator | 
         raise
 
 
-def _seeds(seeds: dict[str, Program], config: RunConfig) -> list[Entry]:
+def _seed_entries(seeds: dict[str, Program], config: RunConfig) -> list[Entry]:
     """The programs that a search starts from; the others are compared with the first."""
     return [entry_of(name, program, config) for name, program in seeds.items()]
 
 
-def _named(names: str | None, config: RunConfig, run: Run | None) -> list[Entry]:
+def _named_entries(names: str | None, config: RunConfig, run: Run | None) -> list[Entry]:
     """The programs in a list of names; without a list, the baselines that fit the scale."""
     if names is not None:
         given = [name.strip() for name in names.split(",")]

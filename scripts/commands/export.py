@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
-from primeval.dna.parsing import format_program
+from primeval.evaluators.runtime import import_tensorflow
 from primeval.primitives.widths import Rejection
 from primeval.scripts.commands.arguments import whole_number
 from primeval.search.config.config import load_config
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _program(args: argparse.Namespace) -> tuple[Reference, RunConfig]:
     """The program, and the configuration that gives its scale."""
-    # read before the program, which may use primitives that the configuration brings
+    # read first: it may bring primitives that the program uses
     config = load_config(args.config) if args.config is not None else None
     found = find_program(args.program)
     if found.run is None:
@@ -99,16 +99,15 @@ def _export(
     """Write the files and verify them. Raises Rejection or ExportError, and then no file."""
     print("Building, saving, verifying in a fresh interpreter …", file=sys.stderr, flush=True)
 
-    # imported here because TensorFlow takes seconds, and a mistake is reported before that
-    from primeval.evaluators.runtime import import_tensorflow
-
     import_tensorflow()
+    # imported here because TensorFlow takes seconds, and a mistake is reported before that
     from primeval.evaluators.export.export import ExportError, export_program
 
-    text = format_program(found.program)
     seed = found.individual.seed if found.individual is not None else 0
     try:
-        return export_program(text, scale, path, weights, seed, source=source, name=found.name)
+        return export_program(
+            found.program, scale, path, weights, seed, source=source, name=found.name
+        )
     except ExportError as error:
         raise ExportError(f"{error} Nothing was written.") from error
 
@@ -201,7 +200,7 @@ def _checked_paths(args: argparse.Namespace) -> tuple[Path | None, Path | None]:
     for file in filter(None, (path, source)):
         if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
             raise RunError(
-                f"{file} cannot be written: {file.parent} is no folder, or write-protected."
+                f"{file} cannot be written: {file.parent} is no folder, or is write-protected."
             )
         if file.is_dir() or (file.exists() and not args.force):
             raise RunError(f"{file} exists. Choose another name, or give --force.")

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 def _what_is_compared(rows: list[LineageRow]) -> str:
     last = rows[-1]
     if last.loss_at_mark is None or last.mark is None:
-        return f"#{last.id} has no loss: nothing can be said about gains."
+        return f"#{last.id} has no loss, so the gains are unknown."
     if last.hurdle is None:
         return "Losses at the end of the budget. gain: how much an edit lowered the loss."
     return (
@@ -78,6 +78,6 @@ def _sum(rows: list[LineageRow]) -> str:
 
 
 def joint_note(row: LineageRow) -> str:
-    """Whose edits a gain is of besides its own: ancestors that have none."""
+    """Names the ancestors without a gain of their own whose edits this gain includes, too."""
     others = row.gain_of[:-1]
     return f"(with {', '.join(f'#{other}' for other in others)}) " if others else ""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 from pathlib import Path
 
+from primeval.evaluators.units import rough_bytes
+from primeval.evaluators.whole_files import replacing
 from primeval.scripts.commands.arguments import add_run, add_watch, whole_number
 from primeval.scripts.report.contents import report_contents
 from primeval.scripts.report.page import render
 from primeval.scripts.running.watching import is_running, watch
-from primeval.scripts.tables import terminal
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run, open_run
 
@@ -60,13 +59,10 @@ def _write(opened: Run, args: argparse.Namespace, running: bool, refresh: float 
     """
     path: Path = args.output or opened.folder / NAME
     page = render(report_contents(opened, args.top, running, refresh)).encode()
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        new.write_bytes(page)
-        os.replace(new, path)
+        with replacing(path) as new:
+            new.write_bytes(page)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            new.unlink()
         raise RunError(f"{path} cannot be written: {error.strerror}.") from None
     told = opened.store.told()
-    return f"{path}: {told:,} candidates, {terminal.size(len(page))}"
+    return f"{path}: {told:,} candidates, {rough_bytes(len(page))}"

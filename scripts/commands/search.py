@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.scripts.commands.arguments import add_config, add_set
 from primeval.scripts.running.driving import drive_and_report
 from primeval.scripts.running.starting import start_evaluator

@@ -9,16 +9,16 @@ import argparse
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
+from primeval.dna.writing.code_difference import code_difference
 from primeval.dna.writing.diff import DiffLine, diff
 from primeval.dna.writing.facts import Facts
 from primeval.dna.writing.tensorflow_code import format_code
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.scripts.commands.arguments import add_color, add_json
 from primeval.scripts.drawing.files import write_drawing
-from primeval.scripts.drawing.program_difference import code_difference, difference_drawing
-from primeval.scripts.drawing.shapes import make_drawing
+from primeval.scripts.drawing.shapes import difference_drawing, make_drawing
 from primeval.scripts.tables import terminal
 from primeval.search.config.config import load_config
 from primeval.search.errors import RunError
@@ -60,7 +60,7 @@ def add_show(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.config is not None:  # first: the program may be of primitives that it brings
+    if args.config is not None:  # read first: it may bring primitives that the program uses
         load_config(args.config)
     shown = find_program(args.reference)
     facts = Facts(shown.program, _scale(shown, args))

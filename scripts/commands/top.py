@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import shutil
 import sys
 
@@ -54,26 +55,26 @@ def add_top(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.watch is not None:
-        if args.json:
-            raise RunError("--watch shows tables, not JSON. Leave out --json or --watch.")
-        return _watch(args)
-    return _show(open_run(args.run_folder), args, terminal.wants_color(args.color))
+    color = terminal.wants_color(args.color)
+    if args.watch is None:
+        _show(open_run(args.run_folder), args, color)
+    elif args.json:
+        raise RunError("--watch shows tables, not JSON. Leave out --json or --watch.")
+    else:
+        _watch(args, color)
+    return 0
 
 
-def _watch(args: argparse.Namespace) -> int:
-    color, times = terminal.wants_color(args.color), 0
+def _watch(args: argparse.Namespace, color: bool) -> None:
+    calls = itertools.count()
     if args.n is None and sys.stdout.isatty():
         room = shutil.get_terminal_size().lines - AROUND
         args.n = max(1, min(MOST_WATCHED, room))
 
     def show(opened: Run, running: bool) -> None:
-        nonlocal times
-        redraw(lambda: _show_watched(opened, args, color, running), times == 0)
-        times += 1
+        redraw(lambda: _show_watched(opened, args, color, running), first=next(calls) == 0)
 
     watch(args.run_folder, args.watch, show)
-    return 0
 
 
 def _show_watched(opened: Run, args: argparse.Namespace, color: bool, running: bool) -> None:
@@ -82,30 +83,32 @@ def _show_watched(opened: Run, args: argparse.Namespace, color: bool, running: b
         print(terminal.paint("Ctrl-C ends this; the search continues.", "dim", color))
 
 
-def _show(opened: Run, args: argparse.Namespace, color: bool) -> int:
+def _show(opened: Run, args: argparse.Namespace, color: bool) -> None:
     if args.ledger:
         print_ledger(opened, args.json)
-        return 0
-    if args.confirmed:
-        return _print_confirmed(opened, args.json)
-    count = (0 if args.json else 10) if args.n is None else args.n
-    found = ranking(opened, count or None)
-    if args.json:
-        terminal.print_json(found.as_json())
-        return 0
-    print_summary(opened)
-    print_ranking(found, color)
-    if found.rows and found.confirmed:
-        print(f"With baselines and test figures: primeval top {opened.folder} --confirmed")
-    elif not opened.store.asked() and (confirmed := confirmed_rows(opened)):
-        print_confirmed(opened, confirmed)  # a folder that only confirms
-    return 0
+    elif args.confirmed:
+        _show_confirmed(opened, args.json)
+    else:
+        _show_ranking(opened, args, color)
 
 
-def _print_confirmed(run: Run, as_json: bool) -> int:
+def _show_confirmed(run: Run, as_json: bool) -> None:
     rows = confirmed_rows(run)
     if as_json:
         terminal.print_json([row.as_json() for row in rows])
     else:
         print_confirmed(run, rows)
-    return 0
+
+
+def _show_ranking(opened: Run, args: argparse.Namespace, color: bool) -> None:
+    count = (0 if args.json else 10) if args.n is None else args.n
+    found = ranking(opened, count or None)
+    if args.json:
+        terminal.print_json(found.as_json())
+        return
+    print_summary(opened)
+    print_ranking(found, color)
+    if found.rows and found.confirmed:
+        print(f"With baselines and test figures: primeval top {opened.folder} --confirmed")
+    elif not opened.store.asked() and (confirmed := confirmed_rows(opened)):
+        print_confirmed(opened, confirmed)  # the folder was made by `primeval confirm`

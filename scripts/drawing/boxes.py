@@ -1,9 +1,8 @@
-"""A program as nested boxes: operations, in the calls they are made by, joined by wires.
+"""A program as nested boxes: a box for each operation and each call, joined by wires.
 
-A call is a box of its own with its operations inside, so that the drawing shows the program
-as it was written; dead lines are left out. Two programs become one drawing in
-`drawing_difference.py`. Where things go is decided in `layout.py`, and how they look in
-`drawing_shapes.py`.
+The box of a call holds what the called subprogram does, so that the drawing shows the program
+as it was written. Dead lines are left out. `difference.py` joins the boxes of two programs,
+`layout.py` decides where the boxes go, and `shapes.py` how they are drawn.
 """
 
 from __future__ import annotations
@@ -14,15 +13,15 @@ from enum import Enum
 from primeval.dna.cost import Cost
 from primeval.dna.graph import Graph
 from primeval.dna.infer import Node
-from primeval.dna.parsing import format_number
+from primeval.dna.printing import format_number
 from primeval.dna.program import INPUTS, Instruction
-from primeval.dna.writing.calls import Calls, Path
+from primeval.dna.writing.calls import CallPath, Calls
 from primeval.primitives.primitive import CONSTANT, DIM
 from primeval.primitives.vocabulary import PRIMITIVES
 
 
 class Change(str, Enum):
-    """What became of a box or a wire from one program to another."""
+    """What happened to a box or a wire between the old program and the new one."""
 
     KEPT = ""
     ADDED = "added"
@@ -34,10 +33,10 @@ class Wire:
     """Carries a value from a box to an input of another, or to the output of the call.
 
     Attributes:
-        source: Place of a box; ~n for input n of the call.
-        target: Place of a box; the number of boxes for the call's output.
-        port: Which input of the target.
-        change: Whether it is new, or gone.
+        source: Index of a box among `Box.boxes`; ~n for `inputs[n]` of the call itself.
+        target: Index of a box; the number of boxes stands for the call's output.
+        port: Which input of the target, as an index into its `inputs`.
+        change: Whether the wire is new, gone, or in both programs.
     """
 
     source: int
@@ -48,20 +47,20 @@ class Wire:
 
 @dataclass
 class Box:
-    """An operation, or a call with what it does.
+    """An operation, or a call with everything that it does.
 
     Attributes:
-        label: What is written on it.
+        label: The name written on the box.
         width: The width of its value, as text.
-        inputs: The inputs it reads, 0 and 1; one that is both counts as 0.
+        inputs: Which inputs it reads: 0, 1 or both. If both are one value, that is input 0.
         branches: How many copies of it run in parallel.
-        subprogram: The subprogram called; None for operations.
+        subprogram: The index of the called subprogram; None for operations.
         weights: Whether it owns trainable weights.
         boxes, wires: What is inside a call.
-        place: Where it stands in its subprogram.
-        essence: What it does, as far as its own line says it; equal in equal lines.
-        change: Whether it is new, or gone.
-        note: What else changed, in words.
+        place: The index of its instruction in its subprogram.
+        essence: What its own line says: the operation with its arguments, or the subprogram.
+        change: Whether the box is new, gone, or in both programs.
+        note: Any other change, in words.
     """
 
     label: str
@@ -84,13 +83,13 @@ class Box:
 
     @property
     def title(self) -> str:
-        """All that is written on it."""
+        """The whole text on the box."""
         badge = f" ×{self.branches}" if self.branches > 1 else ""
         return self.label + badge + (f" ({self.note})" if self.note else "")
 
 
 def draw_program(graph: Graph, cost: Cost | None = None) -> Box:
-    """The box of MAIN. Widths are channels if the cost is given, else relative."""
+    """The box of MAIN. Widths are in channels if the cost is given, otherwise in units."""
     return _Drawer(graph, cost).call(0, (), 1, same=True)
 
 
@@ -99,13 +98,13 @@ class _Drawer:
         self.calls, self.cost = Calls(graph), cost
         self.subprograms = graph.program.subprograms
 
-    def call(self, index: int, path: Path, branches: int, same: bool) -> Box:
-        """A call's box; `same` says that both its inputs are one value."""
+    def call(self, index: int, path: CallPath, branches: int, same: bool) -> Box:
+        """The box of a call. `same` means that both its inputs are one value."""
         body = self.calls.body(index)
         label = f"S{index} {self.subprograms[index].name}"
         box = Box(label, "", (), branches, index, essence=(index,))
-        place_of: dict[int, int] = {}  # state to box
-        used: list[int] = []  # the inputs that are read, in order of their ports
+        place_of: dict[int, int] = {}  # from a state to the index of its box
+        used: list[int] = []  # the inputs that are read
         for place, instruction in enumerate(body):
             state = place + INPUTS
             if not self.calls.is_live(index, state, path):
@@ -128,9 +127,9 @@ class _Drawer:
         return box
 
     def _child(
-        self, index: int, place: int, path: Path, instruction: Instruction
+        self, index: int, place: int, path: CallPath, instruction: Instruction
     ) -> tuple[Box, list[int]]:
-        """The box of a live instruction, and the states that its ports take."""
+        """The box of a live instruction, and the state that each of its inputs reads."""
         inputs = [instruction.input1, instruction.input2]
         if isinstance(instruction.op, int):
             same = inputs[0] == inputs[1]
@@ -158,8 +157,8 @@ class _Drawer:
             essence=(op, constant, dim, instruction.branching),
         )
 
-    def _read(self, index: int, path: Path, inputs: list[int]) -> list[int]:
-        """Which of two different inputs a call reads."""
+    def _read(self, index: int, path: CallPath, inputs: list[int]) -> list[int]:
+        """Which of its two inputs a call reads, if they are different values."""
         read: set[int] = set()
         for place, instruction in enumerate(self.calls.body(index)):
             if not self.calls.is_live(index, place + INPUTS, path):
@@ -172,7 +171,7 @@ class _Drawer:
             read |= {state for state in states if state < INPUTS}
         return [inputs[number] for number in sorted(read)]
 
-    def _width(self, index: int, state: int, path: Path) -> str:
+    def _width(self, index: int, state: int, path: CallPath) -> str:
         node = self.calls.node(index, state, path)
         return "" if node is None else width_text(node, self.cost)
 
@@ -184,7 +183,7 @@ def _source(state: int, place_of: dict[int, int], same: bool) -> int:
 
 
 def width_text(node: Node, cost: Cost | None) -> str:
-    """A value's width as it is written beside a wire."""
+    """The width of a value, as the drawing shows it beside a wire."""
     if node.scores:
         return "scores"
     return str(node.width if cost is None else node.width.channels(cost.unit))

@@ -1,10 +1,10 @@
-"""Two programs as one drawing: what both have, what is new, and what is gone.
+"""Two programs as one drawing: the boxes and wires of both, the new ones and the removed ones.
 
-Lines correspond as in the difference of their texts (`dna/writing/diff.py`), so that text, code
-and drawing tell the same story. A line whose operation, constant, width or branching changed is
-one that is gone and one that is new; a call stays, and says how often it was made before. Boxes
-keep the order of both programs, in which every value is made before it is used, so the union of
-the wires has no cycles.
+Lines are paired as in the difference of the texts (`dna/writing/diff.py`), so that text, code
+and drawing show the same changes. A line with another operation, constant, width or branching
+counts as one removed and one added. A call with another branching stays one box, and a note
+gives its old branching. Boxes keep the order of both programs. As every value is made before
+it is used, the wires of both together have no cycles.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from primeval.dna.program import Program
 from primeval.dna.writing.diff import pair
 from primeval.scripts.drawing.boxes import Box, Change, Wire
 
-Ends = tuple[int, int, int]  # of a wire: source, target, port, in the joint call
+Ends = tuple[int, int, int]  # source, target and port of a wire in the joint call
 
 
 def draw_difference(old: tuple[Program, Box], new: tuple[Program, Box]) -> Box:
-    """The joint box of two MAINs; programs are given with what `draw_program` made of them."""
+    """The joint box of two MAINs. Each program comes with its box from `draw_program`."""
     return _Join(old[0], new[0]).call(old[1], new[1])
 
 
@@ -29,7 +29,7 @@ class _Join:
         self.old, self.new = old, new
 
     def call(self, old: Box, new: Box) -> Box:
-        """One box for a call that both programs make."""
+        """The joint box of a call that both programs make."""
         joint = replace(new, boxes=[], wires=[])
         if old.branches != new.branches:
             joint.note = f"was ×{old.branches}"
@@ -56,7 +56,10 @@ class _Join:
         return joint
 
     def _pairs(self, old: Box, new: Box) -> Iterator[tuple[int | None, int | None]]:
-        """Boxes that correspond, by their number in each call; dead lines have none."""
+        """Pairs of boxes, as indices in the old call and the new one; None for no partner.
+
+        Dead lines have no box.
+        """
         index = new.subprogram or 0
         old_at = {box.place: number for number, box in enumerate(old.boxes)}
         new_at = {box.place: number for number, box in enumerate(new.boxes)}
@@ -69,14 +72,16 @@ class _Join:
 
 
 class _Joining:
-    """Where the boxes and inputs of one program's call are in the joint call."""
+    """Finds the boxes and inputs of one program's call in the joint call."""
 
     def __init__(self, call: Box, joint: Box) -> None:
         self.call, self.joint = call, joint
-        self.place: dict[int | None, int] = {}  # of its boxes
+        self.place: dict[
+            int | None, int
+        ] = {}  # from the index of a box to that of its joint box
 
     def wires(self) -> Iterator[Ends]:
-        """Its wires, between joint boxes."""
+        """The ends of its wires, in the joint call."""
         for wire in self.call.wires:
             source, target, port = wire.source, len(self.joint.boxes), 0
             if source < 0:
@@ -91,7 +96,7 @@ class _Joining:
 
 
 def _marked(box: Box, change: Change) -> Box:
-    """A box that only one of the programs has, with all that is in it."""
+    """A box that only one program has: the box and everything in it get this change."""
     return replace(
         box,
         change=change,

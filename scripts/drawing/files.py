@@ -1,7 +1,7 @@
-"""Drawings as files: one list of shapes, written as SVG or painted as PNG.
+"""Drawings as files: the same shapes are written as SVG, or painted as PNG.
 
-SVG is written as text. PNG is painted by matplotlib, which brings its own fonts, so that both
-look the same on a machine that has none.
+Matplotlib paints the PNG. It brings its own fonts, so that the picture looks the same on a
+machine without any.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from primeval.scripts.drawing.shapes import (
 from primeval.search.errors import RunError
 
 FONT = "DejaVu Sans Mono, Menlo, Consolas, monospace"
-PNG_SCALE = 2.0  # pixels per unit
+PNG_SCALE = 2.0  # pixels per unit of the drawing
 
 
 def write_drawing(path: Path, drawing: Drawing) -> None:
-    """Write an SVG or PNG file. Raises RunError if it cannot be written."""
+    """Write an SVG or PNG file. Raises RunError if the file cannot be written.
+
+    The name of the file decides which of the two it is.
+    """
     writers = {".svg": _write_svg, ".png": _write_png}
     if path.suffix.lower() not in writers:
         raise RunError(f"A drawing is a file that ends in .svg or .png. Received: {path}.")
@@ -52,18 +55,22 @@ def view(drawing: Drawing) -> str:
 
 
 def _attributes(look: str) -> str:
-    """A look, written out, so that any viewer knows it."""
+    """The attributes of a look. Each shape carries its own, so that every viewer shows them."""
     known = look_of(look)
     words = [f'fill="{known.fill}"']
     if known.stroke != "none":
         words.append(f'stroke="{known.stroke}"')
-        words += [f'stroke-width="{known.thick:g}"'] * (known.thick != 1)
-        words += ['stroke-dasharray="4 3"'] * known.dashed
-    return " ".join(words + ['font-weight="bold"'] * known.bold)
+        if known.thickness != 1:
+            words.append(f'stroke-width="{known.thickness:g}"')
+        if known.dashed:
+            words.append('stroke-dasharray="4 3"')
+    if known.bold:
+        words.append('font-weight="bold"')
+    return " ".join(words)
 
 
 def svg(shape: Shape, attributes: Callable[[str], str]) -> str:
-    """A shape as an element; `attributes` gives those of its look."""
+    """A shape as an SVG element. `attributes` turns the name of its look into attributes."""
     look = attributes(shape.look)
     if isinstance(shape, Rectangle):
         return (
@@ -87,13 +94,14 @@ def svg(shape: Shape, attributes: Callable[[str], str]) -> str:
 
 
 def _write_png(drawing: Drawing, path: Path) -> None:
+    # imported here because matplotlib is slow to import, and SVG does without
     from primeval.scripts.drawing.png import paint
 
     paint(drawing, path, PNG_SCALE)
 
 
 def inline_svg(drawing: Drawing) -> str:
-    """An element for a page that has styles for the looks: `d-` and each of its words."""
+    """An SVG element for an HTML page, whose style sheet knows the looks as classes."""
     body = "".join(svg(shape, _classes) for shape in drawing.shapes)
     size = f'width="{drawing.width:.0f}" height="{drawing.height:.0f}"'
     return (

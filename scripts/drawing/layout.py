@@ -1,10 +1,10 @@
-"""Where the boxes and wires of a drawing go: layers from top to bottom, box by box.
+"""Where the boxes and wires of a drawing go: in layers from top to bottom, call by call.
 
-Each call is laid out by itself, then placed as one box in its caller's layout, so that no
-wire crosses a border but at its inputs and its output. Within a call this is the layered
-method of Sugiyama: layers by longest path, stand-ins for wires that pass a layer, fewest
-crossings by barycentres, places by least squares. Written here because the layout engines
-that know nested boxes are programs outside Python (graphviz's dot) or in other languages.
+Each call is laid out by itself, then placed as one box in the layout of its caller. So a wire
+crosses the border of a call only at its inputs and its output. Within a call this is the
+layered method of Sugiyama: layers by longest path, a stand-in in each layer that a wire passes,
+few crossings by barycentres, places by least squares. It is written here because the layout
+engines for nested boxes are programs outside Python (graphviz's dot) or in other languages.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from itertools import pairwise
 
 from primeval.scripts.drawing.boxes import Box, Wire
 
-CHARACTER = 6.7  # width of one, at 11 points in a monospaced face
+CHARACTER = 6.7  # width of a character, at 11 points in a monospaced face
 OP_HEIGHT, HEADER, GAP_X, GAP_Y, PADDING = 24.0, 22.0, 22.0, 28.0, 14.0
-STUB = 11.0  # straight piece under a box, with room for a width beside it
-SWEEPS = 12
-MANY = 1500  # wires between neighbouring layers, from which on nobody can follow them anyway
-# How stiff a wire is between two boxes, along stand-ins, and where it leaves a box for them.
+STUB = 11.0  # length of the straight piece under a box, which has a number beside it
+SWEEPS = 12  # passes over the layers to sort them
+MANY = 1500  # a call with more hops is not untangled: no reader could follow its wires anyway
+# How strongly a hop keeps straight: between two boxes, two stand-ins, a box and a stand-in.
 DIRECT, LONG, ENDS = 4.0, 8.0, 0.25
 
 Point = tuple[float, float]
@@ -28,13 +28,13 @@ Point = tuple[float, float]
 
 @dataclass
 class Item:
-    """What stands in a layer: a box, an input, the output, or a wire that passes.
+    """What stands in a layer: a box, an input, the output, or the stand-in of a passing wire.
 
     Attributes:
-        layer: Counted from the top.
-        width, height: Its size.
-        ports: Where its inputs are, from its left side.
-        out: Where its output is, from its left side.
+        layer: The number of its layer, counted from the top.
+        width, height: Its size; 0 for all but boxes.
+        ports: The distances of its inputs from its left side.
+        out: The distance of its output from its left side.
         x, y: Its upper left corner, in its call.
         box: The laid out box, if it is one.
     """
@@ -51,15 +51,15 @@ class Item:
 
 @dataclass
 class Placed:
-    """A box with its size, and the places of what is in it, from its upper left corner.
+    """A box after its layout. All coordinates in it start from its upper left corner.
 
     Attributes:
         box: The box.
         width, height: Its size.
-        ports: Where its inputs are, from its left side.
-        out: Where its output is, from its left side.
-        children: Boxes in it, with their places.
-        wires: Corners of each wire; straight down within a layer, curved between layers.
+        ports: The distances of its inputs from its left side.
+        out: The distance of its output from its left side.
+        children: The boxes in it, as (x, y, box).
+        wires: The corners of each wire; straight down within a layer, curved between layers.
     """
 
     box: Box
@@ -72,7 +72,7 @@ class Placed:
 
 
 def place(box: Box) -> Placed:
-    """Lay out a box and all that is in it."""
+    """Lay out a box and everything in it."""
     if box.boxes:
         return _Layout(box).placed()
     width = CHARACTER * len(box.title) + 16
@@ -81,7 +81,7 @@ def place(box: Box) -> Placed:
 
 
 class _Layout:
-    """The layout of one call."""
+    """The layout of one call. A hop is the piece of a wire from one layer to the next."""
 
     def __init__(self, box: Box) -> None:
         self.box = box
@@ -111,7 +111,7 @@ class _Layout:
         for height in heights:
             tops.append(y)
             y += height + GAP_Y
-        bottom = y - GAP_Y  # of the layer of the output, which has no height
+        bottom = y - GAP_Y  # the last layer is that of the output, which has no height
         for layer, top in zip(self.layers, tops, strict=True):
             for at in layer:
                 self.items[at].y = top
@@ -133,7 +133,7 @@ class _Layout:
         )
 
     def _layered(self) -> list[list[tuple[int, int]]]:
-        """Give layers to all items; returns each wire as its hops' (item, port) ends."""
+        """Give all items their layers. Returns each wire as a chain of (item, port)."""
         wires = self.box.wires
         for number, item in enumerate(self.items[: self.output + 1]):
             sources = [wire.source for wire in wires if wire.target == number]
@@ -158,7 +158,7 @@ class _Layout:
         return chain
 
     def _order(self) -> None:
-        """Sort each layer by the mean place of what its items are joined to."""
+        """Sort each layer, by the mean place of the neighbours, so that few wires cross."""
         if len(self.hops) > MANY:
             return
         best, fewest = [list(layer) for layer in self.layers], self._crossings()
@@ -199,7 +199,7 @@ class _Layout:
         return count
 
     def _arrange(self) -> None:
-        """Move items sideways, within their order, to where their wires are straight."""
+        """Move items sideways, without changing their order, so that wires become straight."""
         for layer in self.layers:
             x = 0.0
             for at in layer:
@@ -214,7 +214,7 @@ class _Layout:
                     self.items[at].x = x
 
     def _wish(self, at: int) -> tuple[float, float]:
-        """Where an item would like to be, and how much."""
+        """The x at which an item's wires would be straight, and how strongly they pull."""
         items, total, weight = self.items, 0.0, 0.0
         for hop in self.above.get(at, []) + self.below.get(at, []):
             one, other, port = self.hops[hop]
@@ -228,7 +228,7 @@ class _Layout:
     def _corners(
         self, chain: list[tuple[int, int]], tops: list[float], heights: list[float]
     ) -> list[Point]:
-        """Down the layer, across the gap, down the layer, ..."""
+        """The corners of a wire: down a layer, across a gap, down the next layer, ..."""
         points: list[Point] = []
         for step, (at, port) in enumerate(chain):
             item = self.items[at]
@@ -246,9 +246,13 @@ class _Layout:
 
 
 def spread(wishes: list[tuple[float, float]], gaps: list[float]) -> list[float]:
-    """Places in the given order, at least `gaps` apart, nearest to weighted wishes.
+    """The places nearest to the wishes that keep their order and the gaps between them.
 
-    Least squares by pooling neighbours that would overlap.
+    Least squares, by pooling neighbours that would overlap.
+
+    Args:
+        wishes: The wanted place of each item, and the weight of that wish.
+        gaps: The least distance from each item to the next one.
     """
     offsets = [0.0]
     for gap in gaps[:-1]:
@@ -268,7 +272,7 @@ def spread(wishes: list[tuple[float, float]], gaps: list[float]) -> list[float]:
 def walk(
     placed: Placed, x: float = 0.0, y: float = 0.0
 ) -> Iterator[tuple[float, float, Placed]]:
-    """A box and all boxes in it, with their places on the page, outer ones first."""
+    """A box and all boxes in it, as (x, y, box) on the page, each before those in it."""
     yield x, y, placed
     for dx, dy, child in placed.children:
         yield from walk(child, x + dx, y + dy)

@@ -1,4 +1,4 @@
-"""How the shapes of a drawing look on paper: colours of files. Pages have their own style."""
+"""The colours of drawings in files. An HTML page gives them colours in its style sheet."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from functools import cache
 
 @dataclass(frozen=True)
 class Look:
-    """How a shape is painted: text has a fill, wires a stroke, boxes both."""
+    """How a shape is painted: text has a fill colour, a wire a stroke colour, a box both."""
 
     fill: str = "none"
     stroke: str = "none"
-    thick: float = 1.0
+    thickness: float = 1.0
     dashed: bool = False
     bold: bool = False
 
@@ -20,7 +20,7 @@ class Look:
 INK, LINE, FAINT, PAPER = "#22272e", "#5f6b7a", "#77818e", "#ffffff"
 GREEN, PALE_GREEN, DARK_GREEN = "#1a7f37", "#d3f1d9", "#0b4f20"
 GONE_INK, GONE_LINE = "#9aa2ac", "#c5cbd2"
-# Of calls: background and header. MAIN comes first, then subprogram 1, 2, …
+# Background and header of a call: first those of MAIN, then of subprograms 1, 2, …
 CALLS = (
     ("#f7f8fa", "#dfe3e8"),
     ("#eaf3fd", "#bcd9f7"),
@@ -51,7 +51,7 @@ LOOKS = {
 
 @cache
 def look_of(words: str) -> Look:
-    """The look of a shape: its own, as it is when added or removed."""
+    """The look named by a shape: a key of LOOKS, then maybe ` added` or ` removed`."""
     first, _, change = words.partition(" ")
     look = LOOKS[first]
     if not change:

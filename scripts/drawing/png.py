@@ -1,4 +1,4 @@
-"""Paints a drawing as PNG with matplotlib, which is heavy: imported only for this."""
+"""Paints a drawing as PNG. Import it only for this: matplotlib takes long to import."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from primeval.scripts.drawing.shapes import (
     pieces,
 )
 
-INCH = 100.0  # units of the drawing
-POINT = 72.0 / INCH
+INCH = 100.0  # units of the drawing per inch
+POINT = 72.0 / INCH  # points per unit
 CODES = {"M": Outline.MOVETO, "L": Outline.LINETO, "C": Outline.CURVE4}
 
 
 def paint(drawing: Drawing, path: Path, scale: float) -> None:
-    """Write a PNG with `scale` pixels per unit. Raises OSError."""
+    """Write a PNG with `scale` pixels per unit. Raises OSError if it cannot be written."""
     figure = Figure((drawing.width / INCH, drawing.height / INCH), dpi=scale * INCH)
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
@@ -57,7 +57,7 @@ def _patch(shape: Rectangle | Curve, look: Look, order: int) -> Patch:
     style: dict[str, Any] = {
         "facecolor": look.fill,
         "edgecolor": look.stroke,
-        "linewidth": look.thick * POINT,
+        "linewidth": look.thickness * POINT,
         "linestyle": (0, (4, 3)) if look.dashed else "solid",
         "zorder": order,
     }

@@ -1,20 +1,22 @@
-"""A drawing as a list of shapes, each with a look; files and pages give looks their colours."""
+"""A drawing as a list of shapes. Each shape names its look, which stands for its colours."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from primeval.dna.check import ProgramError
 from primeval.dna.cost import Cost
 from primeval.dna.graph import Graph
+from primeval.dna.writing.facts import Facts
 from primeval.scripts.drawing.boxes import Box, Change, draw_program
 from primeval.scripts.drawing.difference import draw_difference
 from primeval.scripts.drawing.layout import HEADER, OP_HEIGHT, Placed, Point, place, walk
 
 MARGIN, TITLE = 24.0, 34.0
-ARROW = 3.2
-TINTS = 9  # of calls; MAIN has one of its own, number 0
-DRAW_ORDER = (Change.REMOVED, Change.KEPT, Change.ADDED)  # of wires: what is new lies on top
+ARROW = 3.2  # half the width of an arrow head
+TINTS = 9  # colours of calls; MAIN has a colour of its own, number 0
+DRAW_ORDER = (Change.REMOVED, Change.KEPT, Change.ADDED)  # of wires; added ones lie on top
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,12 @@ Shape = Rectangle | Text | Curve
 
 @dataclass(frozen=True)
 class Drawing:
-    """Shapes in the order they are painted, on a page.
+    """Shapes on a page.
 
     Attributes:
-        width, height: Of the page.
-        shapes: Their looks are words of the table in `drawing_looks.py`.
-        description: What there is to see, in a sentence.
+        width, height: The size of the page.
+        shapes: In the order in which they are painted. `looks.py` has the table of their looks.
+        description: A sentence about what the drawing shows.
     """
 
     width: float
@@ -66,22 +68,30 @@ class Drawing:
 
 
 def make_drawing(name: str, graph: Graph, cost: Cost | None) -> Drawing:
-    """The picture of a program, its title and its legend."""
+    """The drawing of a program, with title and legend."""
     size = _size(graph, cost)
     legend = [_widths(cost), _MARKS]
     return _page(draw_program(graph, cost), _incoming(graph, cost), name, size, legend)
 
 
-def make_difference(
-    name: str, old: tuple[Graph, Cost | None], new: tuple[Graph, Cost | None]
-) -> Drawing:
-    """The picture of what became of one program in another."""
-    boxes = [(graph.program, draw_program(graph, cost)) for graph, cost in (old, new)]
-    joint = draw_difference(*boxes)
+def difference_drawing(name: str, old: Facts, new: Facts) -> Drawing:
+    """The joint drawing of two programs, at the new one's scale.
+
+    Raises ProgramError if one of them has no meaning.
+    """
+    pairs = [_drawable(facts) for facts in (old, new)]
+    boxes = [(graph.program, draw_program(graph, cost)) for graph, cost in pairs]
+    joint, last = draw_difference(*boxes), pairs[-1]
     counts = {change: sum(_counted(joint, change)) for change in Change}
     size = f"{counts[Change.ADDED]} operations added, {counts[Change.REMOVED]} removed"
-    legend = [_widths(new[1]), _MARKS, "green, bold: added   faded, dashed: removed"]
-    return _page(joint, _incoming(*new), name, size, legend)
+    legend = [_widths(last[1]), _MARKS, "green, bold: added   faded, dashed: removed"]
+    return _page(joint, _incoming(*last), name, size, legend)
+
+
+def _drawable(facts: Facts) -> tuple[Graph, Cost | None]:
+    if facts.graph is None:
+        raise ProgramError(f"Nothing can be drawn: one of the programs {facts.problem}.")
+    return (facts.cost.graph if facts.cost else facts.graph), facts.cost
 
 
 _MARKS = "yellow: owns weights   ×n: n branches, side by side   left input first"
@@ -99,13 +109,13 @@ def _size(graph: Graph, cost: Cost | None) -> str:
 
 
 def _incoming(graph: Graph, cost: Cost | None) -> str:
-    """The width of what comes in, as text."""
+    """The width of MAIN's input, as text."""
     model = graph.nodes[0].width
     return str(model if cost is None else model.channels(cost.unit))
 
 
 def _counted(box: Box, change: Change) -> Iterator[bool]:
-    """For each operation in a box, whether that became of it."""
+    """For each operation in a box, whether it has this change."""
     if not box.boxes:
         yield box.change is change
     for inner in box.boxes:
@@ -144,49 +154,60 @@ def _page(main: Box, incoming: str, name: str, size: str, legend: list[str]) -> 
 
 
 def _box(x: float, y: float, placed: Placed) -> Iterator[Shape]:
+    return (_operation if placed.box.subprogram is None else _call)(x, y, placed)
+
+
+def _operation(x: float, y: float, placed: Placed) -> Iterator[Shape]:
     box = placed.box
-    changed = f" {box.change.value}" if box.change.value else ""
-    several = box.branches > 1
-    if box.subprogram is None:
-        look = ("weights" if box.weights else "operation") + changed
-        for shift in (4.0, 2.0) if several else ():
-            yield Rectangle(x + shift, y + shift, placed.width, OP_HEIGHT, look)
-        yield Rectangle(x, y, placed.width, OP_HEIGHT, look)
-        middle = y + OP_HEIGHT / 2 + 4
-        yield Text(x + placed.width / 2, middle, box.title, "label" + changed, middle=True)
-        return
+    look = _look("weights" if box.weights else "operation", box.change)
+    for shift in (4.0, 2.0) if box.branches > 1 else ():
+        yield Rectangle(x + shift, y + shift, placed.width, OP_HEIGHT, look)
+    yield Rectangle(x, y, placed.width, OP_HEIGHT, look)
+    middle = y + OP_HEIGHT / 2 + 4
+    look = _look("label", box.change)
+    yield Text(x + placed.width / 2, middle, box.title, look, middle=True)
+
+
+def _call(x: float, y: float, placed: Placed) -> Iterator[Shape]:
+    """The background and the header of a call, without the boxes in it."""
+    box, width, height = placed.box, placed.width, placed.height
     tint = 1 + (box.subprogram - 1) % TINTS if box.subprogram else 0
-    for shift in (8.0, 4.0) if several else ():
-        yield Rectangle(
-            x + shift, y + shift, placed.width, placed.height, f"behind{tint}{changed}", 8
-        )
-    yield Rectangle(x, y, placed.width, placed.height, f"call{tint}{changed}", 8)
-    yield Rectangle(x + 0.5, y + 0.5, placed.width - 1, HEADER - 1, f"header{tint}{changed}", 8)
-    noted = changed or (f" {Change.ADDED.value}" if box.note else "")
-    yield Text(x + 10, y + 15, box.title, "name" + noted)
+    for shift in (8.0, 4.0) if box.branches > 1 else ():
+        look = _look(f"behind{tint}", box.change)
+        yield Rectangle(x + shift, y + shift, width, height, look, 8)
+    yield Rectangle(x, y, width, height, _look(f"call{tint}", box.change), 8)
+    look = _look(f"header{tint}", box.change)
+    yield Rectangle(x + 0.5, y + 0.5, width - 1, HEADER - 1, look, 8)
+    noted = Change.ADDED if box.note and box.change is Change.KEPT else box.change
+    yield Text(x + 10, y + 15, box.title, _look("name", noted))
 
 
 def _wires(x: float, y: float, placed: Placed) -> Iterator[Shape]:
-    """The wires in a call, and the width of each value beside the first of them."""
-    box, last = placed.box, len(placed.box.boxes)
+    """The wires in a call. The width of a value stands beside its first wire."""
+    box, output = placed.box, len(placed.box.boxes)
     labelled: set[int] = set()
     drawn = list(zip(box.wires, placed.wires, strict=True))
     for wire, corners in sorted(drawn, key=lambda one: DRAW_ORDER.index(one[0].change)):
-        changed = f" {wire.change.value}" if wire.change.value else ""
         corners_here = tuple((x + dx, y + dy) for dx, dy in corners)
-        yield Curve(corners_here, "wire" + changed, wire.target != last)
-        inside = wire.target == last and box.branches == 1  # said once, below the call
-        if wire.source >= 0 and wire.source not in labelled and not inside:
-            labelled.add(wire.source)
-            dx, dy = corners[0]
-            source = box.boxes[wire.source]
-            lower = 0.0 if source.branches == 1 else 8.0 if source.boxes else 3.0
-            look = "width" + (f" {source.change.value}" if source.change.value else "")
-            yield Text(x + dx + 5, y + dy + lower + 10, source.width, look, 9)
+        yield Curve(corners_here, _look("wire", wire.change), wire.target != output)
+        if wire.source < 0 or wire.source in labelled:
+            continue
+        if wire.target == output and box.branches == 1:
+            continue  # the same width is drawn below the call
+        labelled.add(wire.source)
+        dx, dy = corners[0]
+        source = box.boxes[wire.source]
+        lower = 0.0 if source.branches == 1 else 8.0 if source.boxes else 3.0
+        look = _look("width", source.change)
+        yield Text(x + dx + 5, y + dy + lower + 10, source.width, look, 9)
+
+
+def _look(kind: str, change: Change) -> str:
+    return f"{kind} {change.value}".rstrip()
 
 
 def pieces(curve: Curve) -> Iterator[tuple[str, list[Point]]]:
-    """Pieces of a path: `M` and `L` with a point, `C` with two controls and a point."""
+    """Pieces of a path: `M` or `L` with a point, `C` with two control points and a point."""
     (x, y), *rest = curve.corners
     yield "M", [(x, y)]
     for to_x, to_y in rest:
@@ -199,5 +220,6 @@ def pieces(curve: Curve) -> Iterator[tuple[str, list[Point]]]:
 
 
 def arrow_head(curve: Curve) -> list[Point]:
+    """The corners of the triangle at the end of a wire, which points down."""
     x, y = curve.corners[-1]
     return [(x, y), (x - ARROW, y - 2 * ARROW), (x + ARROW, y - 2 * ARROW)]

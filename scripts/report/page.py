@@ -15,8 +15,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from primeval.evaluators.units import rough_duration
 from primeval.scripts.tables import terminal
-from primeval.search.config.units import rough_duration
 
 FOLDER = Path(__file__).parent / "template"
 MINUS = "\N{MINUS SIGN}"

@@ -7,15 +7,15 @@ from typing import Any
 
 from primeval.dna.check import ProgramError
 from primeval.dna.cost import Scale
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
+from primeval.dna.writing.code_difference import code_difference
 from primeval.dna.writing.diff import DiffLine, diff
 from primeval.dna.writing.facts import Facts
 from primeval.dna.writing.tensorflow_code import format_code
 from primeval.primitives.widths import Rejection
 from primeval.scripts.drawing.files import inline_svg
-from primeval.scripts.drawing.program_difference import code_difference, difference_drawing
-from primeval.scripts.drawing.shapes import make_drawing
+from primeval.scripts.drawing.shapes import difference_drawing, make_drawing
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run
 from primeval.search.run.programs import root_of

@@ -5,14 +5,15 @@ All of it goes to standard error, as standard output is for the table.
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from primeval.evaluators.outcome import Outcome
+from primeval.evaluators.units import rough_duration
 from primeval.scripts.tables import terminal
-from primeval.search.config.units import rough_duration
 from primeval.search.confirm.figures import finished
 from primeval.search.confirm.training import Job, OnOutcome
 
@@ -20,26 +21,22 @@ from primeval.search.confirm.training import Job, OnOutcome
 @contextmanager
 def confirm_progress(total: int) -> Iterator[OnOutcome]:
     """Yields a function that shows one more outcome of `total`."""
-    began, told = time.monotonic(), 0
+    began, numbers = time.monotonic(), itertools.count(1)
 
     def line(job: Job, outcome: Outcome) -> str:
         elapsed = rough_duration(time.monotonic() - began)
         loss = terminal.fixed(outcome.loss if finished(outcome) else None)
-        count = str(told).rjust(len(str(total)))
+        count = str(next(numbers)).rjust(len(str(total)))
         return (
             f"{count}/{total} {elapsed:>7}  seed {job.seed}  {outcome.status.value:<10} "
             f"{loss:>7}  {job.entry.name}"
         )
 
-    def lines(job: Job, outcome: Outcome) -> None:
-        nonlocal told
-        told += 1
-        print(line(job, outcome), file=sys.stderr, flush=True)
-
     if not sys.stderr.isatty():
-        yield lines
+        yield lambda job, outcome: print(line(job, outcome), file=sys.stderr, flush=True)
         return
 
+    # imported here because rich is slow to import, and only a terminal needs it
     from rich.console import Console
     from rich.progress import Progress
 
@@ -47,8 +44,6 @@ def confirm_progress(total: int) -> Iterator[OnOutcome]:
         task = progress.add_task("confirming", total=total)
 
         def bar(job: Job, outcome: Outcome) -> None:
-            nonlocal told
-            told += 1
             progress.console.print(line(job, outcome), markup=False, highlight=False)
             progress.advance(task)
 

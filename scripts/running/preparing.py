@@ -31,6 +31,7 @@ def _progress() -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield _Lines()
         return
+    # imported here because rich is slow to import, and only a terminal needs it
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars

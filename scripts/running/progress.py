@@ -1,4 +1,4 @@
-"""How a running search looks: a line per candidate, or a live picture on a terminal."""
+"""What a running search shows: a line per candidate, or a live picture on a terminal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from primeval.evaluators.outcome import Outcome
+from primeval.evaluators.units import rough_duration
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.ranking import status_text
 from primeval.search.algorithm.evolution import Search
 from primeval.search.algorithm.population import Individual
-from primeval.search.config.units import rough_duration
 from primeval.search.drive.progress import Progress
 from primeval.search.drive.stops import Stop
 from primeval.search.run.folder import Run
@@ -23,7 +23,13 @@ HOUR = 3600
 
 
 class Tally:
-    """What both pictures show: how far, how fast, what is best."""
+    """What the lines and the picture both show: how far, how fast, and what is best.
+
+    Attributes:
+        best: Loss, number and edit of the best individual, and the gap of its loss to the seed.
+        seed: The outcome of the first seed, once it is known.
+        flying: Individuals that are being evaluated, by their numbers.
+    """
 
     def __init__(self) -> None:
         self.best: tuple[float, int, str, float | None] | None = None
@@ -59,12 +65,12 @@ class Tally:
 
     @property
     def per_hour(self) -> float | None:
-        """Candidates an hour in this session; None before the first."""
+        """Candidates evaluated per hour in this session; None before the first outcome."""
         told, seconds = self.search.told - self.first_told, self.elapsed - self.first_elapsed
         return told / seconds * HOUR if told and seconds > 0 else None
 
     def seconds_left(self) -> float | None:
-        """Until the first budget is used up; None while nobody knows."""
+        """Seconds until the first budget is used up; None before that can be estimated."""
         budget = self.run.config.budget
         limits = []
         if budget.max_time is not None:
@@ -118,7 +124,7 @@ class Picture(Progress):
         self.live: Live | None = None
 
     def begin(self, run: Run, search: Search, elapsed: float) -> None:
-        from rich.live import Live
+        from rich.live import Live  # slow to import, and `Lines` does without
 
         self.tally.begin(run, search, elapsed)
         self.live = Live(self._picture(), refresh_per_second=4, transient=True)
@@ -175,7 +181,7 @@ class Picture(Progress):
         )
 
     def _best(self) -> str:
-        """The best so far, with its edit."""
+        """A line about the best individual so far."""
         if self.tally.best is None:
             return "best so far: none yet"
         loss, number, edit, gap = self.tally.best

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from primeval.evaluators.runtime import import_tensorflow
 from primeval.evaluators.workers.factory import make_evaluator
 from primeval.primitives.user import PrimitiveError
 from primeval.search.errors import ConfigError
@@ -18,14 +19,15 @@ if TYPE_CHECKING:
 def start_evaluator(task: Task) -> Evaluator:
     """The evaluator of a task, with its data ready. Raises ConfigError or DataError."""
     try_primitives(task.modules)
+    corpus = None
     if task.workers.evaluator != "toy":
         # imported here because NumPy is slow to import, and `check --no-train` does without
         from primeval.scripts.running.preparing import prepare_data
 
-        prepare_data(task)
+        corpus = prepare_data(task)
         print(f"Starting {task.workers.evaluator} workers …", file=sys.stderr, flush=True)
     try:
-        return make_evaluator(task)
+        return make_evaluator(task, corpus)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
@@ -33,8 +35,6 @@ def start_evaluator(task: Task) -> Evaluator:
 def try_primitives(modules: Sequence[str]) -> None:
     """Try the user's primitives. Raises ConfigError if one does not do what it promises."""
     if modules:
-        from primeval.evaluators.runtime import import_tensorflow
-
         import_tensorflow()
         from primeval.primitives.promises import hold_all
 

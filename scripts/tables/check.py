@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from primeval.dna.cost import Cost
+from primeval.evaluators.units import (
+    fine_duration,
+    format_duration,
+    rough_bytes,
+    rough_duration,
+)
 from primeval.scripts.tables import terminal
 from primeval.search.config.config import to_plain
 from primeval.search.config.settings import RunConfig
-from primeval.search.config.units import format_duration, rough_duration
 from primeval.search.errors import RunError
 from primeval.search.forecast.forecast import counted_step, mean_share
 from primeval.search.run.folder import check_free, first_seed
@@ -110,20 +115,21 @@ def _forecast(
     lines = []
     if measured.step is not None:
         tokens = config.training.batch_size * config.model.length
-        training, overhead = _time(forecast.training), _time(measured.overhead)
-        validating = _time((hurdles + 1) * measured.validation)
+        full = fine_duration(forecast.full)
+        training, overhead = fine_duration(forecast.training), fine_duration(measured.overhead)
+        validating = fine_duration((hurdles + 1) * measured.validation)
         lines = [
-            ("a step", f"{_time(measured.step)} of the seed, {tokens:,} tokens"),
+            ("a step", f"{fine_duration(measured.step)} of the seed, {tokens:,} tokens"),
             (
                 "a full budget",
-                f"{_time(forecast.full)}: {training} training, {validating} validating, "
+                f"{full}: {training} training, {validating} validating, "
                 f"{overhead} compiling etc.",
             ),
         ]
     halved = hurdles and measured.step is not None
     assumed = ", if half of them pass each hurdle" if halved else ""
     lines += [
-        ("a candidate", f"{_time(forecast.mean)} on average{assumed}"),
+        ("a candidate", f"{fine_duration(forecast.mean)} on average{assumed}"),
         ("an hour", f"{_rounded(forecast.per_hour)} candidates"),
         ("the whole run", _run_text(config, forecast)),
         ("memory", _memory_text(config, rehearsal, forecast)),
@@ -145,9 +151,9 @@ def _memory_text(config: RunConfig, rehearsal: Rehearsal, forecast: Forecast) ->
     if forecast.memory is None or measured.worker_memory is None:
         return "not measured: the workers are a cluster's"
     if measured.other_memory == 0:
-        return terminal.size(forecast.memory)
+        return rough_bytes(forecast.memory)
     total, worker, rest = (
-        terminal.size(one)
+        rough_bytes(one)
         for one in (forecast.memory, measured.worker_memory, measured.other_memory)
     )
     return f"{total}: {config.workers.count} workers of {worker}, {rest} the rest"
@@ -155,7 +161,7 @@ def _memory_text(config: RunConfig, rehearsal: Rehearsal, forecast: Forecast) ->
 
 def _disk_text(config: RunConfig, rehearsal: Rehearsal, forecast: Forecast) -> str:
     parts = [
-        f"{terminal.size(size)} {what}"
+        f"{rough_bytes(size)} {what}"
         for size, what in (
             (forecast.token_bytes, "tokens"),
             (forecast.store_bytes, "run.sqlite"),
@@ -163,7 +169,7 @@ def _disk_text(config: RunConfig, rehearsal: Rehearsal, forecast: Forecast) -> s
         )
         if size
     ]
-    return f"{terminal.size(forecast.disk)}: {', '.join(parts)}"
+    return f"{rough_bytes(forecast.disk)}: {', '.join(parts)}"
 
 
 def _notes(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> list[str]:
@@ -223,13 +229,13 @@ def _resources(config: RunConfig, forecast: Forecast) -> list[str]:
     memory, disk = free_memory(), _free_disk(Path(config.run_dir))
     if forecast.memory is not None and forecast.memory > memory:
         notes.append(
-            f"The run needs {terminal.size(forecast.memory)} of memory, and "
-            f"{terminal.size(memory)} are free. Lower workers.count or model."
+            f"The run needs {rough_bytes(forecast.memory)} of memory, and "
+            f"{rough_bytes(memory)} are free. Lower workers.count or model."
         )
     if forecast.disk - forecast.token_bytes > disk:
         notes.append(
-            f"The run folder will take {terminal.size(forecast.disk - forecast.token_bytes)}, "
-            f"and its disk has {terminal.size(disk)} free. Lower keep_weights, or give another "
+            f"The run folder will take {rough_bytes(forecast.disk - forecast.token_bytes)}, "
+            f"and its disk has {rough_bytes(disk)} free. Lower keep_weights, or give another "
             "run_dir."
         )
     return notes
@@ -244,11 +250,3 @@ def _free_disk(folder: Path) -> int:
 def _rounded(number: float) -> str:
     """A number rounded to two significant figures: 48, 790, 1,700,000."""
     return f"{float(f'{number:.2g}'):,.0f}" if number >= 10 else f"{number:.2g}"
-
-
-def _time(seconds: float) -> str:
-    """A time in seconds as text: 350 µs, 27.1 ms, 9.1 s, 4m 10s."""
-    for unit, name in ((1e-6, "µs"), (1e-3, "ms"), (1.0, "s")):
-        if seconds < 100 * unit * (1 if name == "s" else 10):
-            return f"{seconds / unit:.3g} {name}"
-    return rough_duration(seconds)

@@ -8,9 +8,9 @@ import platform
 from collections.abc import Iterable
 
 from primeval.evaluators.outcome import Status
+from primeval.evaluators.units import rough_duration
 from primeval.scripts.tables import terminal
 from primeval.search.config.settings import RunConfig
-from primeval.search.config.units import rough_duration
 from primeval.search.confirm.figures import Figures
 from primeval.search.run.folder import Run
 from primeval.search.views.confirmed_rows import ConfirmedRow

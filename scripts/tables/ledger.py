@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from primeval.evaluators.units import rough_duration
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.ranking import print_summary
-from primeval.search.config.units import rough_duration
 from primeval.search.run.folder import Run
 from primeval.search.views.ledger import Yield, ledger
 from primeval.search.views.savings import Savings

@@ -111,15 +111,6 @@ def short_count(number: float | None) -> str:
     return f"{number:g}"
 
 
-def size(count: float) -> str:
-    """A number of bytes with two or three figures: 4.3 MB, 620 MB, 19 GB."""
-    for limit, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if count >= 0.9995 * limit:
-            digits = 1 if count < 10 * limit else 0
-            return f"{count / limit:.{digits}f} {unit}"
-    return f"{count:.0f} bytes"
-
-
 def signed(number: float | None, digits: int = 4) -> str:
     """With its sign and a fixed number of digits; `-` for None."""
     return "-" if number is None else f"{number:+.{digits}f}"

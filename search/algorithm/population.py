@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from primeval.dna.mutate import Edit
-from primeval.dna.parsing import format_program, parse
+from primeval.dna.mutations import Edit
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 
 Thresholds = tuple[float | None, ...]

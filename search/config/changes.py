@@ -1,4 +1,4 @@
-"""Which settings may change when a run goes on, and which would break it."""
+"""Which settings a resumed run may change, and which would make its outcomes incomparable."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from primeval.search.config.config import to_plain
 from primeval.search.config.settings import RunConfig
 from primeval.search.errors import ConfigError
 
-# Outcomes before and after a change of these could not be compared, or nothing be derived
-# again. All else may change: budgets, workers, time limits, population, mutations.
+# If one of these changed, outcomes before and after could not be compared, or the individuals
+# could not be derived again. The rest may change: budgets, workers, time limits, population.
 FIXED = (
     "seed",
     "search.seeds",
@@ -21,7 +21,7 @@ FIXED = (
     "training",
 )
 
-# Where data are found, not what they are.
+# These say where data are found, not what they are, so they may change although `data` may not.
 FREE = ("data.cache_dir", "data.data_dir", "data.download")
 
 
@@ -41,26 +41,31 @@ def flat(config: RunConfig) -> dict[str, Any]:
 
 
 def changed(before: RunConfig, after: RunConfig) -> list[str]:
-    """Names of the settings that differ."""
+    """Full names of the settings that differ, in alphabetical order."""
     old, new = flat(before), flat(after)
     return [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
 
 
 def refuse_incomparable(before: RunConfig, after: RunConfig) -> None:
-    """Raise ConfigError if a run cannot go on under other settings."""
+    """Raises ConfigError if a run cannot be resumed with other settings.
+
+    Args:
+        before: The settings that the run has.
+        after: The settings that it would get.
+    """
     for key in changed(before, after):
         if key in FREE:
             continue
         if any(key == fixed or key.startswith(f"{fixed}.") for fixed in FIXED):
             raise ConfigError(
-                f"A run cannot go on with another {key}: what was found before could not be "
+                f"A run cannot be resumed with another {key}: what it has found could not be "
                 f"compared with what comes. It has {flat(before).get(key)!r}. Start a new run."
             )
         if key == "run_dir":
-            raise ConfigError("A run stays in its folder. Move the folder instead.")
+            raise ConfigError("A resumed run stays in its folder. Move the folder instead.")
     evaluators = {before.workers.evaluator, after.workers.evaluator}
     if "toy" in evaluators and len(evaluators) > 1:
         raise ConfigError(
-            "The toy evaluator does not train: a run stays with it, or without it. "
-            f"It has workers.evaluator {before.workers.evaluator!r}."
+            "The toy evaluator does not train, so a run cannot change to it or from it. "
+            f"It has workers.evaluator {before.workers.evaluator!r}. Start a new run."
         )

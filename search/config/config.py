@@ -1,8 +1,7 @@
 """Run configurations: strict YAML in, one frozen `RunConfig` out, and back to YAML.
 
-The precedence is: defaults, then the file, then `--set`. This file finds the configuration
-and checks what concerns several settings at once; single values are read in
-`config_reader.py`.
+A setting has the value that `--set` gives, else the file's, else its default. This file finds
+the configuration and makes its paths absolute; `reader.py` reads the values.
 """
 
 from __future__ import annotations
@@ -16,14 +15,15 @@ from typing import Any
 
 import yaml
 
-from primeval.evaluators.settings import CandidateSettings, DataSettings
+from primeval.evaluators.budget import Budget
+from primeval.evaluators.limits import taken_apart
+from primeval.evaluators.settings import DataSettings
+from primeval.evaluators.units import format_bytes, format_duration
 from primeval.primitives.errors import UnknownNameError, did_you_mean
 from primeval.primitives.user import PrimitiveError, load_modules, restricted
+from primeval.search.config.keys import alternatives, keys
 from primeval.search.config.reader import Reader
-from primeval.search.config.rules import ALTERNATIVES, RULES
 from primeval.search.config.settings import LanguageSettings, RunConfig
-from primeval.search.config.sizes import format_size
-from primeval.search.config.units import format_duration
 from primeval.search.config.yaml_tree import Table, override, read_tree
 from primeval.search.errors import ConfigError
 
@@ -31,7 +31,7 @@ MAX_FILE = 1_000_000  # bytes
 
 
 def config_names() -> list[str]:
-    """Configurations that come with primeval."""
+    """Names of the configurations that come with primeval."""
     folder = resources.files("primeval.configs")
     return sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml"))
 
@@ -39,12 +39,12 @@ def config_names() -> list[str]:
 def load_config(
     reference: str, sets: Sequence[str] = (), run_dir: str | None = None
 ) -> RunConfig:
-    """The configuration at a path, or of a packaged name. Raises ConfigError.
+    """The configuration at a path or with a packaged name. Raises ConfigError.
 
     Args:
         reference: A path, or the name of a packaged configuration (`quickstart`).
         sets: Overrides, `key.path=value` each.
-        run_dir: Overrides the run's folder.
+        run_dir: Overrides the run's folder; None keeps it.
     """
     text, source, stem = _found(reference)
     config = parse_config(text, sets, source=source, default_run_dir=f"runs/{stem}")
@@ -54,14 +54,20 @@ def load_config(
 def parse_config(
     text: str, sets: Sequence[str] = (), source: str = "config", default_run_dir: str = ""
 ) -> RunConfig:
-    """The configuration in a YAML text. Raises ConfigError."""
+    """The configuration in a YAML text. Raises ConfigError.
+
+    Args:
+        text: The YAML.
+        sets: Overrides, `key.path=value` each.
+        source: Name of the text in messages.
+        default_run_dir: The run's folder if the text names none.
+    """
     tree = read_tree(text, source)
     if not isinstance(tree, Table):
         raise ConfigError(f"{source}: a configuration is a mapping of settings.")
     for assignment in sets:
         path = assignment.partition("=")[0].strip()
-        group = next((group for group in ALTERNATIVES if path in group), ())
-        tree = override(tree, assignment, group)
+        tree = override(tree, assignment, alternatives(path))
     reader = Reader()
     config: RunConfig = reader.section(RunConfig, tree)
     if not config.run_dir:
@@ -70,7 +76,7 @@ def parse_config(
 
 
 def _found(reference: str) -> tuple[str, str, str]:
-    """Text, name for messages, and stem of a configuration."""
+    """Text, name for messages, and stem of a configuration. Raises ConfigError."""
     path = Path(reference)
     if path.is_file():
         if path.stat().st_size > MAX_FILE:
@@ -96,35 +102,12 @@ def _not_found(path: Path, names: list[str]) -> str:
     hint = did_you_mean(str(path), beside, 1) or did_you_mean(path.stem, names, 1)
     return (
         f"There is no configuration {str(path)!r}.{hint} "
-        f"Those that come with primeval: {', '.join(names)}."
+        f"Configurations that come with primeval: {', '.join(names)}."
     )
 
 
 def _resolved(config: RunConfig, reader: Reader) -> RunConfig:
-    """Check what concerns several settings, and fill in what follows from others."""
-    search, model = config.search, config.model
-    if search.tournament_size > search.population_size:
-        reader.fail(
-            "search.tournament_size",
-            f"a tournament is drawn from the population, at most {search.population_size}. "
-            f"Received: {search.tournament_size}.",
-        )
-    training = config.training
-    if training.batch_size % training.accumulation:
-        reader.fail(
-            "training.accumulation",
-            f"the batch is cut into equal parts, and {training.batch_size} sequences are not "
-            f"divisible. Received: {training.accumulation}.",
-        )
-    given = [name for name in ("parameters", "width") if getattr(model, name) is not None]
-    if len(given) != 1:
-        reader.fail(
-            "model",
-            "give either parameters: [smallest, largest] or width, not "
-            f"{'both' if given else 'neither'}.",
-        )
-    if model.parameters and model.parameters[0] > model.parameters[1]:
-        reader.fail("model.parameters", "the window is [smallest, largest].")
+    """Fill in what follows from other settings and from the current folder."""
     return dataclasses.replace(
         config,
         language=_resolved_language(config, reader),
@@ -151,9 +134,12 @@ def _resolved_language(config: RunConfig, reader: Reader) -> LanguageSettings:
 
 
 def _resolved_data(config: RunConfig) -> DataSettings:
-    """CHOICE: paths are relative to where the command is given, like every path on a command
-    line, and absolute from then on, so that a run goes on from anywhere. Whether there is
-    something is seen when it is needed: a run can be read where its text is not."""
+    """The data settings with a source, and with absolute paths.
+
+    CHOICE: paths start at the folder in which the command is given, like every path on a
+    command line. They are absolute from then on, so that a run can be resumed from any folder.
+    Whether the files exist is checked when they are needed: a run can be read without its text.
+    """
     data = config.data
     changes: dict[str, Any] = {"files": tuple(_absolute(file) for file in data.files)}
     if not (data.source or data.files or data.tfds):
@@ -170,33 +156,36 @@ def _absolute(path: str) -> str:
     return os.path.abspath(os.path.expanduser(path))
 
 
-def to_plain(settings: Any, path: str = "") -> Any:
-    """Settings as plain data for YAML and JSON, which `parse_config` reads back equal."""
-    if isinstance(settings, CandidateSettings):
-        budget, rest = settings.budget, {}
-        for field in dataclasses.fields(settings):
-            if field.name != "budget":
-                rest[field.name] = to_plain(
-                    getattr(settings, field.name), f"{path}.{field.name}"
-                )
-        amount = int(budget.amount) if float(budget.amount).is_integer() else budget.amount
-        return {"budget": {budget.unit: amount}, "hurdles": budget.hurdles, **rest}
+def to_plain(settings: Any, unit: str = "") -> Any:
+    """Settings as plain data for YAML and JSON, which `parse_config` reads back equal.
+
+    Args:
+        settings: A settings class, or a value in one.
+        unit: What a number counts: `seconds` and `bytes` are written like `10m` and `4GB`.
+    """
+    if isinstance(settings, Budget):
+        amount = settings.amount
+        return {settings.unit: int(amount) if float(amount).is_integer() else amount}
     if dataclasses.is_dataclass(settings):
+        section: Any = type(settings)
         return {
-            field.name: to_plain(
-                getattr(settings, field.name), f"{path}.{field.name}" if path else field.name
-            )
-            for field in dataclasses.fields(settings)
+            key: to_plain(_given(settings, key), taken_apart(hint)[1].unit)
+            for key, hint in keys(section).items()
         }
     if isinstance(settings, Mapping):
         return {key: to_plain(value) for key, value in settings.items()}
     if isinstance(settings, tuple):
         return [to_plain(value) for value in settings]
-    if settings is not None and path in RULES and RULES[path].duration:
+    if settings is not None and unit == "seconds":
         return format_duration(settings)
-    if settings is not None and path in RULES and RULES[path].size:
-        return format_size(settings)
+    if settings is not None and unit == "bytes":
+        return format_bytes(settings)
     return settings
+
+
+def _given(settings: Any, key: str) -> Any:
+    """The value of a key; `hurdles` is a key beside the budget, and a field inside it."""
+    return settings.budget.hurdles if key == "hurdles" else getattr(settings, key)
 
 
 def to_yaml(config: RunConfig) -> str:

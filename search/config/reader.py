@@ -1,35 +1,36 @@
-"""From a tree of text to frozen settings, strictly and by the dataclasses' own fields.
+"""From a tree of text to frozen settings, strictly and by the settings classes' own fields.
 
-Unknown keys, wrong types and values out of range are errors that name the place, the key,
-what was received and the nearest valid name. A field added to a settings class is readable
-at once; limits beyond its type go into `config_rules.py`.
+Unknown keys, wrong types and values outside their limits are errors that name the place, the
+key, what was received and the nearest valid name. Types, limits and units are those of the
+fields, so a field added to a settings class can be read at once.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import math
-import types
 import typing
-from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn, Union, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NoReturn, cast
 
-from primeval.dna.mutate import MUTATIONS
 from primeval.evaluators.budget import UNITS, Budget
+from primeval.evaluators.errors import SettingError
+from primeval.evaluators.limits import check, field_types, taken_apart
 from primeval.evaluators.settings import CandidateSettings
+from primeval.evaluators.units import parse_bytes, parse_duration
 from primeval.primitives.errors import did_you_mean
-from primeval.search.config.rules import RULES, Rule
-from primeval.search.config.sizes import parse_size
-from primeval.search.config.units import parse_duration
+from primeval.search.config.keys import keys
 from primeval.search.config.yaml_tree import Items, Scalar, Table, Tree
 from primeval.search.errors import ConfigError
 
-NO_RULE = Rule()
 KINDS = {Scalar: "a single value", Items: "a list", Table: "a mapping"}
 
 
 class Reader:
-    """Reads values by type; remembers where each setting was written."""
+    """Reads values by type, and remembers where each setting was written.
+
+    All of its methods raise ConfigError.
+    """
 
     def __init__(self) -> None:
         self.places: dict[str, str] = {}
@@ -41,48 +42,38 @@ class Reader:
             tree = Table({}, tree.place)  # a section whose entries are all commented out
         if not isinstance(tree, Table):
             raise _expected(path or "the configuration", "a mapping of settings", tree)
-        if cls is CandidateSettings:
-            return self._candidate(tree, path)
-        return self._built(cls, tree, path, self._fields(cls, tree, path))
-
-    def _fields(self, cls: type, tree: Table, path: str, more: Iterable[str] = ()) -> Any:
-        hints = typing.get_type_hints(cls)
-        names = [field.name for field in dataclasses.fields(cls)]
-        _check_keys(tree, [*names, *more], path)
-        return {
-            key: self.value(hints[key], entry, f"{path}.{key}" if path else key)
+        known = keys(cls)
+        _check_keys(tree, known, path)
+        values = {
+            key: self.value(known[key], entry, f"{path}.{key}" if path else key)
             for key, entry in tree.entries.items()
-            if key in hints
         }
-
-    def _built(self, cls: type, tree: Table, path: str, values: dict[str, Any]) -> Any:
-        try:
+        with self._located(path):
+            if cls is CandidateSettings and "hurdles" in values:
+                budget = values.get("budget", CandidateSettings().budget)
+                hurdles = values.pop("hurdles")
+                values["budget"] = dataclasses.replace(budget, hurdles=hurdles)
             return cls(**values)
-        except ConfigError:
-            raise
-        except (TypeError, ValueError) as error:  # the class's own checks
-            raise ConfigError(f"{tree.place}: {error}") from None
 
-    def _candidate(self, tree: Table, path: str) -> Any:
-        """CHOICE: `budget: {UNIT: amount}` and `hurdles` are two keys of one `Budget`."""
-        default = CandidateSettings().budget
-        entries = dict(tree.entries)
-        budget = entries.pop("budget", None)
-        hurdles = entries.pop("hurdles", None)
-        rest = Table(entries, tree.place)
-        values = self._fields(CandidateSettings, rest, path, ("budget", "hurdles"))
-        unit, amount = default.unit, default.amount
-        if budget is not None:
-            unit, amount = self._budget(budget, f"{path}.budget")
-        count = default.hurdles
-        if hurdles is not None:
-            count = self.value(int, hurdles, f"{path}.hurdles")
-        return self._built(
-            CandidateSettings, tree, path, {**values, "budget": Budget(unit, amount, count)}
-        )
-
-    def _budget(self, tree: Tree, path: str) -> tuple[str, float]:
+    def value(self, hint: Any, tree: Tree, path: str) -> Any:
+        """A value of the annotated type."""
         self.places[path] = tree.place
+        kind, limit, optional = taken_apart(hint)
+        if optional and isinstance(tree, Scalar) and tree.is_null:
+            return None
+        if kind is Budget:
+            return self._budget(tree, path)
+        if dataclasses.is_dataclass(kind):
+            return self.section(cast(type, kind), tree, path)
+        if typing.get_origin(kind) is tuple:
+            return self._items(typing.get_args(kind), tree, path)
+        if typing.get_origin(kind) is Mapping:
+            return self._mapping(limit.choices, tree, path)
+        if not isinstance(tree, Scalar):
+            raise _expected(path, KINDS[Scalar], tree)
+        return _scalar(kind, limit.unit, tree, path)
+
+    def _budget(self, tree: Tree, path: str) -> Budget:
         if not isinstance(tree, Table):
             raise _expected(path, f"one of {{{', '.join(UNITS)}}}: amount", tree)
         _check_keys(tree, UNITS, path)
@@ -92,67 +83,48 @@ class Reader:
                 f"{tree.place}: {path} has exactly one unit of {', '.join(UNITS)}. "
                 f"Received: {given}."
             )
-        ((unit, amount),) = tree.entries.items()
-        return unit, self.value(float, amount, f"{path}.{unit}")
-
-    def value(self, hint: Any, tree: Tree, path: str) -> Any:
-        """A value of the annotated type."""
-        self.places[path] = tree.place
-        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-        if origin in (Union, types.UnionType):
-            if isinstance(tree, Scalar) and tree.is_null:
-                return None
-            (hint,) = (one for one in arguments if one is not type(None))
-            return self.value(hint, tree, path)
-        if dataclasses.is_dataclass(hint):
-            return self.section(cast(type, hint), tree, path)
-        if origin is tuple:
-            return self._items(arguments, tree, path)
-        if origin in (Mapping, dict):
-            return self._weights(tree, path)
-        if not isinstance(tree, Scalar):
-            raise _expected(path, KINDS[Scalar], tree)
-        return _checked(_scalar(hint, tree, path), tree, path)
+        ((unit, entry),) = tree.entries.items()
+        hint = field_types(Budget)["amount"]
+        amount = self.value(hint, entry, f"{path}.{unit}")
+        with self._located(path):
+            check(unit, hint, amount)
+            return Budget(unit, amount)
 
     def _items(self, hints: tuple[Any, ...], tree: Tree, path: str) -> tuple[Any, ...]:
         repeated = hints[-1] is Ellipsis
         what = "a list" if repeated else f"a list of {len(hints)}"
         if not isinstance(tree, Items) or (not repeated and len(tree.items) != len(hints)):
             raise _expected(path, what, tree)
-        if RULES.get(path, NO_RULE).some and not tree.items:
-            raise ConfigError(f"{tree.place}: {path} needs at least one entry.")
-        kinds = hints[:1] * len(tree.items) if repeated else hints
-        return tuple(
-            self.value(hint, item, path) for hint, item in zip(kinds, tree.items, strict=True)
-        )
+        return tuple(self.value(hints[0], item, path) for item in tree.items)
 
-    def _weights(self, tree: Tree, path: str) -> dict[str, float]:
-        """Mutation weights, or amounts of resources.
-
-        CHOICE: a mutation left out of the mapping is never drawn.
-        """
-        mutations = path == "search.mutations"
+    def _mapping(self, names: tuple[str, ...], tree: Tree, path: str) -> dict[str, float]:
         if not isinstance(tree, Table):
-            what = "mutations to weights" if mutations else "names to amounts"
-            raise _expected(path, f"a mapping of {what}", tree)
-        if mutations:
-            _check_keys(tree, MUTATIONS, path)
-        weights = {}
-        for name, entry in tree.entries.items():
-            if not isinstance(entry, Scalar):
-                raise _expected(f"{path}.{name}", "a number", entry)
-            weight = _scalar(float, entry, f"{path}.{name}")
-            weights[name] = _checked(weight, entry, f"{path}.{name}", RULES[path])
-        if mutations and not any(weights.values()):
-            raise ConfigError(f"{tree.place}: {path} needs a weight above 0.")
-        return weights
+            raise _expected(path, "a mapping of names to amounts", tree)
+        if names:
+            _check_keys(tree, names, path)
+        return {
+            name: self.value(float, entry, f"{path}.{name}")
+            for name, entry in tree.entries.items()
+        }
 
     def fail(self, path: str, message: str) -> NoReturn:
         """Raise about a setting, at the place where it or its section was written."""
-        at = path
-        while at and at not in self.places:
-            at = at.rpartition(".")[0]
-        raise ConfigError(f"{self.places.get(at, 'configuration')}: {path}: {message}")
+        raise ConfigError(f"{self._place(path)}: {path}: {message}")
+
+    @contextlib.contextmanager
+    def _located(self, path: str) -> Iterator[None]:
+        """Errors of a settings class, with the place and the full name of the setting."""
+        prefix = f"{path}." if path else ""
+        try:
+            yield
+        except SettingError as error:
+            place = self._place(f"{prefix}{error.key}")
+            raise ConfigError(f"{place}: {prefix}{error}") from None
+
+    def _place(self, path: str) -> str:
+        while path and path not in self.places:
+            path = path.rpartition(".")[0]
+        return self.places.get(path, "configuration")
 
 
 def _check_keys(tree: Table, known: Iterable[str], path: str) -> None:
@@ -171,66 +143,46 @@ def _expected(path: str, what: str, tree: Tree) -> ConfigError:
     return ConfigError(f"{tree.place}: {path} is {what}. Received: {received}.")
 
 
-def _scalar(hint: Any, tree: Scalar, path: str) -> Any:
-    text = tree.text
-    if hint is str:
-        return _text(tree, path)
-    if tree.plain and hint is bool and text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    if tree.plain and hint in (int, float):
-        if RULES.get(path, NO_RULE).duration:
-            if (seconds := parse_duration(text)) is not None:
-                return seconds
-            raise _expected(path, "a time such as 90s, 10m or 2h", tree)
-        if RULES.get(path, NO_RULE).size:
-            if (size := parse_size(text)) is not None:
-                return size
-            raise _expected(path, "a size such as 500MB or 4GB", tree)
-        try:
-            return hint(text)
-        except ValueError:
-            if hint is int and (whole := _whole(text)) is not None:
-                return whole
-    words = {bool: "true or false", int: "a whole number", float: "a number"}
-    raise _expected(path, words[hint], tree)
+def _scalar(kind: Any, unit: str, tree: Scalar, path: str) -> Any:
+    if kind is str:
+        guessed = _number(tree.text) is not None or _truth(tree.text) is not None
+        if tree.plain and (guessed or tree.is_null):
+            raise _expected(path, "text (put quotes around it if it is meant)", tree)
+        return tree.text
+    read, what = READERS[unit if unit in READERS else kind]
+    value = read(tree.text) if tree.plain else None
+    if value is None:
+        raise _expected(path, what, tree)
+    return value
+
+
+def _truth(text: str) -> bool | None:
+    return {"true": True, "false": False}.get(text.lower())
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _whole(text: str) -> int | None:
-    """An integer written like 1e6 or 2.0."""
+    """A whole number, which may be written like 1e6 or 2.0."""
     try:
-        number = float(text)
+        return int(text)
     except ValueError:
+        number = _number(text)
+    if number is None or not number.is_integer() or abs(number) >= 2**53:
         return None
-    return int(number) if number.is_integer() and abs(number) < 2**53 else None
+    return int(number)
 
 
-def _text(tree: Scalar, path: str) -> str:
-    guessed = tree.text.lower() in ("true", "false") or tree.is_null
-    try:
-        float(tree.text)
-        guessed = True
-    except ValueError:
-        pass
-    if tree.plain and guessed:
-        raise _expected(path, "text (put quotes around it if it is meant)", tree)
-    return tree.text
-
-
-def _checked(value: Any, tree: Scalar, path: str, rule: Rule | None = None) -> Any:
-    rule = rule or RULES.get(path, NO_RULE)
-    if rule.choices and value not in rule.choices:
-        raise ConfigError(
-            f"{tree.place}: {path} is one of {', '.join(rule.choices)}. "
-            f"Received: {value!r}.{did_you_mean(str(value), rule.choices, 1)}"
-        )
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        limits = (
-            (rule.least is None or value >= rule.least, f"at least {rule.least}"),
-            (rule.most is None or value <= rule.most, f"at most {rule.most}"),
-            (rule.above is None or value > rule.above, f"above {rule.above}"),
-            (math.isfinite(value), "a finite number"),
-        )
-        for kept, limit in limits:
-            if not kept:
-                raise ConfigError(f"{tree.place}: {path} is {limit}. Received: {tree.text}.")
-    return value
+# How a scalar is read, by its unit or else its type, and what is said when it cannot be.
+READERS: dict[Any, tuple[Callable[[str], Any], str]] = {
+    "seconds": (parse_duration, "a time such as 90s, 10m or 2h"),
+    "bytes": (parse_bytes, "a size such as 500MB or 4GB"),
+    bool: (_truth, "true or false"),
+    int: (_whole, "a whole number"),
+    float: (_number, "a number"),
+}

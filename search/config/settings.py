@@ -1,16 +1,21 @@
 """What a user may set about a search: frozen values, composed with those of evaluation.
 
 `config.py` reads them from YAML. The sections about training one candidate are defined where
-they are used, in `evaluators/settings.py`.
+they are used, in `evaluators/settings.py`. The sentences under `Attributes` are what
+docs/configuration.md prints.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
+from primeval.dna.check import MAX_BANK
 from primeval.dna.cost import Scale
-from primeval.dna.mutate import MUTATIONS
+from primeval.dna.mutations import MUTATIONS
+from primeval.evaluators.errors import SettingError
+from primeval.evaluators.limits import Count, Limit, Seconds, Settings
 from primeval.evaluators.settings import (
     CandidateSettings,
     DataSettings,
@@ -24,92 +29,107 @@ ALGORITHMS = ("evolution", "random", "hill_climbing")
 
 
 @dataclass(frozen=True)
-class SearchSettings:
+class SearchSettings(Settings):
     """How programs improve.
 
     Attributes:
-        algorithm: `evolution` is the paper's. The others have the same budget and the same
-            mutations: `random` draws parents without looking at fitness, `hill_climbing`
-            always takes the best so far.
-        seeds: Programs to start from: built-in names, paths of program texts, RUN:ID.
-        population_size: Individuals alive at once; the oldest dies.
-        tournament_size: Individuals drawn, of which the best becomes the parent.
-        mutations: How often each mutation is drawn, by name; those left out never are.
-        reevaluations: A program that is known and proposed again is trained again, with other
-            weights, up to so many times; its fitness becomes the mean. 0: never.
+        algorithm: How a parent is chosen. `evolution` is the paper's tournament; `random` draws
+            it without looking at fitness; `hill_climbing` always takes the best so far. All
+            have the same budget and mutations.
+        seeds: Programs to start from: built-in names, paths of program texts, `RUN:ID`.
+        population_size: Members alive at once, 100 as in the paper; when a new one enters, the
+            oldest dies.
+        tournament_size: Members drawn, of which the fittest becomes the parent, 10 as in the
+            paper; at most `population_size`.
+        mutations: Relative frequency of each mutation, by name. A mutation left out of the
+            mapping is never drawn.
+        reevaluations: How often a program that is proposed again is trained again, with other
+            weights; its fitness becomes the mean. 0: never.
     """
 
-    algorithm: str = "evolution"
-    seeds: tuple[str, ...] = ("transformer",)
-    population_size: int = 100
-    tournament_size: int = 10
-    mutations: Mapping[str, float] = field(
-        default_factory=lambda: dict.fromkeys(MUTATIONS, 1.0)
-    )
-    reevaluations: int = 0
+    algorithm: Annotated[str, Limit(choices=ALGORITHMS)] = "evolution"
+    seeds: Annotated[tuple[str, ...], Limit(some=True)] = ("transformer",)
+    population_size: Annotated[int, Limit(least=1, most=1_000_000, unit="individuals")] = 100
+    tournament_size: Annotated[int, Limit(least=1, unit="individuals")] = 10
+    mutations: Annotated[
+        Mapping[str, float], Limit(least=0, some=True, choices=tuple(MUTATIONS))
+    ] = field(default_factory=lambda: dict.fromkeys(MUTATIONS, 1.0))
+    reevaluations: Annotated[int, Limit(least=0, most=1000)] = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tournament_size > self.population_size:
+            raise SettingError(
+                "tournament_size",
+                "tournament_size: a tournament is drawn from the population, at most "
+                f"{self.population_size}. Received: {self.tournament_size}.",
+            )
 
 
 @dataclass(frozen=True)
-class LanguageSettings:
-    """What programs may say.
+class LanguageSettings(Settings):
+    """What programs may be made of.
 
     Attributes:
         modules: Python files or dotted names of modules with primitives of your own
-            (docs/primitives.md); relative paths start at the current folder.
-        primitives: Names of the primitives the search may use; all of them if none are given.
-        constants: Constants in the bank; None for as many as the seeds have.
-        dims: Relative widths in the bank; None for as many as the seeds have.
+            (primitives.md). Relative paths start at the current folder.
+        primitives: Names of the primitives that the search may use; all of them if the list is
+            empty.
+        constants: Constants in a program's bank; by default as many as the seeds have.
+        dims: Relative widths in a program's bank; by default as many as the seeds have.
     """
 
     modules: tuple[str, ...] = ()
     primitives: tuple[str, ...] = ()
-    constants: int | None = None
-    dims: int | None = None
+    constants: Annotated[int, Limit(least=1, most=MAX_BANK)] | None = None
+    dims: Annotated[int, Limit(least=1, most=MAX_BANK)] | None = None
 
 
 @dataclass(frozen=True)
-class SearchBudget:
-    """When the search stops, whichever comes first.
+class SearchBudget(Settings):
+    """When the search stops: at whichever of these limits it reaches first.
 
     Attributes:
-        max_candidates: Individuals evaluated, or found to be known; seeds included.
-        max_time: Seconds of running, summed over resumes; None for no limit.
-        max_compute: Seconds of workers' time, summed over candidates: all they take, compiling
-            and failing too; None for no limit.
-        target_loss: Validation loss, in nats per token, that is good enough; None for none.
+        max_candidates: Number of individuals that are evaluated or recognised as known, seeds
+            included.
+        max_time: Running time, summed over resumes; by default no limit.
+        max_compute: Workers' time, summed over candidates, compiling and failures included; by
+            default no limit.
+        target_loss: Validation loss at which the search is content; by default none.
     """
 
-    max_candidates: int = 1000
-    max_time: float | None = None
-    max_compute: float | None = None
-    target_loss: float | None = None
+    max_candidates: Count = 1000
+    max_time: Seconds | None = None
+    max_compute: Seconds | None = None
+    target_loss: Annotated[float, Limit(unit="nats per token")] | None = None
 
 
 @dataclass(frozen=True)
-class FailureSettings:
-    """When to give up.
+class FailureSettings(Settings):
+    """When a search gives up.
 
     Attributes:
-        max_consecutive: Candidates that fail one after the other before the search stops.
+        max_consecutive: Candidates that may fail one after the other before the search stops.
     """
 
-    max_consecutive: int = 20
+    max_consecutive: Annotated[int, Limit(least=1, unit="candidates")] = 20
 
 
 @dataclass(frozen=True)
-class RunConfig:
-    """Everything that decides a run.
+class RunConfig(Settings):
+    """Settings of the run as a whole, and the sections below.
 
     Attributes:
-        seed: From which every random choice follows.
-        run_dir: Folder of the run; relative to where the command is given.
-        keep_weights: Trained weights are kept of so many individuals, the fittest.
+        seed: Number from which every random choice of the run follows.
+        run_dir: Folder of the run, relative to the current folder; if empty, `runs/` and the
+            name of the configuration.
+        keep_weights: How many of the fittest individuals keep their trained weights on disk.
         tensorboard: Whether scalars for TensorBoard are written into the run's folder.
     """
 
-    seed: int = 0
+    seed: Annotated[int, Limit(least=0, most=2**63 - 1)] = 0
     run_dir: str = ""
-    keep_weights: int = 10
+    keep_weights: Annotated[int, Limit(least=0, unit="individuals")] = 10
     tensorboard: bool = False
     search: SearchSettings = field(default_factory=SearchSettings)
     language: LanguageSettings = field(default_factory=LanguageSettings)
@@ -120,6 +140,16 @@ class RunConfig:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     workers: WorkerSettings = field(default_factory=WorkerSettings)
     failure: FailureSettings = field(default_factory=FailureSettings)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = [name for name in ModelSettings.exclusive if getattr(self.model, name)]
+        if len(given) != 1:
+            raise SettingError(
+                "model",
+                "model: give either parameters: [smallest, largest] or width, not "
+                f"{'both' if given else 'neither'}.",
+            )
 
     @property
     def scale(self) -> Scale:

@@ -1,8 +1,8 @@
 """YAML as a tree that remembers where each value was written.
 
-Only the shape is read here: mappings, lists and scalars as text. What a scalar must be is
-decided by the setting it is meant for (`config_reader.py`), so YAML's own guesses (`no` as
-false, `1e-3` as text) never happen. Nothing is constructed, so nothing can be executed.
+Only the shape is read here: mappings, lists and scalars as text. The setting that a scalar is
+given for decides what it must be (`reader.py`), so YAML's own guesses (`no` as false, `1e-3` as
+text) never happen. YAML constructs no objects here, so nothing in it can be executed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ MAX_NODES, MAX_DEPTH = 10_000, 12  # a configuration has about 60 keys, 3 deep
 
 @dataclass(frozen=True)
 class Scalar:
-    """One value as text. `plain` tells `12` from `"12"`; `place` says where it stands."""
+    """One value as text.
+
+    Attributes:
+        text: The value, without quotes.
+        plain: Whether it is written without quotes: it tells `12` from `"12"`.
+        place: Where it stands, for messages: `my.yaml, line 3`.
+    """
 
     text: str
     plain: bool
@@ -32,12 +38,16 @@ class Scalar:
 
 @dataclass(frozen=True)
 class Items:
+    """A list, and where it stands."""
+
     items: tuple[Tree, ...]
     place: str
 
 
 @dataclass(frozen=True)
 class Table:
+    """A mapping, and where it stands."""
+
     entries: dict[str, Tree]
     place: str
 
@@ -50,8 +60,8 @@ def read_tree(text: str, source: str, first_place: str = "") -> Tree:
 
     Args:
         text: The YAML.
-        source: How places are called: `source, line 3`.
-        first_place: Calls every place this instead.
+        source: Name of the text in messages: `source, line 3`.
+        first_place: What every place is called instead, if given.
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -70,7 +80,7 @@ def read_tree(text: str, source: str, first_place: str = "") -> Tree:
 
 
 class _Converter:
-    """From PyYAML's nodes to a tree; counts them, as aliases can multiply."""
+    """From PyYAML's nodes to a tree. It counts them, because aliases can multiply."""
 
     def __init__(self, source: str, first_place: str) -> None:
         self.source, self.first_place, self.count = source, first_place, 0
@@ -82,7 +92,10 @@ class _Converter:
         place = self.place(node)
         self.count += 1
         if self.count > MAX_NODES or depth > MAX_DEPTH:
-            raise ConfigError(f"{place}: a configuration is not that large or deep.")
+            raise ConfigError(
+                f"{place}: a configuration is not that large or deep. At most "
+                f"{MAX_NODES:,} values, {MAX_DEPTH} levels."
+            )
         if isinstance(node, yaml.ScalarNode):
             return Scalar(node.value, node.style is None, place)
         if isinstance(node, yaml.SequenceNode):
@@ -103,12 +116,13 @@ class _Converter:
 
 
 def override(tree: Tree, assignment: str, alternatives: Sequence[str] = ()) -> Tree:
-    """The tree with one value replaced, as `--set a.b=value` asks.
+    """The tree with one value replaced, as in `--set a.b=value`. Raises ConfigError.
 
     Args:
         tree: A table.
         assignment: `key.path=value`; the value is YAML.
-        alternatives: Full paths of which at most one is given: setting one drops the others.
+        alternatives: Full paths of settings that exclude each other: setting one drops the
+            others.
     """
     place = f"--set {assignment}"
     path, equals, text = assignment.partition("=")
@@ -121,10 +135,7 @@ def override(tree: Tree, assignment: str, alternatives: Sequence[str] = ()) -> T
     value = read_tree(text, place, first_place=place)
     if isinstance(value, Table) and not value.entries and not text.strip().startswith("{"):
         value = Scalar("", True, place)
-    if ".".join(keys) not in alternatives:
-        alternatives = ()
-    dropped = {other for other in alternatives if other != ".".join(keys)}
-    return _replaced(tree, keys, value, place, "", dropped)
+    return _replaced(tree, keys, value, place, "", set(alternatives) - {".".join(keys)})
 
 
 def _replaced(

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from primeval.dna.cost import measure
 from primeval.dna.graph import build_graph
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Status

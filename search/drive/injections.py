@@ -14,7 +14,8 @@ from primeval.dna.bank import with_bank
 from primeval.dna.check import ProgramError, check
 from primeval.dna.cost import measure
 from primeval.dna.graph import Graph, build_graph
-from primeval.dna.parsing import format_program, parse
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.primitives.user import restricted
 from primeval.primitives.widths import Rejection

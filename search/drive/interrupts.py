@@ -12,13 +12,12 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import TypeVar
 
-from primeval.evaluators.evaluator import Evaluator
+from primeval.evaluators.evaluator import TICK, Evaluator
 from primeval.evaluators.outcome import Outcome
 
 T = TypeVar("T")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-TICK = 0.5  # seconds after which waiting returns, so that the caller can look at the clock
 
 
 class Interrupted(KeyboardInterrupt):

@@ -17,13 +17,13 @@ import math
 import time
 
 from primeval.dna.mutate import ExhaustedError
-from primeval.evaluators.evaluator import Evaluator
+from primeval.evaluators.evaluator import TICK, Evaluator
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.algorithm.evolution import Search, StuckError
 from primeval.search.algorithm.population import Individual
 from primeval.search.drive.in_flight import InFlight
 from primeval.search.drive.injections import Injections
-from primeval.search.drive.interrupts import TICK, Interrupts
+from primeval.search.drive.interrupts import Interrupts
 from primeval.search.drive.progress import Progress
 from primeval.search.drive.stops import Stop, used_up
 from primeval.search.run.folder import Run

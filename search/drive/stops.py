@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from primeval.evaluators.units import format_duration
 from primeval.search.config.settings import SearchBudget
-from primeval.search.config.units import format_duration
 from primeval.search.run.store import Store
 
 if TYPE_CHECKING:

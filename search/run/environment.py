@@ -6,6 +6,7 @@ import os
 import platform
 from pathlib import Path
 
+from primeval.evaluators.units import rough_bytes
 from primeval.search.run.store import Store
 
 PACKAGES = ("primeval", "tensorflow", "keras", "ray", "numpy", "sentencepiece")
@@ -22,7 +23,7 @@ def environment() -> dict[str, str]:
         "Python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
         "processor": f"{_processor()}, {os.cpu_count()} cores",
-        "memory": f"{psutil.virtual_memory().total / 2**30:.1f} GiB",
+        "memory": rough_bytes(psutil.virtual_memory().total),
     }
     for name in PACKAGES:
         try:

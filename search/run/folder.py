@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
+from primeval.evaluators.whole_files import remove_drafts, replacing
 from primeval.primitives.errors import did_you_mean
 from primeval.search.config.changes import refuse_incomparable
 from primeval.search.config.config import parse_config, to_yaml
@@ -91,16 +92,14 @@ def create_run(config: RunConfig, seeds: dict[str, Program]) -> Run:
         for name, text in texts.items():
             (folder / "seeds" / f"{name}.dna").write_text(text, encoding="utf-8")
         _write_config(folder, config)
-        # under another name first: a folder must never hold half a run
-        new = folder / f"{FILE_NAME}.new"
-        new.unlink(missing_ok=True)
         from importlib import metadata  # slow to import, and readers do without
 
         noted = {"primeval": metadata.version("primeval"), META: json.dumps(environment())}
-        store = create_store(new, texts, **noted)
-        store.append_event("started", {"config": to_yaml(config)}, 0.0)
-        store.close()
-        os.replace(new, folder / FILE_NAME)
+        remove_drafts(folder / FILE_NAME)
+        with replacing(folder / FILE_NAME) as new:  # a folder must never hold half a run
+            store = create_store(new, texts, **noted)
+            store.append_event("started", {"config": to_yaml(config)}, 0.0)
+            store.close()
     except OSError as error:
         lock.close()
         raise _unwritable(folder, error) from None
@@ -162,9 +161,8 @@ def _config(store: Store, folder: Path) -> RunConfig:
 
 
 def _write_config(folder: Path, config: RunConfig) -> None:
-    new = folder / "config.yaml.new"
-    new.write_text(f"# The settings of this run, resolved.\n{to_yaml(config)}", "utf-8")
-    os.replace(new, folder / "config.yaml")
+    with replacing(folder / "config.yaml") as new:
+        new.write_text(f"# The settings of this run, resolved.\n{to_yaml(config)}", "utf-8")
 
 
 def _existing(path: Path) -> Path:

@@ -9,7 +9,7 @@ import json
 import zlib
 from typing import Any
 
-from primeval.dna.mutate import Edit
+from primeval.dna.mutations import Edit
 from primeval.search.algorithm.population import Individual
 
 COLUMNS = "id, parent, edit, program, fingerprint, seed, thresholds, told, parameters, attempts"

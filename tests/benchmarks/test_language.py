@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from primeval.dna.graph import build_graph
 from primeval.dna.liveness import Liveness
-from primeval.dna.mutations import MUTATIONS, Mutation
+from primeval.dna.mutations import MUTATIONS, Choices
 from primeval.dna.program import Program
 from primeval.primitives.vocabulary import PRIMITIVES
 
@@ -90,7 +90,7 @@ def test_numpy_stands_in_for_tensorflow(name: str, soundness: ModuleType) -> Non
 def test_what_is_called_unchanged_has_the_same_graph(
     program: Program, seed: int, kind: str
 ) -> None:
-    mutated = MUTATIONS[kind](program, Mutation(random.Random(seed)))
+    mutated = MUTATIONS[kind](program, Choices(random.Random(seed)))
     if mutated is None or not Liveness(program, PRIMITIVES).unchanged(mutated):
         return
     before, after = meaning(program), meaning(mutated.program)

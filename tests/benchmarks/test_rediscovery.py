@@ -13,7 +13,8 @@ from rediscovery import contest, figures, table
 
 from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed
-from primeval.dna.parsing import format_program, parse
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program
 
 SEARCHES = 24
 

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from helpers.sources import EVERY_ROW
 from helpers.strategies import SEEDS, meaning, mutated
+from helpers.weight_names import weight_names
 
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import Graph, build_graph
-from primeval.dna.parsing import parse, state_name
-from primeval.dna.writing.tensorflow_code import format_code, weight_names
+from primeval.dna.parsing import parse
+from primeval.dna.printing import state_name
+from primeval.dna.writing.tensorflow_code import format_code
 from primeval.primitives.tensorflow_text import TEMPLATES
 from primeval.primitives.vocabulary import ROWS
 from primeval.primitives.widths import Rejection

@@ -14,7 +14,7 @@ from primeval.dna.check import ProgramError, check
 from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed, seed_text
 from primeval.dna.mutate import ExhaustedError, mutate
-from primeval.dna.mutations import MUTATIONS, Mutation
+from primeval.dna.mutations import MUTATIONS, Choices
 from primeval.dna.parsing import parse
 from primeval.dna.program import Program
 from primeval.dna.writing.diff import diff
@@ -34,7 +34,7 @@ def with_lines(old: str, new: str) -> str:
 @pytest.mark.parametrize("kind", list(MUTATIONS))
 @given(program=programs(), seed=st.integers(0, 2**32))
 def test_every_mutation_keeps_the_program_legal(kind: str, program: Program, seed: int) -> None:
-    mutated = MUTATIONS[kind](program, Mutation(random.Random(seed)))
+    mutated = MUTATIONS[kind](program, Choices(random.Random(seed)))
     if mutated is not None:
         try:
             check(mutated.program)
@@ -56,7 +56,7 @@ def test_the_papers_findings_are_one_insertion_from_the_seed(old: str, new: str)
     wanted = with_lines(old, new)
     rng = random.Random(0)
     for _ in range(200_000):
-        mutated = MUTATIONS["insert"](TRANSFORMER, Mutation(rng))
+        mutated = MUTATIONS["insert"](TRANSFORMER, Choices(rng))
         assert mutated is not None
         # only these two can be it; building every graph would take minutes
         if not mutated.edit.summary.endswith(("SQUARE c", "DCONV_3X1 c")):
@@ -116,7 +116,7 @@ def test_deletion_hands_on_what_was_read() -> None:
         "  f = T_MAT_MUL c d\n  g = S4 f f\n  h = MAT_MUL g e\n",
     )
     found = (
-        MUTATIONS["delete"](TRANSFORMER, Mutation(random.Random(seed))) for seed in range(500)
+        MUTATIONS["delete"](TRANSFORMER, Choices(random.Random(seed))) for seed in range(500)
     )
     assert any(
         mutated is not None and _fingerprint(mutated.program) == wanted for mutated in found
@@ -127,7 +127,7 @@ def test_swapping_exchanges_places_in_the_graph() -> None:
     """S2 and S5 change places in MAIN, as they did in Primer (paper, section 3)."""
     wanted = with_lines("  g = S5 f f\n  h = S2 g g\n", "  g = S2 f f\n  h = S5 g g\n")
     found = (
-        MUTATIONS["swap"](TRANSFORMER, Mutation(random.Random(seed))) for seed in range(2000)
+        MUTATIONS["swap"](TRANSFORMER, Choices(random.Random(seed))) for seed in range(2000)
     )
     assert any(
         mutated is not None and _fingerprint(mutated.program) == wanted for mutated in found

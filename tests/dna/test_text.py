@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from primeval.dna.check import ProgramError, check
 from primeval.dna.library import load_seed, seed_names, seed_text
-from primeval.dna.parsing import format_program, parse, state_index, state_name
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program, state_index, state_name
 from primeval.dna.program import Instruction, Program
 from primeval.search.errors import RunError
 from primeval.search.run.programs import read_program
@@ -66,7 +67,7 @@ GOOD = "width 4\nconstants 0 1\ndims 4 8\n\nS0 main(a, b):\n  c = S1 a b\n\nS1 f
         ("c = CONV_1X1 a dim9", "dims 0 to 1"),
         ("c = ABS a branch=3", "1, 2, 4, 8, 16"),
         ("d = ABS a", "makes state c"),
-        ("c = SQUAR a", "Did you mean SQUARE"),
+        ("c = SQUAR a", "Did you mean 'SQUARE'"),
         ("c = S0 a b", "higher index"),
         ("c = S1 a b", "higher index"),
         ("c = S9 a b", "higher index"),
@@ -156,10 +157,10 @@ BRANCHED = _deep(3, 1).replace("a a", "a a branch=16").replace("ABS a", "ABS a b
     ],
 )
 def test_hostile_texts_are_refused_at_once(text: str, problem: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ProgramError, match=problem) as error:
         parse(text)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
     assert len(str(error.value)) < 1000
 
 
@@ -182,10 +183,10 @@ def test_files_in_other_encodings_are_refused(tmp_path: Path, content: bytes) ->
 def test_large_files_are_not_read_to_their_end(tmp_path: Path) -> None:
     path = tmp_path / "mine.dna"
     path.write_bytes(b"# one line\n" * 5_000_000)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ProgramError, match="1000000 characters"):
         read_program(path)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 def test_editors_marks_and_line_ends_do_not_matter(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed
+from primeval.dna.parsing import parse
 
 SCALE = Scale(2, 32, 8, width=16)
 TOKENS = np.arange(4 * 8).reshape(4, 8) % 32
@@ -18,7 +19,7 @@ TOKENS = np.arange(4 * 8).reshape(4, 8) % 32
 def export(text: str, path: Path | None = None, **settings: Any) -> Any:
     from primeval.evaluators.export.export import export_program
 
-    return export_program(text, SCALE, path, **settings)
+    return export_program(parse(text), SCALE, path, **settings)
 
 
 def model_of(name: str, scale: Scale = SCALE, seed: int = 0) -> Any:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from primeval.dna.check import ProgramError, check
 from primeval.dna.graph import Graph, build_graph
 from primeval.dna.library import load_seed, seed_names
-from primeval.dna.mutations import MUTATIONS, Mutation
+from primeval.dna.mutations import MUTATIONS, Choices
 from primeval.dna.program import (
     BRANCHINGS,
     INPUTS,
@@ -29,7 +29,7 @@ def mutated(rng: random.Random, steps: int, start: Program | None = None) -> Pro
     """A legal program after a chain of random mutations, meaningful or not."""
     program = start or SEEDS[rng.choice(list(SEEDS))]
     for _ in range(steps):
-        child = MUTATIONS[rng.choice(list(MUTATIONS))](program, Mutation(rng))
+        child = MUTATIONS[rng.choice(list(MUTATIONS))](program, Choices(rng))
         if child is not None and is_legal(child.program):
             program = child.program
     return program

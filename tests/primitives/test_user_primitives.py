@@ -19,7 +19,8 @@ from primeval.dna.check import ProgramError
 from primeval.dna.cost import Scale
 from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed
-from primeval.dna.parsing import format_program, parse
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Status
 from primeval.evaluators.settings import WorkerSettings
@@ -79,7 +80,8 @@ def test_a_registered_primitive_is_in_the_language_without_tensorflow(module: Pa
         "from primeval.primitives.user import load_modules\n"
         f"load_modules([{str(module)!r}])\n"
         "from primeval.dna.graph import build_graph\n"
-        "from primeval.dna.parsing import format_program, parse\n"
+        "from primeval.dna.parsing import parse\n"
+        "from primeval.dna.printing import format_program\n"
         "p = parse('S0 main(a, b):\\n  c = SOFTPLUS a\\n  d = L2_NORM c\\n')\n"
         "assert parse(format_program(p)) == p\n"
         "print([node.op for node in build_graph(p).nodes])\n"
@@ -218,7 +220,7 @@ def test_the_documented_primitives_are_exported_as_stock_operations(
     folder = tmp_path / "out"
     folder.mkdir()
     scale = Scale(1, 16, 8, width=16)
-    assert export_program(_soft_seed(), scale, folder / "soft.keras").difference <= 1e-5
+    assert export_program(parse(_soft_seed()), scale, folder / "soft.keras").difference <= 1e-5
 
 
 @pytest.mark.tf

@@ -1,4 +1,4 @@
-"""`primeval check`: what it says of a configuration, of its data, and of this machine."""
+"""`primeval check`: what it prints about a configuration, its data and this machine."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PROSE = b"It is a truth universally acknowledged, that a paragraph must be in wa
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A configuration that trains in seconds, in a folder and with a cache of its own."""
+    """A configuration that trains in seconds, with its own folder and cache."""
     monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.yaml").write_text(TINY, encoding="utf-8")
@@ -116,9 +116,9 @@ def test_the_table_fits_a_screen_without_colours(
     text = capsys.readouterr().out
     lines = text.splitlines()
     assert lines[0] == "quickstart is valid. Tried with 2 candidates and 25% of their budget."
-    assert f"a full budget   {foreseen.full:.3g} s: 40 s training, 1.5 s validating, " in text
+    assert f"a full budget   {foreseen.full:.3g}s: 40s training, 1.5s validating, " in text
     assert f"6m 00s, about {foreseen.candidates} candidates, when its time is up" in text
-    assert "memory          2.9 GB: 2 workers of 1.2 GB, 500 MB the rest" in lines
+    assert "memory          2.7GB: 2 workers of 1.12GB, 477MB the rest" in lines
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
     assert text.isascii()
@@ -128,8 +128,8 @@ def test_a_time_limit_below_a_full_budget_is_pointed_out(capsys: Capture) -> Non
     config = load_config("quickstart", ["candidate.timeout=30s"])
     cost = measure(build_graph(load_seed("transformer")), config.scale)
     tried = Rehearsal(Outcome(Status.COMPLETED), 0.25, 2, MEASURED)
-    tried_and_told = tried, forecast(config, cost, MEASURED)
-    print_check("quickstart", config, {"transformer": cost}, tried_and_told)
+    tried_out = tried, forecast(config, cost, MEASURED)
+    print_check("quickstart", config, {"transformer": cost}, tried_out)
     assert "candidate.timeout is 30s: the best would be given up" in capsys.readouterr().out
 
 
@@ -142,7 +142,10 @@ def test_a_time_limit_below_a_full_budget_is_pointed_out(capsys: Capture) -> Non
         (["candidate.hurdles=2", "training.warmup_steps=150"], "candidate.hurdles to 0."),
         (["candidate.hurdles=0", "training.warmup_steps=150"], None),
         (["candidate.hurdles=4", "candidate.budget={tokens: 819200}"], "at step 13 of 400"),
-        (["candidate.hurdles=4", "candidate.budget={seconds: 4}"], None),  # nobody knows yet
+        (
+            ["candidate.hurdles=4", "candidate.budget={seconds: 4}"],
+            None,
+        ),  # how many steps is unknown
         (["candidate.hurdles=4", "workers.evaluator=toy"], None),
     ],
 )
@@ -182,7 +185,7 @@ def test_a_seed_that_cannot_be_trained_is_the_works_failure(
     assert "Lower training.learning_rate" in captured.err
 
 
-def test_a_model_that_cannot_fit_is_said_before_it_is_tried(
+def test_a_model_too_large_for_the_memory_is_refused_before_it_is_tried(
     tiny: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "gpu_count", lambda: 0)
@@ -235,7 +238,7 @@ def test_free_memory_is_no_more_than_the_machine_has() -> None:
         ("{cache_dir: prose.txt}", "Set data.cache_dir"),
     ],
 )
-def test_a_mistake_in_the_data_is_told_by_the_command_before_workers_start(
+def test_the_command_reports_a_mistake_in_the_data_before_workers_start(
     tiny: Path, tmp_path: Path, capsys: Capture, command: str, data: str, message: str
 ) -> None:
     (tmp_path / "empty.txt").touch()
@@ -262,7 +265,7 @@ def test_a_mistake_in_the_data_is_told_by_the_command_before_workers_start(
         ("model.length=2800", "0 windows of model.length 2,800"),
     ],
 )
-def test_text_too_short_for_the_batches_is_told_before_workers_start(
+def test_text_too_short_for_the_batches_is_reported_before_workers_start(
     tiny: Path, tmp_path: Path, capsys: Capture, setting: str, message: str
 ) -> None:
     (tmp_path / "prose.txt").write_bytes(PROSE)

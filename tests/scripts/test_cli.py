@@ -44,13 +44,13 @@ def json_best(run_folder: Path) -> int:
 def test_a_run_folder_holds_the_store_the_settings_and_the_seeds(run_folder: Path) -> None:
     names = {str(path.relative_to(run_folder)) for path in run_folder.rglob("*")}
     expected = {"run.sqlite", "config.yaml", "run.lock", "run.log", "seeds"}
-    names -= {"run.sqlite-wal", "run.sqlite-shm"}  # there while somebody reads
+    names -= {"run.sqlite-wal", "run.sqlite-shm"}  # exist while the store is being read
     assert names == {*expected, "seeds/transformer.dna"}
     seed = parse((run_folder / "seeds" / "transformer.dna").read_text())
     assert seed == parse(seed_text("transformer"))
 
 
-def test_top_lists_what_tools_need(run_folder: Path, capsys: Capture) -> None:
+def test_top_as_json_has_what_tools_need(run_folder: Path, capsys: Capture) -> None:
     rows = as_json(capsys, "top", run_folder, "-n", 0)
     assert len(rows) == 30
     wanted = (
@@ -65,7 +65,7 @@ def test_top_lists_what_tools_need(run_folder: Path, capsys: Capture) -> None:
     assert all(100_000 <= row["parameters"] <= 140_000 for row in rows)
 
 
-def test_stopped_individuals_are_held_against_the_seed_where_they_stopped(
+def test_stopped_individuals_are_compared_with_the_seed_where_they_stopped(
     run_folder: Path, capsys: Capture
 ) -> None:
     rows = as_json(capsys, "top", run_folder, "-n", 0)
@@ -88,7 +88,7 @@ def test_top_is_readable_at_80_columns(
     assert table[0].split() == HEADERS
 
 
-def test_top_tells_pipes_everything(
+def test_top_cuts_no_text_in_a_pipe(
     run_folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
@@ -133,13 +133,15 @@ def test_diff_is_against_the_seed_the_parent_or_anything(
     assert "# none" in printed(capsys, "show", "transformer", "--diff")
 
 
-def test_colour_is_on_demand(run_folder: Path, capsys: Capture) -> None:
+def test_a_difference_is_coloured_only_on_demand(run_folder: Path, capsys: Capture) -> None:
     best = f"{run_folder}:{json_best(run_folder)}"
     colored = printed(capsys, "show", best, "--diff", "--color", "always")
     assert re.search(r"^\x1b\[3[12]m[+-] .*\x1b\[0m$", colored, re.MULTILINE)
 
 
-def test_show_as_json(run_folder: Path, capsys: Capture) -> None:
+def test_show_as_json_has_costs_instructions_and_differences(
+    run_folder: Path, capsys: Capture
+) -> None:
     best = f"{run_folder}:{json_best(run_folder)}"
     data = as_json(capsys, "show", best, "--resolved", "--diff", "parent")
     assert data["parameters"] == data["individual"]["parameters"]
@@ -174,7 +176,7 @@ def test_lineage_goes_from_the_seed_to_the_individual(
     assert printed(capsys, "lineage", f"{run_folder}:{best}").count("\n") == len(rows) + 3
 
 
-def test_the_catalogues(capsys: Capture) -> None:
+def test_built_in_programs_and_primitives_are_listed(capsys: Capture) -> None:
     assert as_json(capsys, "seeds")[0]["name"] == "transformer"
     assert len(as_json(capsys, "primitives")) == 39
     assert "transformer" in printed(capsys, "seeds")
@@ -205,7 +207,7 @@ def test_resume_extends_the_budget(run_folder: Path) -> None:
     assert re.search(r"^[0-9a-f]{64}$", replayed.stdout, re.MULTILINE), "the population"
 
 
-def test_a_run_that_cannot_be_derived_again_goes_on_only_if_asked_to(
+def test_a_run_that_cannot_be_derived_again_continues_only_with_unverified(
     config_file: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -221,14 +223,14 @@ def test_a_run_that_cannot_be_derived_again_goes_on_only_if_asked_to(
     assert open_run(run).store.told() == 31
 
 
-def test_a_reader_that_goes_away_is_no_error(run_folder: Path) -> None:
+def test_a_pipe_that_is_closed_early_is_no_error(run_folder: Path) -> None:
     command = f"{sys.executable} -m primeval.scripts.cli primitives | head -1"
     result = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
     assert "Traceback" not in result.stderr
     assert "Exception" not in result.stderr
 
 
-def test_version_and_help(capsys: Capture) -> None:
+def test_version_and_help_exit_with_success(capsys: Capture) -> None:
     for flag, text in (("--version", "primeval 0"), ("--help", "search")):
         with pytest.raises(SystemExit, match="0"):
             main([flag])

@@ -1,4 +1,4 @@
-"""`primeval confirm`: what it prints and refuses, and what real training it stands for."""
+"""`primeval confirm`: what it prints and refuses, and that its training is real."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_confirmation_shows_progress_and_ends_with_a_table(
     assert "Starting" not in capsys.readouterr().err
 
 
-def test_json_tells_what_tools_need(toy_run: Path, capsys: Capture) -> None:
+def test_confirm_as_json_has_what_tools_need(toy_run: Path, capsys: Capture) -> None:
     data = as_json(capsys, "confirm", toy_run, "--top", 2, "--seeds", 2)
     assert (data["split"], data["seeds"], data["finished"]) == ("test", 2, True)
     wanted = "name id loss bits_per_byte deviation loss_vs_seed interval pairs seeds failures "
@@ -105,7 +105,7 @@ MISTAKES = [
     (["tyo"], "Did you mean 'toy'?"),
     (["RUN", "--seeds", "0"], "--seeds is a number from 1"),
     (["RUN", "--top", "-1"], "Received: '-1'"),
-    (["RUN", "--programs", "primr"], "Did you mean primer"),
+    (["RUN", "--programs", "primr"], "Did you mean 'primer'"),
     (["RUN", "--programs", "99999"], "has no individual 99999"),
     (["RUN", "--set", "model.layers=5"], "cannot go on with another model.layers"),
     (["RUN", "--run-dir", "NEW"], "Leave --run-dir out"),
@@ -122,7 +122,7 @@ MISTAKES = [
 
 
 def files(folder: Path) -> list[Path]:
-    """All but what SQLite keeps while somebody reads."""
+    """All files but those that SQLite keeps while a store is being read."""
     return sorted(
         path for path in folder.rglob("*") if path.suffix[-4:] not in ("-wal", "-shm")
     )
@@ -161,7 +161,8 @@ keep_weights: 0
 def test_real_programs_are_confirmed_on_the_test_split_with_fresh_seeds(
     tmp_path: Path, capsys: Capture
 ) -> None:
-    from primeval.evaluators.training.trial import Workbench
+    from primeval.evaluators.training.trial import evaluate
+    from primeval.evaluators.training.workbench import Workbench
 
     (tmp_path / "tiny.yaml").write_text(TINY, encoding="utf-8")
     folder = tmp_path / "run"
@@ -183,8 +184,11 @@ def test_real_programs_are_confirmed_on_the_test_split_with_fresh_seeds(
     # the same training with the same seeds, once on each split
     one, task = held[0], replace(run.config.task(run.reference), seed=held[0].data_seed)
     candidate = Candidate(0, one.text, one.weight_seed)
-    assert Workbench(task, "test").evaluate(candidate).loss == one.outcome.loss
-    assert Workbench(task, "validation").evaluate(candidate).loss != one.outcome.loss
+    on_test, on_validation = (
+        evaluate(Workbench(replace(task, split=split)), candidate)
+        for split in ("test", "validation")
+    )
+    assert on_test.loss == one.outcome.loss != on_validation.loss
 
     assert as_json(capsys, *command) == data  # and nothing is trained again
     assert len(list(open_run(folder).store.confirmations())) == len(held)

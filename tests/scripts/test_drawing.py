@@ -27,7 +27,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 def operations(box: Box) -> list[Box]:
-    """The operations in a box, however deep."""
+    """The operations in a box, those in its calls too."""
     if not box.boxes:
         return [box]
     return [inner for child in box.boxes for inner in operations(child)]
@@ -137,7 +137,7 @@ def test_a_png_is_a_picture(tmp_path: Path) -> None:
     ("file", "message"),
     [("block.pdf", "ends in .svg or .png"), ("none/block.svg", "cannot be written")],
 )
-def test_a_file_that_cannot_be_is_one_clear_message(
+def test_a_drawing_that_cannot_be_written_is_one_clear_message(
     tmp_path: Path, capsys: Capture, file: str, message: str
 ) -> None:
     assert main(["show", "transformer", "--graph", str(tmp_path / file)]) == 2
@@ -183,7 +183,7 @@ def changed(box: Box) -> dict[Change, list[str]]:
 
 
 def wires(box: Box) -> list[Change]:
-    """What became of each wire, however deep."""
+    """What happened to each wire, in calls too."""
     inner = [change for child in box.boxes for change in wires(child)]
     return [wire.change for wire in box.wires] + inner
 
@@ -258,7 +258,7 @@ def test_random_differences_are_drawn_tidily() -> None:
 
 
 def assert_in_order(box: Box) -> None:
-    """Every box stands after those it reads: what was merged has no cycles."""
+    """Every box stands after those it reads, so the joint drawing has no cycles."""
     assert all(wire.source < wire.target for wire in box.wires)
     for inner in box.boxes:
         assert_in_order(inner)

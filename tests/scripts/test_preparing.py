@@ -1,4 +1,4 @@
-"""What is seen while tokens are made: a bar on a terminal, lines elsewhere."""
+"""What is shown while tokens are made: a bar on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_pipe_gets_a_line_and_a_terminal_a_bar(text: Path) -> None:
     assert b"100%" in shown
 
 
-def test_tokens_that_are_there_already_are_not_talked_about(
+def test_tokens_in_the_cache_are_not_reported(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     task = parse_config(CONFIG).task("")

@@ -16,11 +16,11 @@ from helpers.strategies import SEEDS
 from helpers.toys import begin
 
 from primeval.dna.parsing import parse
+from primeval.dna.writing.code_difference import code_difference
 from primeval.dna.writing.facts import Facts
 from primeval.evaluators.workers.factory import make_evaluator
 from primeval.scripts import cli
 from primeval.scripts.cli import main
-from primeval.scripts.drawing.program_difference import code_difference
 from primeval.scripts.tables import terminal
 from primeval.search.config.config import load_config
 from primeval.search.config.settings import RunConfig
@@ -71,7 +71,7 @@ def test_every_command_explains_its_arguments(capsys: Capture, name: str) -> Non
 
 
 @pytest.mark.parametrize("command", ["top", "lineage", "show", "diff"])
-def test_colour_is_on_demand_and_says_nothing_of_its_own(
+def test_colour_is_on_demand_and_adds_no_text(
     folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     arguments = {

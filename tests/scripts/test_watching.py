@@ -24,13 +24,13 @@ MINUS = "\N{MINUS SIGN}"
 
 @pytest.fixture
 def running(tmp_path: Path, config_file: Path) -> subprocess.Popen[str]:
-    """A search that goes on until it is told to stop, in tmp_path / "run"."""
+    """A search that runs until it receives a signal, in tmp_path / "run"."""
     command = [sys.executable, "-m", "primeval.scripts.cli", "search", str(config_file)]
     sets = ["--run-dir", "run", "--set", "budget.max_candidates=1000000"]
     process = subprocess.Popen(
         [*command, *sets],
         cwd=tmp_path,
-        stdout=subprocess.DEVNULL,  # a pipe that nobody reads would stop it when it is full
+        stdout=subprocess.DEVNULL,  # a full pipe without a reader would stop it
         stderr=subprocess.DEVNULL,
         text=True,
     )
@@ -88,7 +88,7 @@ def test_a_watched_ranking_ends_with_the_search(
             line = watcher.stdout.readline()
             assert line
             shown += line
-        running.kill()  # not a clean stop: nobody says that it ended
+        running.kill()  # not a clean stop: no event says that it ended
         running.communicate(timeout=60)
         rest, _ = watcher.communicate(timeout=60)
     assert watcher.returncode == 0
@@ -109,7 +109,7 @@ def test_watching_a_finished_run_shows_it_once(troubled: Path, capsys: Capture) 
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "soon", "nan", "inf"])
-def test_watching_needs_some_seconds(troubled: Path, seconds: str) -> None:
+def test_watch_takes_only_more_than_0_seconds(troubled: Path, seconds: str) -> None:
     done = primeval("report", troubled, "--watch", seconds)
     assert done.returncode == 2
     assert "seconds, more than 0" in done.stderr

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import math
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,8 @@ from primeval.evaluators.data.corpus import (
     require_batches,
     require_windows,
 )
-from primeval.evaluators.data.documents import SPLITS, embedded, embedded_text
-from primeval.evaluators.errors import DataError
+from primeval.evaluators.data.documents import SPLITS, embedded
+from primeval.evaluators.errors import DataError, SettingError
 from primeval.evaluators.settings import DataSettings, ModelSettings, TrainingSettings
 
 SHA256 = {
@@ -53,6 +55,12 @@ def run_python(code: str, *arguments: object, prefix: tuple[str, ...] = ()) -> s
 
 
 # The embedded corpora
+
+
+def embedded_text(name: str) -> bytes:
+    """An embedded corpus as it is kept: a form feed and `Book N` before each chapter."""
+    corpora = resources.files("primeval.evaluators.data") / "corpora"
+    return lzma.decompress((corpora / f"{name}.txt.xz").read_bytes())
 
 
 @pytest.mark.parametrize("name", SHA256)
@@ -111,15 +119,15 @@ def test_moby_dick_can_be_the_test_split_of_austen() -> None:
     ("settings", "message"),
     [
         ({"source": "austen", "files": ("a.txt",)}, "source and files exclude each other"),
-        ({"source": "moby"}, "no embedded corpus 'moby'. Choose austen or moby-dick"),
-        ({"test_source": "lm1b"}, "data.test_source: there is no embedded corpus 'lm1b'"),
-        ({"download": True}, "data.download is about .* data.tfds is not given"),
-        ({"tfds": "lm1b", "examples": 0}, "data.examples must be at least 1, not 0"),
-        ({"files": "a.txt"}, "data.files is a list"),
+        ({"source": "moby"}, "source is one of austen, moby-dick. Received: 'moby'"),
+        ({"test_source": "lm1b"}, "test_source is one of .* For other text: data.files or"),
+        ({"download": True}, "download is about .* data.tfds is not given"),
+        ({"tfds": "lm1b", "examples": 0}, "examples is at least 1. Received: 0"),
+        ({"files": "a.txt"}, "files is a list"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict, message: str) -> None:
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(SettingError, match=message):
         DataSettings(**settings)
 
 

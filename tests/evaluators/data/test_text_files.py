@@ -153,7 +153,7 @@ def test_a_file_that_is_no_text_is_named_and_leaves_nothing(
 
 def test_a_missing_file_is_offered_its_nearest_name(tmp_path: Path) -> None:
     (tmp_path / "corpus.txt").write_bytes(PROSE)
-    with pytest.raises(DataError, match=r"Did you mean corpus\.txt\?"):
+    with pytest.raises(DataError, match=r"Did you mean 'corpus\.txt'\?"):
         load_files(tmp_path / "corpsu.txt")
     with pytest.raises(DataError, match=r"its folder .* does not exist"):
         load_files(tmp_path / "texts" / "corpus.txt")

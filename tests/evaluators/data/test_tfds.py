@@ -171,8 +171,8 @@ def test_tokens_of_a_data_set_are_made_once(prepared: str) -> None:
     ("name", "settings", "message"),
     [
         ("wiki40b/de", {}, r"'wiki40b/de' is not prepared.*tfds build wiki40b/de --data_dir"),
-        ("lm1c", {}, r"knows no 'lm1c'.* Did you mean lm1b"),
-        ("note", {}, r"knows no 'note'.* Did you mean notes"),
+        ("lm1c", {}, r"knows no 'lm1c'.* Did you mean 'lm1b'"),
+        ("note", {}, r"knows no 'note'.* Did you mean 'notes'"),
         ("c4/eng", {}, r"c4/eng.*Its configurations are .*en, "),
         (
             "lm1b:9.9.9",
@@ -184,7 +184,7 @@ def test_tokens_of_a_data_set_are_made_once(prepared: str) -> None:
         (
             "letters",
             {"text_feature": "leter"},
-            r"'leter' is not a text.* Did you mean letter\?",
+            r"'leter' is not a text.* Did you mean 'letter'\?",
         ),
         ("lm1b", {"validation_split": "valid"}, r"validation_split: 'valid'.*has train, test"),
         ("lm1b", {"train_split": "train[:5%"}, r"train_split: 'train\[:5%'"),

@@ -123,7 +123,7 @@ LOAD = """if True:
 def test_a_process_killed_while_making_tokens_leaves_nothing_that_is_used(cache: Path) -> None:
     killed = "    load(lambda what, done: done > 0.3 and os.kill(os.getpid(), 9))\n"
     run_python(LOAD + killed, cache.parent)
-    assert entries(cache)[0].endswith(".tmp")
+    assert entries(cache)[0].endswith(".part")
     assert load_corpus(DataSettings()).train.size == 3586180
     assert [name[:7] for name in entries(cache)] == ["austen-"]
 
@@ -140,7 +140,7 @@ def test_a_second_process_waits_for_the_first_and_shares_its_tokens(
     """
     command = [sys.executable, "-c", LOAD + slow, str(cache.parent), str(go)]
     with subprocess.Popen(command) as first:
-        while not list(cache.glob(".*.tmp")):
+        while not list(cache.glob(".*.part")):
             time.sleep(0.01)
         heard: list[str] = []
 
@@ -183,7 +183,7 @@ def test_tokens_that_cannot_fit_are_not_begun(tmp_path: Path, cache: Path) -> No
         os.truncate(huge, 8 << 40)  # holes: takes no space
     except OSError:
         pytest.skip("the file system has no files of that size")
-    with pytest.raises(DataError, match=r"would take about 8192\.0 GiB"):
+    with pytest.raises(DataError, match=r"would take about 8TB"):
         load_corpus(DataSettings(files=(str(huge),)))
     assert entries(cache) == []
 

@@ -145,7 +145,7 @@ def test_untied_models_are_exported_too(tmp_path: Path) -> None:
 
     untied = Scale(1, 32, 8, width=16, tied=False)
     done = export_program(
-        seed_text("mdha"), untied, tmp_path / "m.keras", source=tmp_path / "m.py"
+        load_seed("mdha"), untied, tmp_path / "m.keras", source=tmp_path / "m.py"
     )
     assert done.difference <= 1e-5
 

@@ -11,7 +11,7 @@ from helpers.small_exports import export, save_trained
 
 from primeval.dna.cost import Scale
 from primeval.dna.library import load_seed, seed_text
-from primeval.dna.parsing import format_program
+from primeval.dna.printing import format_program
 from primeval.dna.writing.keras_module import format_source
 
 pytestmark = pytest.mark.tf

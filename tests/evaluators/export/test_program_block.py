@@ -16,7 +16,8 @@ from primeval.dna.check import ProgramError
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import Graph, build_graph
 from primeval.dna.library import load_seed
-from primeval.dna.parsing import format_program, parse
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program
 from primeval.primitives.widths import Rejection
 
 pytestmark = pytest.mark.tf

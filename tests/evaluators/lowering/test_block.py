@@ -25,6 +25,14 @@ def test_built_in_programs_are_causal_and_keep_the_shape(name: str) -> None:
     assert assert_causal(block, rng.normal(size=(2, LENGTH, width)).astype("float32"), rng)
 
 
+def test_a_layer_that_sees_the_future_would_be_noticed() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, LENGTH, 4)).astype("float32")
+    assert assert_causal(lambda values: np.cumsum(values, 1), x, rng)
+    with pytest.raises(AssertionError, match="position 5 is seen earlier"):
+        assert_causal(lambda v: np.concatenate([v[:, :-2], v[:, -1:], v[:, -1:]], 1), x, rng)
+
+
 def test_random_programs_are_causal_and_cost_what_was_counted() -> None:
     outcomes: Counter[str] = Counter()
     for number in range(150):

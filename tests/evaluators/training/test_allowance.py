@@ -21,11 +21,12 @@ ONE = Candidate(1, seed_text("squared_relu"), seed=5)
 
 
 def evaluated(budget: Budget, one: Candidate = ONE, **training: object) -> Outcome:
-    from primeval.evaluators.training.trial import Workbench
+    from primeval.evaluators.training.trial import evaluate
+    from primeval.evaluators.training.workbench import Workbench
 
     settings = task(jit=True, **training)
     candidate = replace(settings.candidate, budget=budget)
-    return Workbench(replace(settings, candidate=candidate)).evaluate(one)
+    return evaluate(Workbench(replace(settings, candidate=candidate)), one)
 
 
 @pytest.fixture

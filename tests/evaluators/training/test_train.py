@@ -43,14 +43,20 @@ def test_every_budget_becomes_steps(unit: str, amount: float, steps: int) -> Non
 @pytest.fixture(scope="module")
 def bench() -> Any:
     """One workbench for all tests: real training, tiny."""
-    from primeval.evaluators.training.trial import Workbench
+    from primeval.evaluators.training.workbench import Workbench
 
     return Workbench(task())
 
 
+def evaluate(bench: Any, candidate: Candidate) -> Outcome:
+    from primeval.evaluators.training import trial  # imports TensorFlow
+
+    return trial.evaluate(bench, candidate)
+
+
 @pytest.mark.tf
 def test_training_learns_and_measures_at_every_hurdle(bench: Any) -> None:
-    outcome: Outcome = bench.evaluate(Candidate(0, SEED, seed=1))
+    outcome = evaluate(bench, Candidate(0, SEED, seed=1))
     assert outcome.status is Status.COMPLETED
     assert [point.step for point in outcome.curve] == [1, 3, 7, 15, 31]
     assert outcome.curve[-1].loss == outcome.loss < outcome.curve[0].loss < 6.0
@@ -62,19 +68,19 @@ def test_training_learns_and_measures_at_every_hurdle(bench: Any) -> None:
 
 @pytest.mark.tf
 def test_steps_repeat_to_the_last_bit(bench: Any) -> None:
-    one, other = (bench.evaluate(Candidate(n, SEED, seed=7)) for n in range(2))
+    one, other = (evaluate(bench, Candidate(n, SEED, seed=7)) for n in range(2))
     assert one.curve == other.curve
 
 
 @pytest.mark.tf
 def test_seeds_differ(bench: Any) -> None:
-    one, other = (bench.evaluate(Candidate(0, SEED, seed=n)) for n in range(2))
+    one, other = (evaluate(bench, Candidate(0, SEED, seed=n)) for n in range(2))
     assert one.loss != other.loss
 
 
 @pytest.mark.tf
 def test_a_missed_hurdle_stops_it(bench: Any) -> None:
-    outcome = bench.evaluate(Candidate(0, SEED, 1, thresholds=(None, 0.1, None, None)))
+    outcome = evaluate(bench, Candidate(0, SEED, 1, thresholds=(None, 0.1, None, None)))
     assert (outcome.status, outcome.hurdle) == (Status.STOPPED, 1)
     assert outcome.steps == 3
     assert outcome.fitness == -outcome.curve[-1].loss
@@ -82,7 +88,7 @@ def test_a_missed_hurdle_stops_it(bench: Any) -> None:
 
 @pytest.mark.tf
 def test_a_loss_that_is_no_number_is_a_divergence(bench: Any) -> None:
-    outcome = bench.evaluate(Candidate(0, DIVERGING, seed=1))
+    outcome = evaluate(bench, Candidate(0, DIVERGING, seed=1))
     assert outcome.status is Status.DIVERGED
     assert outcome.loss is None
     assert outcome.fitness == -math.inf
@@ -92,14 +98,14 @@ def test_a_loss_that_is_no_number_is_a_divergence(bench: Any) -> None:
 @pytest.mark.tf
 def test_what_has_no_meaning_is_rejected_with_the_reason(bench: Any) -> None:
     text = SEED.replace("g = T_MAT_MUL f d", "g = MAT_MUL f d")
-    outcome = bench.evaluate(Candidate(0, text, seed=1))
+    outcome = evaluate(bench, Candidate(0, text, seed=1))
     assert outcome.status is Status.REJECTED
     assert "S1 self_attention" in outcome.message
 
 
 @pytest.mark.tf
 def test_a_broken_text_crashes_that_candidate_only(bench: Any) -> None:
-    assert bench.evaluate(Candidate(0, "nonsense", seed=1)).status is Status.CRASHED
+    assert evaluate(bench, Candidate(0, "nonsense", seed=1)).status is Status.CRASHED
 
 
 @pytest.mark.tf
@@ -111,7 +117,7 @@ def test_weights_are_kept_where_asked(bench: Any, tmp_path: Path) -> None:
     from primeval.evaluators.training.trainer import Trainer
 
     path = tmp_path / "weights" / "0.npz"
-    outcome = bench.evaluate(Candidate(0, SEED, seed=1, weights=str(path)))
+    outcome = evaluate(bench, Candidate(0, SEED, seed=1, weights=str(path)))
     graph = build_graph(parse(SEED))
     cost = measure(graph, bench.scale)
     model = LanguageModel(bench.scale, cost)
@@ -127,7 +133,7 @@ def test_weights_are_kept_where_asked(bench: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("optimizer", ["adam", "adafactor"])
 def test_validation_leaves_no_trace(optimizer: str) -> None:
     from primeval.dna.cost import measure
-    from primeval.evaluators.training.trial import Workbench
+    from primeval.evaluators.training.workbench import Workbench
 
     bench = Workbench(task(optimizer=optimizer))
     cost = measure(bench._reference_graph, bench.scale)
@@ -141,23 +147,23 @@ def test_validation_leaves_no_trace(optimizer: str) -> None:
 @pytest.mark.tf
 @pytest.mark.parametrize("optimizer", ["adam", "adafactor"])
 def test_a_batch_in_parts_is_the_same_batch(optimizer: str) -> None:
-    from primeval.evaluators.training.trial import Workbench
+    from primeval.evaluators.training.workbench import Workbench
 
     whole, parts = (
         Workbench(task(amount=8, optimizer=optimizer, accumulation=count)) for count in (1, 2)
     )
-    losses = [bench.evaluate(Candidate(0, SEED, 1)).loss for bench in (whole, parts)]
+    losses = [evaluate(bench, Candidate(0, SEED, 1)).loss for bench in (whole, parts)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 @pytest.mark.tf
 def test_bfloat16_trains_with_weights_in_float32() -> None:
-    from primeval.evaluators.training.trial import Workbench
+    from primeval.evaluators.training.workbench import Workbench
 
     exact, rounded = (
         Workbench(task(amount=20, precision=name)) for name in ("float32", "mixed_bfloat16")
     )
-    losses = [bench.evaluate(Candidate(0, SEED, 1)).loss for bench in (exact, rounded)]
+    losses = [evaluate(bench, Candidate(0, SEED, 1)).loss for bench in (exact, rounded)]
     assert losses[0] != losses[1]
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
     kept = rounded.reference().model.trainable_variables
@@ -167,10 +173,10 @@ def test_bfloat16_trains_with_weights_in_float32() -> None:
 @pytest.mark.tf
 @pytest.mark.parametrize("optimizer", ["adam", "adafactor", "sgd", "lion"])
 def test_any_keras_optimizer_trains(optimizer: str) -> None:
-    from primeval.evaluators.training.trial import Workbench
+    from primeval.evaluators.training.workbench import Workbench
 
     bench = Workbench(task(amount=20, optimizer=optimizer, learning_rate=0.01))
-    outcome = bench.evaluate(Candidate(0, SEED, seed=1))
+    outcome = evaluate(bench, Candidate(0, SEED, seed=1))
     assert outcome.status is Status.COMPLETED
     assert outcome.loss is not None
     assert outcome.loss < outcome.curve[0].loss
@@ -179,12 +185,12 @@ def test_any_keras_optimizer_trains(optimizer: str) -> None:
 @pytest.mark.tf
 @pytest.mark.parametrize("schedule", ["rsqrt", "cosine", "constant"])
 def test_schedules_rise_and_fall(schedule: str) -> None:
-    from primeval.evaluators.training.trial import Workbench
+    from primeval.evaluators.training.workbench import Workbench
 
     bench = Workbench(task(schedule=schedule, learning_rate=1.0, warmup_steps=10))
     trainer = bench.reference()
     trainer.plan(100)
-    rates = [float(trainer._learning_rate(step)) for step in (0, 4, 9, 39, 99)]
+    rates = [float(trainer._schedule.learning_rate(step)) for step in (0, 4, 9, 39, 99)]
     after = {"rsqrt": (0.5, 0.316), "cosine": (0.689, 0.1), "constant": (1.0, 1.0)}[schedule]
     assert rates[:2] == pytest.approx([0.1, 0.5], rel=0.05)
     assert rates[3:] == pytest.approx(after, abs=0.01)
@@ -193,13 +199,13 @@ def test_schedules_rise_and_fall(schedule: str) -> None:
 @pytest.mark.tf
 @pytest.mark.slow
 def test_a_reference_budget_buys_a_slower_program_fewer_steps() -> None:
-    from primeval.evaluators.training.trial import Workbench
+    from primeval.evaluators.training.workbench import Workbench
 
     settings = task("reference_steps", 60)
     settings = replace(settings, model=replace(settings.model, length=32, width=32))
     bench = Workbench(settings)
     slow = SEED.replace("  c = MAX a const0\n", "  c = MAX a const0\n  d = CONV_31X1 c dim2\n")
-    same, slower = (bench.evaluate(Candidate(n, t, 1)) for n, t in enumerate((SEED, slow)))
+    same, slower = (evaluate(bench, Candidate(n, t, 1)) for n, t in enumerate((SEED, slow)))
     assert (same.step_ratio, same.steps) == (1.0, 60)
     assert slower.step_ratio is not None
     assert slower.step_ratio > 1.2

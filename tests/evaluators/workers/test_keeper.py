@@ -29,11 +29,11 @@ RELU = "  c = MAX a const0\n"
 LIMIT = 1200 << 20
 
 
-def settings(**workers: object) -> Task:
+def settings(timeout: float = 60.0, **workers: object) -> Task:
     made = task("steps", 4)
     return replace(
         made,
-        candidate=replace(made.candidate, timeout=60.0),
+        candidate=replace(made.candidate, timeout=timeout),
         workers=replace(WorkerSettings(memory=LIMIT), **workers),  # type: ignore[arg-type]
         modules=(str(HOSTILE),),
     )
@@ -46,11 +46,21 @@ def keeper() -> Iterator[Keeper]:
     made.close()
 
 
+def assert_ended(keeper: Keeper, name: str, status: Status, words: str) -> None:
+    """The candidate is reported so, and its process is gone and replaced by another."""
+    process = keeper.prepare()
+    report = keeper.evaluate(Candidate(0, SEED.replace(RELU, f"{RELU}  d = {name} c\n"), 1))
+    assert report.outcome.status is status, report.outcome
+    assert words in report.outcome.message
+    assert set(report.outcome.seconds) == {"lost"}
+    assert not psutil.pid_exists(process)
+    assert report.process != process
+
+
 @pytest.mark.parametrize(
     ("name", "status", "words"),
     [
-        ("HANG", Status.TIMED_OUT, "candidate.timeout (60 s)"),
-        ("DEVOUR", Status.OUT_OF_MEMORY, "workers.memory (1.17 GB)"),
+        ("DEVOUR", Status.OUT_OF_MEMORY, "workers.memory (1.17GB)"),
         ("ABORT", Status.CRASHED, "SIGABRT"),
         ("CRASH", Status.CRASHED, "SIGSEGV"),
     ],
@@ -58,14 +68,15 @@ def keeper() -> Iterator[Keeper]:
 def test_a_hostile_candidate_is_ended_named_and_survived(
     keeper: Keeper, name: str, status: Status, words: str
 ) -> None:
-    process = keeper.prepare()
-    text = SEED.replace(RELU, f"{RELU}  d = {name} c\n")
-    report = keeper.evaluate(Candidate(0, text, 1))
-    assert report.outcome.status is status, report.outcome
-    assert words in report.outcome.message
-    assert set(report.outcome.seconds) == {"lost"}
-    assert not psutil.pid_exists(process)
-    assert report.process != process
+    assert_ended(keeper, name, status, words)
+
+
+def test_a_candidate_that_hangs_is_ended_named_and_survived() -> None:
+    impatient = Keeper(settings(timeout=15.0))
+    try:
+        assert_ended(impatient, "HANG", Status.TIMED_OUT, "candidate.timeout (15s)")
+    finally:
+        impatient.close()
 
 
 def test_the_last_words_of_a_process_are_kept(keeper: Keeper) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 from helpers.drivers import LONG, start, told, training, wait_for
+from helpers.pools import warm_up
 from helpers.toys import TOY, begin, primeval
 from helpers.training import SEED, task
 
@@ -96,7 +97,8 @@ def pool_on(cluster: Any, dying: tuple[int, ...] = (), gate: str = "", **setting
     connect(workers)
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # nodes have no tests
     napper = ray.remote(Napper).options(**worker_options(workers))
-    return RayEvaluator(replace(task(), workers=workers), lambda: napper.remote(dying, gate))
+    hire = lambda: napper.remote(dying, gate)  # noqa: E731
+    return RayEvaluator(replace(task(), workers=workers), hire=hire)
 
 
 class Mover(Progress):
@@ -129,7 +131,7 @@ def test_a_node_goes_and_another_comes_and_nothing_is_missing(
     run, search = begin(parse_config(TOY, sets))
     gate = tmp_path / "there"
     pool = pool_on(cluster, gate=str(gate))
-    pool.warm_up()
+    warm_up(pool)
     assert pool.capacity == 3
     mover = Mover(cluster, pool, gate)
     assert drive(run, search, pool, mover).reason == "candidates"

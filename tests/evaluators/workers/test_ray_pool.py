@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.pools import busy_processes
 from helpers.training import DIVERGING, SEED, outcomes, task
 
 from primeval.evaluators.evaluator import Candidate
@@ -30,7 +31,7 @@ def pool(ray_session: None) -> Iterator[Any]:
         candidate=replace(settings.candidate, timeout=15.0),
     )
     made = RayEvaluator(settings)
-    made.warm_up()
+    made.processes()  # waits until they are ready
     yield made
     made.close()
 
@@ -56,9 +57,8 @@ def test_a_worker_says_in_its_log_what_it_does(pool: Any) -> None:
 
 
 def test_a_candidate_whose_process_is_killed_is_asked_again(pool: Any) -> None:
-    pool.warm_up()
     pool.submit(Candidate(3, SEED, 1))
-    (process,) = pool.busy_processes()
+    (process,) = busy_processes(pool)
     os.kill(process, 9)
     deadline, done = time.monotonic() + 150, list[Any]()
     while not done and time.monotonic() < deadline:

@@ -12,6 +12,7 @@ import psutil
 import pytest
 from helpers.drivers import TINY
 from helpers.places import HOSTILE
+from helpers.pools import busy_processes
 from helpers.training import SEED
 
 from primeval.evaluators.outcome import Outcome, Status
@@ -53,7 +54,7 @@ class Killer(Progress):
     def tick(self, elapsed: float) -> None:
         if len(self.killed) == 2 or len(self.told_outcomes) < 2 * len(self.killed) + 1:
             return
-        for trainer in self.pool.busy_processes():
+        for trainer in busy_processes(self.pool):
             with suppress(psutil.NoSuchProcess):  # it has just been replaced
                 victim = psutil.Process(trainer)
                 if self.killed:

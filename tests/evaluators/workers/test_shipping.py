@@ -41,14 +41,14 @@ def test_the_wheel_is_whole_and_needs_nothing(tmp_path: Path) -> None:
 
 def test_tokens_are_used_in_place_where_the_disk_is_shared(tmp_path: Path) -> None:
     settings = task()
-    shipment, _ = pack(settings)
+    shipment, _ = pack(settings, load_corpus(settings.data))
     at = shipment.place(settings, lambda: pytest.fail("nothing is to be brought"))
     assert at == shipment.files
 
 
 def test_tokens_are_brought_once_to_a_machine_without_the_files(tmp_path: Path) -> None:
     settings = task()
-    shipment, tokens = pack(settings)
+    shipment, tokens = pack(settings, load_corpus(settings.data))
     elsewhere = replace(
         settings, data=replace(settings.data, cache_dir=str(tmp_path / "cache"))
     )
@@ -71,7 +71,7 @@ def test_users_primitives_travel_as_text(tmp_path: Path) -> None:
     module = tmp_path / "mine.py"
     module.write_text("x = 1\n", encoding="utf-8")
     settings = replace(task(), modules=(str(module), "package.module"))
-    shipment, tokens = pack(settings)
+    shipment, tokens = pack(settings, load_corpus(settings.data))
     module.unlink()
     (tmp_path / "there").mkdir()
     unpacked = shipment.unpack(settings, tmp_path / "there", lambda: tokens)

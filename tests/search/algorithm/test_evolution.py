@@ -18,7 +18,8 @@ from primeval.dna.cost import Cost, Scale, measure
 from primeval.dna.graph import Graph, build_graph
 from primeval.dna.library import load_seed
 from primeval.dna.mutate import MAX_ATTEMPTS
-from primeval.dna.parsing import format_program, parse
+from primeval.dna.parsing import parse
+from primeval.dna.printing import format_program
 from primeval.evaluators.outcome import Outcome
 from primeval.evaluators.toy import toy_loss
 from primeval.primitives.widths import Rejection

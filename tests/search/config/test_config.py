@@ -12,9 +12,10 @@ from helpers.toys import TOY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from primeval.evaluators.errors import SettingError
+from primeval.evaluators.settings import WorkerSettings
 from primeval.search.config.config import config_names, load_config, parse_config, to_yaml
-from primeval.search.config.settings import RunConfig
-from primeval.search.config.units import format_duration, parse_duration
+from primeval.search.config.settings import RunConfig, SearchSettings
 from primeval.search.errors import ConfigError
 
 
@@ -73,6 +74,12 @@ WRONG = {
     "candidate: {hurdle: 4}": "no setting 'hurdle'. Did you mean 'hurdles'?",
     "model: {parameters: [1, 2], width: 4}": "or width, not both",
     "model: {layers: 2}": "give either parameters: [smallest, largest] or width, not neither",
+    "budget: {max_time: 1h 1h}": "budget.max_time is a time such as 90s, 10m or 2h",
+    "candidate: {budget: {steps: 0}}": "candidate.budget.steps is above 0. Received: 0.",
+    "data: {tfds: lm1b, examples: 0}": "data.examples is at least 1. Received: 0.",
+    "data: {source: mine.txt}": "For other text: data.files or data.tfds.",
+    "data: {\n  download: true}": "line 2: data.download is about data sets",
+    "training: {accumulation: 3}": "line 1: training.accumulation: the batch is cut into equal",
     "model: {parameters: [9, 2]}": "the window is [smallest, largest]",
     "model: {parameters: [9]}": "model.parameters is a list of 2. Received: a list of 1.",
     "model: {width: 4, tied: maybe}": "model.tied is true or false. Received: 'maybe'.",
@@ -177,19 +184,6 @@ def test_paths_of_data_are_absolute_once_read(tmp_path: Path) -> None:
     assert config.data.files == (str(tmp_path / "a.txt"),)
 
 
-@given(st.floats(0.001, 1e9))
-def test_a_duration_reads_back(seconds: float) -> None:
-    assert parse_duration(format_duration(seconds)) == seconds
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("90s", 90), ("10m", 600), ("2h", 7200), ("1.5d", 129600), ("45", 45), ("1e3", None)],
-)
-def test_durations(text: str, seconds: float | None) -> None:
-    assert parse_duration(text) == seconds
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**63 - 1),
@@ -228,6 +222,13 @@ def test_what_is_written_reads_back_equal(
 def test_any_text_is_a_configuration_or_a_clear_error(text: str, before: str) -> None:
     with contextlib.suppress(ConfigError):
         assert isinstance(parse_config(before + text), RunConfig)
+
+
+def test_limits_hold_for_settings_made_in_python_too() -> None:
+    with pytest.raises(SettingError, match=r"population_size is at least 1\. Received: 0"):
+        SearchSettings(population_size=0)
+    with pytest.raises(SettingError, match="Did you mean 'ray'"):
+        WorkerSettings(evaluator="rya")
 
 
 def test_a_field_added_to_settings_can_be_set_at_once(

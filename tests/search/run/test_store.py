@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from primeval.dna.library import load_seed
-from primeval.dna.mutate import Edit
-from primeval.dna.parsing import format_program
+from primeval.dna.mutations import Edit
+from primeval.dna.printing import format_program
 from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig

@@ -12,7 +12,8 @@ from dataclasses import replace
 import pytest
 from helpers.toys import Scripted, begin, outcome, toy_script
 
-from primeval.dna.mutate import MUTATIONS, mutate
+from primeval.dna.mutate import mutate
+from primeval.dna.mutations import MUTATIONS
 from primeval.dna.parsing import parse
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status

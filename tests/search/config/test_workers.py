@@ -1,4 +1,4 @@
-"""Sizes of memory and resources of workers, as they are written in YAML."""
+"""Memory and resources of workers, as they are written in YAML."""
 
 from __future__ import annotations
 
@@ -6,24 +6,9 @@ import pytest
 from helpers.toys import TOY
 
 from primeval.search.config.config import parse_config, to_yaml
-from primeval.search.config.sizes import format_size, parse_size
 from primeval.search.errors import ConfigError
 
 WORKERS = "workers: {evaluator: toy, count: 1"
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [("512", 512), ("1KB", 1024), ("1.5GB", 3 << 29), ("6 gib", 6 << 30), ("2T", 2 << 40)],
-)
-def test_sizes_are_read_and_written_back_equal(text: str, size: int) -> None:
-    assert parse_size(text) == size
-    assert parse_size(format_size(size)) == size
-
-
-@pytest.mark.parametrize("text", ["", "GB", "-1GB", "4 apples", "1e9x"])
-def test_what_is_no_size_is_none(text: str) -> None:
-    assert parse_size(text) is None
 
 
 def test_what_a_worker_may_use_survives_the_yaml() -> None:
@@ -31,6 +16,12 @@ def test_what_a_worker_may_use_survives_the_yaml() -> None:
     config = parse_config(TOY.replace(WORKERS, f"{WORKERS}, {given}"))
     assert config.workers.memory == 3 << 29
     assert config.workers.resources == {"tpu_host": 1.0, "slot": 0.5}
+    assert parse_config(to_yaml(config)) == config
+
+
+@pytest.mark.parametrize("size", ["512", "1000000001", "1.17GB", "1500MB"])
+def test_a_size_that_is_no_round_number_survives_the_yaml(size: str) -> None:
+    config = parse_config(TOY, [f"workers.memory={size}"])
     assert parse_config(to_yaml(config)) == config
 
 

@@ -1,0 +1,74 @@
+"""What a process keeps from one candidate to the next: the data and the reference program."""
+
+from __future__ import annotations
+
+import time
+
+import tensorflow as tf
+
+from primeval.dna.cost import Cost, measure
+from primeval.dna.graph import Graph, build_graph
+from primeval.dna.parsing import parse
+from primeval.evaluators.data.corpus import Corpus, open_corpus, require_batches
+from primeval.evaluators.settings import Task
+from primeval.evaluators.training.batches import Batches
+from primeval.evaluators.training.trainer import Trainer
+from primeval.primitives.user import load_modules
+
+
+class Workbench:
+    """Loads the data once and compiles the reference program once.
+
+    Args:
+        task: The settings that all candidates share.
+        corpus: The tokens, if they are open already; None opens those of the task.
+
+    Attributes:
+        task: As given.
+        scale: The model around a candidate's block.
+        bytes_per_token: Bytes of UTF-8 per token of the held-out text.
+        clock: The clock by which steps of two programs are compared, in seconds.
+
+    Raises:
+        DataError: The corpus cannot be had, or is too small for one batch.
+        PrimitiveError: A module of users' primitives cannot be used.
+    """
+
+    def __init__(self, task: Task, corpus: Corpus | None = None) -> None:
+        self.task = task
+        load_modules(task.modules)
+        corpus = corpus or open_corpus(task)
+        require_batches(corpus, task.model, task.training, task.split)
+        self.scale = task.model.scale(corpus.vocabulary)
+        self.bytes_per_token = corpus.bytes_per_token[task.split]
+        self._batches = Batches(corpus, task.split, task.training, task.model.length)
+        self._reference_graph = build_graph(parse(task.reference, "reference"))
+        self._reference: Trainer | None = None
+        # CHOICE: on one core steps are compared by the CPU time of this process, to which other
+        # processes add nothing: beside two busy ones ratios spread by 8 %, by wall time 87 %.
+        alone = task.workers.threads == 1 and not tf.config.list_physical_devices("GPU")
+        self.clock = time.process_time if alone else time.perf_counter
+
+    def reference(self) -> Trainer:
+        """The reference program, compiled when it is first asked for."""
+        if self._reference is None:
+            cost = measure(self._reference_graph, self.scale)
+            self._reference = self.trainer(cost, seed=0)
+            self._reference.trace()
+            self._reference.compile()
+        return self._reference
+
+    def is_reference(self, graph: Graph) -> bool:
+        """Whether a graph computes the same as the reference program's."""
+        return graph.fingerprint == self._reference_graph.fingerprint
+
+    def trainer(self, cost: Cost, seed: int, data_seed: int | None = None) -> Trainer:
+        """A model that is ready to be trained.
+
+        Args:
+            cost: The program at this bench's scale, as `measure` gives it.
+            seed: Seed of the weights.
+            data_seed: Seed of the order of the data; None for the run's.
+        """
+        order = self.task.seed if data_seed is None else data_seed
+        return Trainer(self.scale, cost, self.task.training, self._batches, seed, order)
