@@ -6,6 +6,9 @@ PYTHON ?= python3
 CONFIG ?= quickstart
 RUN ?= runs/$(CONFIG)
 BIN := .venv/bin
+# Two processes run whole files, those with slow tests first (tests/conftest.py). With options of
+# your own, such as PYTEST="-k name", one process runs what you ask for.
+PYTEST ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: search test lint format clean
 

@@ -57,6 +57,7 @@ setup(
             "mypy>=1.11",  # `make lint`: types
             "playwright>=1.40",  # drives an installed Chromium: test_report_browser.py
             "pytest>=8",  # `make test`
+            "pytest-xdist>=3.6",  # `make test` by two processes: half the time on two cores
             "ruff>=0.6",  # `make lint`: lint and format
             "types-PyYAML",  # types of pyyaml for mypy
             "types-psutil",  # types of psutil for mypy

@@ -3,10 +3,11 @@
     python benchmarks/backends.py [--mutants N] [--seed S] [--keep FOLDER]
         [--python jax=PATH] [--python torch=PATH]
 
-Writes the files with this interpreter and opens them with one for each backend, by default
-this one; a backend that is missing there is left out, and said. Of each file: the largest
-difference to the evaluator's logits, relative to their size, of the `.keras` file and of the
-module, and that of the losses of two steps of `fit` to those of the evaluator's layer.
+This interpreter writes the files, and one interpreter per backend opens them: this one unless
+--python names another. A backend that is missing there is reported and left out. For each
+file are printed: the largest difference of the `.keras` file and of the module from the
+evaluator's logits, relative to their size, and the difference of the losses of two steps of
+`fit` from those of the evaluator's model.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def main() -> int:
 
 
 def _check(folder: Path, backend: str, python: str) -> bool:
-    """Open all files with a backend, and print what came of it; whether something failed."""
+    """Open all files with a backend and print the result; returns whether anything failed."""
     probe = subprocess.run(
         [python, "-c", f"import importlib.util as u; print(u.find_spec('{backend}') is None)"],
         capture_output=True,

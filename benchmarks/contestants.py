@@ -1,8 +1,8 @@
-"""The processes of the step contest: each compiles a model, then steps it when told.
+"""The processes of the step contest: each compiles a model and makes steps when asked.
 
-Runs in processes that `steps.py` starts. Which of them works at a time is decided there: a
-turn is a number of steps, and its answer the time they took. CPU time of the process counts,
-as in a worker's calibration; wall time is given beside it.
+`steps.py` starts the processes and decides which of them works at a time. A turn is a number
+of steps; the answer is the time that they took. What counts is the CPU time of the process,
+as in a worker's calibration; the wall time is given too.
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ class Shape:
         return f"{self.width}x{self.layers}"
 
     def window(self) -> tuple[int, int]:
-        """Parameters allowed: as far around the Transformer's as in the laptop config."""
+        """The range of parameters, as wide around the Transformer's as in the laptop config."""
         scale = Scale(self.layers, VOCABULARY, LENGTH, width=self.width)
         parameters = measure(build_graph(load_seed("transformer")), scale).parameters
         return round(parameters * 5 / 6), round(parameters * 7 / 6)
 
 
 class Entry(NamedTuple):
-    """Who is in the contest: a kind of model at a size."""
+    """A contestant: a kind of model at a size."""
 
     name: str
     shape: Shape
 
 
 class Turns:
-    """A contestant's end of the line to whoever keeps the time."""
+    """A contestant's end of the connection to the process that keeps the time."""
 
     def __init__(self, line: Connection) -> None:
         self._line = line
@@ -70,17 +70,17 @@ class Turns:
         self._line.send((Entry(name, shape), parameters))
 
     def begin(self) -> tuple[Entry, int]:
-        """Wait for a turn: who, and how many steps. Ends the process when there is none."""
+        """Wait for a turn: an entry and a number of steps. Ends the process after the last."""
         try:
             entry, steps, core = self._line.recv()
         except EOFError:
-            os._exit(0)  # `fit` cannot be left otherwise
+            os._exit(0)  # there is no other way out of `fit`
         _pin(core)
         self._began = (time.process_time(), time.perf_counter())
         return entry, steps
 
     def end(self, loss: float = 0.0) -> None:
-        """The turn is over; `loss` is checked, as steps from no number would cost nothing."""
+        """End the turn. Checks `loss`, as steps from a loss that is not finite cost nothing."""
         cpu, wall = time.process_time() - self._began[0], time.perf_counter() - self._began[1]
         if not math.isfinite(loss):
             raise RuntimeError("the training diverged")
@@ -88,7 +88,7 @@ class Turns:
 
 
 def _pin(core: int | None) -> None:
-    """Keep all threads of this process on one core, where the system can."""
+    """Keep all threads of this process on one core, where the system allows it."""
     if core is None or not hasattr(os, "sched_setaffinity"):
         return
     for thread in os.listdir("/proc/self/task"):
@@ -96,8 +96,8 @@ def _pin(core: int | None) -> None:
 
 
 def run(kind: str, shapes: list[Shape], line: Connection, errors: Path) -> None:
-    """The body of a contestant's process; what it writes goes to the file `errors`."""
-    os.setpgrp()  # so that compilers it starts end with it
+    """The body of a contestant's process; its error output goes to the file `errors`."""
+    os.setpgrp()  # so that the compilers that it starts end with it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     file = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (sys.stdout, sys.stderr):
@@ -106,13 +106,13 @@ def run(kind: str, shapes: list[Shape], line: Connection, errors: Path) -> None:
 
 
 def _end_with_parent() -> None:
-    """However the parent ends, nothing is left behind."""
+    """End this process when the parent ends, however that happens."""
     multiprocessing.parent_process().join()
     os.killpg(0, signal.SIGKILL)
 
 
 def ours(turns: Turns, shapes: list[Shape]) -> None:
-    """The decoded Transformer and Primer-EZ, as a search worker trains them."""
+    """The decoded Transformer and Primer-EZ, trained as a search worker trains them."""
     from primeval.evaluators.runtime import limit_threads
     from primeval.evaluators.training.workbench import Workbench
 
@@ -166,13 +166,13 @@ def keras_fit(turns: Turns, shapes: list[Shape]) -> None:
 
 
 def torch_eager(turns: Turns, shapes: list[Shape]) -> None:
-    """The model written by hand in PyTorch, as it is."""
+    """The model written by hand in PyTorch, without compilation."""
     _torch(turns, shapes, "torch_eager")
 
 
 def torch_compiled(turns: Turns, shapes: list[Shape]) -> None:
-    """The same through `torch.compile`."""
-    os.nice(10)  # the others compile first: it may be missing, they may not
+    """The same model through `torch.compile`."""
+    os.nice(10)  # the others compile first, as only this one may be missing
     _torch(turns, shapes, "torch_compiled")
 
 
@@ -196,7 +196,7 @@ def _torch(turns: Turns, shapes: list[Shape], name: str) -> None:
 
 
 def windows() -> np.ndarray:
-    """The training text in windows of a length and one more, (windows, length + 1)."""
+    """The training text in windows of one token more than a length: (windows, length + 1)."""
     from primeval.evaluators.data.corpus import load_corpus
     from primeval.evaluators.settings import DataSettings
 

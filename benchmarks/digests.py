@@ -1,11 +1,11 @@
-"""Is what the probe takes for one program one program, and how often does it say so?
+"""Are programs with equal digests really the same program, and how often are digests equal?
 
     python benchmarks/digests.py [--children 1000] [--seed 0] [--json]
 
-Children are drawn as a search without selection draws them, and probed. Each that has the
-digest of an earlier one is compared with it where the digest never looked: at the real widths
-and length, with other weights and another input, all of the output and all gradients. What
-disagrees there is printed: a false equality loses a program, so there must be none.
+Children are drawn as a search without selection draws them, and probed. A child with the
+digest of an earlier one is compared with it where the digest does not look: at the real widths
+and length, with other weights and another input, in all of the output and all gradients. Pairs
+that differ there are printed. There must be none, as a wrong equality loses a program.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from primeval.dna.writing.diff import diff
 from primeval.evaluators.training.probe import _differentiate, _numbers, _weight_labels, digest
 
 SCALE = Scale(layers=1, vocabulary=256, length=64, window=(60_000, 80_000))  # quickstart
-ALIVE = 12  # children are drawn from so many of the latest programs
+ALIVE = 12  # parents are drawn from this many of the latest programs
 INPUTS = np.reshape([1.0, 0.2], (-1, 1, 1))
-# Of a number, of the largest in its array, and of the largest gradient: rounding.
+# Rounding allowed: of a number, of the largest in its array, and of the largest gradient.
 RELATIVE, OF_ARRAY, OF_ALL = 1e-6, 1e-8, 1e-10
 
 
 def numbers_of(graph: Graph) -> list[np.ndarray]:
-    """Output and gradients at the real scale, weights in the order of the digest."""
+    """Output and gradients at the real scale, with weights in the order of the digest."""
     cost = measure(graph, SCALE)
     weights = {}
     for label, number in _weight_labels(cost.graph).items():
@@ -52,7 +52,7 @@ def numbers_of(graph: Graph) -> list[np.ndarray]:
 
 
 def agree(one: list[np.ndarray], other: list[np.ndarray]) -> bool | None:
-    """Whether they are one function there; None if they are not finite there."""
+    """Whether they compute the same at the real scale; None if values are not finite there."""
     if not all(np.isfinite(array).all() for array in (*one, *other)):
         return None
     largest = max(float(np.abs(array).max()) for array in one[1:])
@@ -64,7 +64,7 @@ def agree(one: list[np.ndarray], other: list[np.ndarray]) -> bool | None:
 
 
 class Children:
-    """Programs drawn one after the other, each with a graph of its own."""
+    """Draws programs one after the other, each with a graph of its own."""
 
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)

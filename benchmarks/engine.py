@@ -1,13 +1,13 @@
-"""What the search engine costs, training apart: individuals per second, stage by stage.
+"""What the search engine costs without training: individuals per second, stage by stage.
 
     python benchmarks/engine.py [--individuals 2000] [--stored 1000000] [--json]
 
-Three questions. How many individuals go through the whole engine per second on one core, with
-the toy evaluator (mutate, check, fingerprint, count parameters, store, score, store)? Does an
-individual cost more when a million are stored already? How long does `primeval top` take on
-a run as long as the paper's (25,000 individuals)? Other processes on the machine only add
-time, so the best of several stretches is given beside the median, and the CPU's time beside
-the wall's.
+It answers three questions. How many individuals per second go through the whole engine on one
+core with the toy evaluator (mutate, check, fingerprint, count parameters, store, score,
+store)? Does an individual cost more when a million are stored already? How long does
+`primeval top` take on a run as long as the paper's (25,000 individuals)? Other processes can
+only add time. So the best of several stretches is given next to the median, and CPU time next
+to wall time.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from primeval.search.drive.starting import make_search
 from primeval.search.run.folder import Run, create_run
 from primeval.search.run.store import Store
 
-STRETCH = 250  # individuals timed together
+STRETCH = 250  # number of individuals that are timed together
 FEW, PAPER = 10_000, 25_000
 
 
 class _Clock(Progress):
-    """Notes when each stretch of individuals was done."""
+    """Records when each stretch of individuals was done."""
 
     def __init__(self) -> None:
         self._told = 0
@@ -56,12 +56,12 @@ class _Clock(Progress):
             self.times.append((time.perf_counter(), time.process_time()))
 
     def rates(self, clock: int) -> list[float]:
-        """Individuals per second of each stretch, by the wall's clock (0) or the CPU's (1)."""
+        """Individuals per second of each stretch, by wall time (0) or CPU time (1)."""
         return [STRETCH / (b[clock] - a[clock]) for a, b in pairwise(self.times)]
 
 
 def begin(folder: Path, individuals: int) -> tuple[Run, Search]:
-    """A toy run at the paper's population and tournament."""
+    """A toy run with the paper's population and tournament."""
     sets = [
         f"run_dir={folder}",
         f"budget.max_candidates={individuals}",
@@ -74,7 +74,7 @@ def begin(folder: Path, individuals: int) -> tuple[Run, Search]:
 
 
 def throughput(folder: Path, individuals: int) -> dict[str, float]:
-    """The loop as `primeval search` runs it, printing apart."""
+    """The loop as `primeval search` runs it, without printing."""
     run, search = begin(folder, individuals)
     clock = _Clock()
     drive(run, search, ToyEvaluator(run.config.task(run.reference)), clock)
@@ -88,7 +88,7 @@ def throughput(folder: Path, individuals: int) -> dict[str, float]:
 
 
 class _Stages:
-    """One individual at a time through the engine, each stage timed."""
+    """Sends one individual at a time through the engine and times each stage."""
 
     def __init__(self, run: Run, search: Search, offset: int = 0) -> None:
         self.search, self.store, self.offset = search, run.store, offset
@@ -96,7 +96,7 @@ class _Stages:
         self.seconds: dict[str, list[float]] = {}
 
     def step(self) -> float:
-        """Seconds of everything but the evaluator."""
+        """Process one individual; returns the seconds without the evaluator."""
         individual = self._time("ask", self.search.ask)
         row = replace(individual, id=individual.id + self.offset)
         self._time("store it", lambda: self.store.append_individual(row, 0.0))
@@ -122,7 +122,7 @@ class _Stages:
 
 
 def stage_costs(folder: Path, individuals: int) -> dict[str, float]:
-    """Milliseconds per individual by stage, medians."""
+    """Median milliseconds per individual by stage."""
     run, search = begin(folder, individuals)
     stages = _Stages(run, search)
     for _ in range(individuals):
@@ -132,7 +132,7 @@ def stage_costs(folder: Path, individuals: int) -> dict[str, float]:
 
 
 def fill(store: Store, count: int) -> None:
-    """Rows as a search leaves them, without the search; one transaction."""
+    """Write rows as a search leaves them, without the search, in one transaction."""
     made = list(store._connection.execute("SELECT * FROM individuals ORDER BY id"))
     told = list(store._connection.execute("SELECT * FROM outcomes ORDER BY seq"))
     first, end = len(made), count
@@ -153,9 +153,9 @@ def fill(store: Store, count: int) -> None:
 
 
 def growth(folder: Path, few: int, many: int, individuals: int) -> dict[str, float]:
-    """Milliseconds per individual, evaluator apart, with few and with many stored.
+    """Milliseconds per individual, without the evaluator, with few and with many stored.
 
-    Both searches do the same work, turn by turn, so that what else runs meets both alike.
+    Both searches do the same work in turns, so that other processes disturb both alike.
     """
     pair = []
     for name, stored in (("few", few), ("many", many)):
@@ -170,7 +170,10 @@ def growth(folder: Path, few: int, many: int, individuals: int) -> dict[str, flo
     times = []
     for number in range(individuals):
         spent = {}
-        for at in (number % 2, 1 - number % 2):  # what the first warms up, helps the second
+        for at in (
+            number % 2,
+            1 - number % 2,
+        ):  # the second profits from what the first warms up
             recent_graph.cache_clear()
             spent[at] = pair[at].step()
         times.append((spent[0], spent[1]))
@@ -180,7 +183,7 @@ def growth(folder: Path, few: int, many: int, individuals: int) -> dict[str, flo
 
 
 def top_seconds(folder: Path, individuals: int) -> float:
-    """Wall time of `primeval top`, start-up included; the best of five."""
+    """Wall time of `primeval top` with its start-up; the best of five."""
     run, search = begin(folder, individuals)
     stages = _Stages(run, search)
     for _ in range(200):

@@ -1,7 +1,7 @@
-"""The seed's Transformer as somebody would write it in Keras, trained by `fit`.
+"""The seed's Transformer as one would write it in Keras, trained by `fit`.
 
-What the decoded program is timed against (`training.py`): the same widths and parameters, the
-projections of query, key and value as one product, everything compiled by XLA.
+`training.py` compares the decoded program with it. It has the same widths and parameters, one
+product for the projections of query, key and value, and is compiled by XLA as a whole.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-HEADS, FEED_FORWARD = 8, 4  # of the seed, dna/seeds/transformer.dna
+HEADS, FEED_FORWARD = 8, 4  # as in the seed, dna/seeds/transformer.dna
 
 
 class CausalSelfAttention(layers.Layer):
-    """Maps (batch, position, channel) to the same shape; sees no later position."""
+    """Maps (batch, position, channel) to the same shape; reads no later position."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class CausalSelfAttention(layers.Layer):
 
 
 class Block(layers.Layer):
-    """A pre-norm decoder block."""
+    """A pre-norm decoder block: (batch, position, channel) to the same shape."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Block(layers.Layer):
 
 
 class Transformer(keras.Model):
-    """Tokens (batch, position) to logits (batch, position, vocabulary), the output tied."""
+    """Maps tokens (batch, position) to logits (batch, position, vocabulary), output tied."""
 
     def __init__(self, blocks: int, width: int, vocabulary: int, length: int) -> None:
         super().__init__()
@@ -65,11 +65,11 @@ class Transformer(keras.Model):
 
 
 def train(model: Transformer, windows: np.ndarray, batch: int, callback) -> None:
-    """Train on windows (windows, length + 1), over and over, until the callback has enough.
+    """Train on windows (windows, length + 1), over and over, until the callback stops it.
 
-    Tried in turn with this, at 64 x 2, and no faster: 16 steps per execution, `fit` on arrays,
-    a projection each for query, key and value. `MultiHeadAttention` and attention written
-    with matmul and softmax are a quarter slower.
+    Tried in turn with this at 64 x 2, and no faster: 16 steps per execution, `fit` on arrays,
+    and separate projections of query, key and value. `MultiHeadAttention`, and attention
+    written with matmul and softmax, are a quarter slower.
     """
     model.compile(
         optimizer=keras.optimizers.Adam(1e-3),

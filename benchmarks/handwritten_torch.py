@@ -1,7 +1,7 @@
-"""The seed's Transformer as somebody would write it in PyTorch.
+"""The seed's Transformer as one would write it in PyTorch.
 
-What the decoded program is timed against (`training.py`): the same widths and parameters, the
-projections of query, key and value as one product, PyTorch's own attention and fused Adam.
+`training.py` compares the decoded program with it. It has the same widths and parameters, one
+product for the projections of query, key and value, and PyTorch's own attention and fused Adam.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-HEADS, FEED_FORWARD = 8, 4  # of the seed, dna/seeds/transformer.dna
+HEADS, FEED_FORWARD = 8, 4  # as in the seed, dna/seeds/transformer.dna
 
 
 class Block(nn.Module):
@@ -38,7 +38,7 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Tokens (batch, position) to logits (batch, position, vocabulary), the output tied."""
+    """Maps tokens (batch, position) to logits (batch, position, vocabulary), output tied."""
 
     def __init__(self, blocks: int, width: int, vocabulary: int, length: int) -> None:
         super().__init__()
@@ -55,13 +55,13 @@ class Transformer(nn.Module):
 
 
 class Training:
-    """A model, its optimizer and its data, one step after the other.
+    """A model with its optimizer and data, trained one step after the other.
 
     Args:
-        model: What is trained.
+        model: The model to train.
         windows: Tokens, (windows, length + 1).
-        batch: Windows of a step.
-        compiled: Whether `torch.compile` is to make the step.
+        batch: Number of windows per step.
+        compiled: Whether `torch.compile` makes the step.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Training:
         self.loss = torch.compile(self._loss) if compiled else self._loss
 
     def advance(self, steps: int) -> float:
-        """Make so many steps; the loss of the last one, in nats per token."""
+        """Make this many steps; returns the loss of the last one, in nats per token."""
         for _ in range(steps):
             first = self.steps * self.batch % (len(self.windows) - self.batch)
             loss = self.loss(self.windows[first : first + self.batch])

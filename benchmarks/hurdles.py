@@ -1,15 +1,16 @@
-"""What halving hurdles save: the mean cost of an individual, beside the paper's 6.2 times.
+"""What halving hurdles save: the mean cost of an individual, next to the paper's 6.2 times.
 
     python benchmarks/hurdles.py [--individuals 120] [--steps 248] [--json]
     python benchmarks/hurdles.py --run RUN
 
-The first trains the seed again and again, with other weights and another order of the data each
-time, under the rule of the search (`search/algorithm/hurdles.py`): whoever is behind the median
-of those that reached a hurdle lately stops there. So the learning curves are the seed's, the
-bars come from them, and what is stopped is stopped. The second reads what a search has paid.
+The first form trains the seed again and again, each time with other weights and another order
+of the data, under the rule of the search (`search/algorithm/hurdles.py`): a candidate stops at
+a hurdle if its loss is above the median of those that reached this hurdle lately. So the
+learning curves are the seed's, and thresholds and stops are real. The second form reads what a
+search has paid.
 
-The paper (A.3): four hurdles, 25,200 s of training, 4064 s for the mean individual. That is
-what comes out if exactly half pass each time: (h + 1) / (2^(h+1) - 1) of the budget.
+The paper (A.3) has four hurdles, 25,200 s of training, and 4064 s for the mean individual.
+This is the result if exactly half pass each time: (h + 1) / (2^(h+1) - 1) of the budget.
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ from primeval.search.forecast.forecast import mean_share
 from primeval.search.run.folder import open_run
 
 PAPER = 25_200 / 4064  # A.3
-NORMAL = 1.96  # half the width of a 95 % interval, in standard errors
-TICK = 0.5  # seconds between looks at the worker
+NORMAL = 1.96  # a 95 % interval reaches this many standard errors to each side
+TICK = 0.5  # seconds between two looks at the worker
 
 
 def train_seeds(
     evaluate: Callable[[Candidate], Outcome], text: str, hurdles: Hurdles, count: int
 ) -> list[Outcome]:
-    """One individual after the other, each under the bars of those before it."""
+    """Train individuals one after the other, each under the thresholds of those before it."""
     outcomes = []
     for number in range(count):
         seed = random_seed("weights", 0, number)
@@ -56,13 +57,14 @@ def train_seeds(
 
 
 def figures(outcomes: Sequence[Outcome], marks: Sequence[float]) -> dict[str, Any]:
-    """Costs as shares of full training. Outcomes without a curve (failures, known ones) paid
-    for no training to compare, and are left out."""
+    """Costs as shares of full training. Outcomes without a curve (failures, known programs)
+    have no training to compare with, and are left out.
+    """
     reached = [min(len(one.curve), len(marks)) for one in outcomes if one.curve]
     if not reached:
         raise ValueError("Nothing was trained, so there is no cost to measure.")
     costs = [marks[count - 1] for count in reached]
-    # those that met no bar at some hurdle, as too few had reached it, paid for everybody
+    # the first ones meet no threshold, as too few have reached the hurdle, and pay in full
     settled = costs[LEAST:] if len(costs) > LEAST else costs
     mean = statistics.fmean(settled)
     spread = statistics.stdev(settled) / math.sqrt(len(settled)) if len(settled) > 1 else 0.0
@@ -83,7 +85,7 @@ def figures(outcomes: Sequence[Outcome], marks: Sequence[float]) -> dict[str, An
 
 
 def lines(found: dict[str, Any], marks: Sequence[float]) -> Iterable[str]:
-    """The figures for people."""
+    """The figures as text."""
     low, high = (1 / cost for cost in found["interval"][::-1])
     whole = 1 / found["mean_cost_with_the_first"]
     yield f"{found['individuals']} individuals, {len(marks) - 1} hurdles"
@@ -101,10 +103,10 @@ def lines(found: dict[str, Any], marks: Sequence[float]) -> Iterable[str]:
 
 
 def trained(args: argparse.Namespace) -> tuple[list[Outcome], tuple[float, ...]]:
-    """Outcomes of the seed, and the marks of its budget."""
+    """Outcomes of training the seed, and the marks of its budget."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sets = [f"candidate.budget={{steps: {args.steps}}}", f"candidate.hurdles={args.hurdles}"]
-    # in a worker process, which is replaced before what compilers leave behind fills memory
+    # a worker process is replaced before what compilers leave behind fills its memory
     sets += ["workers.count=1", "training.validation_batches=4", *args.set]
     with tempfile.TemporaryDirectory() as folder:
         config = load_config("quickstart", sets, run_dir=folder)
@@ -127,7 +129,7 @@ def trained(args: argparse.Namespace) -> tuple[list[Outcome], tuple[float, ...]]
 
 
 def recorded(folder: Path) -> tuple[list[Outcome], tuple[float, ...]]:
-    """Outcomes of a search in the order they were told, and the marks of its budget."""
+    """Outcomes of a search in the order in which they came, and the marks of its budget."""
     run = open_run(folder)
     outcomes = [one for _, one in run.store.outcomes() if one.status is not Status.KNOWN]
     marks = run.config.candidate.budget.marks()

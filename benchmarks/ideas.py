@@ -1,6 +1,6 @@
-"""The Primer paper's two ideas, recognised in a canonical graph, however they are written.
+"""Finds the Primer paper's two ideas in a canonical graph, however they are written.
 
-A graph knows no names and no dead lines, so what is found here is what a program does.
+A graph has no names and no dead lines, so what is found is part of what a program computes.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from primeval.dna.infer import Node
 
 RECTIFIERS = ("MAX", "MIN")
 PRODUCTS = ("T_MAT_MUL", "MAT_MUL")
-PROJECTIONS = 3  # queries, keys, values
+PROJECTIONS = 3  # of queries, keys and values
 
 
 def squared_rectifiers(graph: Graph) -> int:
     """How often a rectified value is squared.
 
-    That is SQUARE of a MAX or MIN, a MAX or MIN times itself, or times what it rectifies:
-    x * max(x, 0) is max(x, 0) squared. The constant may be any, as in the paper's own result,
-    which squared max(x, -0.57) (Figure 25).
+    This is SQUARE of a MAX or MIN, a MAX or MIN times itself, or times the value it rectifies:
+    x * max(x, 0) is max(x, 0) squared. The constant may be any number, as in the paper's own
+    result, which squares max(x, -0.57) (Figure 25).
     """
     return sum(_squares_a_rectifier(node, graph.nodes) for node in graph.nodes)
 
@@ -38,7 +38,8 @@ def _squares_a_rectifier(node: Node, nodes: tuple[Node, ...]) -> bool:
 
 def convolved_projections(graph: Graph) -> int:
     """How many operands of attention's products come from a projection (CONV_1X1) through a
-    depthwise convolution: up to 3 in the Transformer, for queries, keys and values."""
+    depthwise convolution: up to 3 in the Transformer, for queries, keys and values.
+    """
     found = set()
     for product in graph.nodes:
         if product.op in PRODUCTS:
@@ -49,7 +50,7 @@ def convolved_projections(graph: Graph) -> int:
 
 
 def _from_projection(graph: Graph, at: int) -> list[str]:
-    """Operations of one input from a sequence back to its projection; [] without one."""
+    """The one-input operations from a sequence back to its projection; [] if there is none."""
     chain = []
     while len(graph.nodes[at].inputs) == 1 and not graph.nodes[at].scores:
         chain.append(graph.nodes[at].op)
@@ -64,12 +65,12 @@ def has_squared_rectifier(graph: Graph) -> float:
 
 
 def share_of_projections(graph: Graph) -> float:
-    """Of queries, keys and values, how many are convolved."""
+    """The share of queries, keys and values that are convolved."""
     return min(convolved_projections(graph), PROJECTIONS) / PROJECTIONS
 
 
 def has_convolved_product(graph: Graph) -> float:
-    """Whether any CONV_1X1 is convolved depthwise, be there attention or not."""
+    """Whether any CONV_1X1 is convolved depthwise, in attention or elsewhere."""
     nodes = graph.nodes
     return float(
         any(
@@ -80,7 +81,7 @@ def has_convolved_product(graph: Graph) -> float:
 
 
 def ideas_in(graph: Graph) -> list[str]:
-    """What of the paper's is in a graph, in words; [] if it is neither."""
+    """The paper's ideas that a graph contains, in words; [] if it contains neither."""
     found = []
     if squared_rectifiers(graph):
         found.append("squared rectifier")

@@ -1,13 +1,13 @@
-"""`kill -9` at random moments, then go on: is everything that was recorded still there?
+"""After `kill -9` at random moments: is everything that was recorded still there?
 
     python benchmarks/kills.py [--kills 200] [--candidates 600] [--seed 0]
 
-Toy runs are driven by the command, in a process of its own with four candidates in flight, and
-killed at moments drawn uniformly from the time an undisturbed run takes, start-up included.
-After each kill every row that a reader had seen before it must be there, unchanged. A run that
-was killed often enough to reach its end must be sound (`PRAGMA integrity_check`), be what the
-undisturbed run is, and follow from its journal (`primeval replay`). The first thing that does
-not hold ends the program with an error.
+The command drives toy runs in a process of its own with four candidates in flight. It is killed
+at moments drawn uniformly from the time that an undisturbed run takes, start-up included. After
+each kill every row that a reader had seen before must still be there, unchanged. A run that
+reaches its end after its kills must be sound (`PRAGMA integrity_check`), equal the undisturbed
+run, and follow from its journal (`primeval replay`). The first violation ends the program with
+an error.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from pathlib import Path
 from primeval.search.run.folder import open_run
 
 COMMAND = [sys.executable, "-m", "primeval.scripts.cli"]
-Rows = dict[str, set[tuple[object, ...]]]  # by table
+Rows = dict[str, set[tuple[object, ...]]]  # table -> rows
 
 
 class LossError(AssertionError):
-    """Something that was recorded is gone, or a run is not what it should be."""
+    """A record is gone, or a run is not what it should be."""
 
 
 @dataclass
 class Tally:
-    """What was done: kills, runs that were driven to their end, rows seen before a kill."""
+    """Counts: kills, runs driven to their end, and rows seen before a kill."""
 
     kills: int = 0
-    early: int = 0  # before there was a store
+    early: int = 0  # kills before there was a store
     finished: int = 0
     rows: int = 0
 
 
 def rows_of(run: Path) -> Rows:
-    """Every row of every table, as a reader sees them now; nothing where there is no store."""
+    """Every row of every table, as a reader sees them now; empty if there is no store."""
     file = run / "run.sqlite"
     if not file.exists():
         return {}
@@ -57,14 +57,14 @@ def rows_of(run: Path) -> Rows:
 
 
 def require_kept(before: Rows, after: Rows) -> None:
-    """Raise LossError unless all rows of `before` are there, unchanged, in `after`."""
+    """Raises LossError unless all rows of `before` are in `after`, unchanged."""
     for table, rows in before.items():
         if lost := rows - after.get(table, set()):
             raise LossError(f"{table}: {len(lost)} of {len(rows)} rows are gone or changed.")
 
 
 def history_of(run: Path) -> tuple[list[object], list[object]]:
-    """Individuals and outcomes, times apart."""
+    """All individuals and outcomes, without their times."""
     opened = open_run(run)
     found = list(opened.store.individuals()), list(opened.store.outcomes())
     opened.close()
@@ -72,7 +72,7 @@ def history_of(run: Path) -> tuple[list[object], list[object]]:
 
 
 def start(run: Path, candidates: int) -> subprocess.Popen[str]:
-    """`primeval resume`, or `primeval search` as long as there is no run."""
+    """Start `primeval resume`, or `primeval search` if there is no run yet."""
     if (run / "run.sqlite").exists():
         arguments = ["resume", str(run)]
     else:
@@ -87,20 +87,20 @@ def start(run: Path, candidates: int) -> subprocess.Popen[str]:
 def undisturbed(
     folder: Path, candidates: int
 ) -> tuple[tuple[list[object], list[object]], float]:
-    """The history of a run that nobody kills, and the seconds it took."""
+    """The history of a run that is never killed, and the seconds that it took."""
     run, began = folder / "whole", time.monotonic()
     _expect_success(start(run, candidates))
     return history_of(run), time.monotonic() - began
 
 
 def kill_and_resume(folder: Path, kills: int, candidates: int, seed: int = 0) -> Tally:
-    """Kill drivers until `kills` are dead, and see every run to its end. Raises LossError."""
+    """Kill drivers `kills` times, and drive every run to its end. Raises LossError."""
     rng, tally = random.Random(seed), Tally()
     whole, first = undisturbed(folder / "first", candidates)
     again, second = undisturbed(folder / "second", candidates)
     if whole != again:
         raise LossError("Two runs that nobody killed are not the same.")
-    seconds = min(first, second)  # other work on the machine only adds
+    seconds = min(first, second)  # other work on the machine can only add time
     while tally.kills < kills:
         run = folder / f"run{tally.finished}"
         while tally.kills < kills and _killed(run, candidates, seconds * rng.random(), tally):
@@ -111,7 +111,7 @@ def kill_and_resume(folder: Path, kills: int, candidates: int, seed: int = 0) ->
 
 
 def _killed(run: Path, candidates: int, moment: float, tally: Tally) -> bool:
-    """Start a driver and kill it at a moment; False if it was done before."""
+    """Start a driver and kill it after a time; returns False if it had finished before."""
     process = start(run, candidates)
     try:
         process.wait(moment)
@@ -147,7 +147,7 @@ def _see_to_its_end(
 
 
 def require_sound(run: Path) -> None:
-    """Raise LossError unless SQLite finds the file in order."""
+    """Raises LossError unless SQLite finds the file in order."""
     connection = sqlite3.connect(run / "run.sqlite")
     verdict = connection.execute("PRAGMA integrity_check").fetchall()
     connection.close()

@@ -1,9 +1,9 @@
-"""What one child of the seed costs: checking, resolving, typing, fingerprinting.
+"""What one child of the seed costs: checking, resolving, typing and fingerprinting.
 
     python benchmarks/language.py [--children 1000] [--json]
 
-Every draw of a mutation pays this unless `liveness.py` sees that nothing changed. Children
-are mutated Transformers that mean something; times are medians over all of them.
+Every draw of a mutation costs this, unless `liveness.py` sees that nothing changed. The
+children are mutated Transformers that have a meaning; times are medians over all of them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ BOUND = "check + build_graph + fingerprint"
 
 
 def measure(count: int) -> dict[str, dict[str, float]]:
-    """Milliseconds by stage: the median child and the one at 95 %."""
+    """Milliseconds by stage: of the median child, and of the child at 95 %."""
     seed = load_seed("transformer")
     fingerprint = build_graph(seed).fingerprint
     children = [

@@ -1,9 +1,9 @@
-"""As much of Keras as kernels and `GraphBlock` use, on NumPy: for running many tiny programs.
+"""The part of Keras that kernels and `GraphBlock` use, on NumPy, to run many tiny programs.
 
-TensorFlow takes a third of a millisecond per operation step by step, whatever its size, and
-NumPy a hundredth of that. `install()` puts this in the place of `keras`, so the real kernels,
-the real lowering and the real layer run; tests/benchmarks/test_language.py compares the two on
-the same programs.
+An operation costs TensorFlow a third of a millisecond in eager mode, whatever its size, and
+NumPy a hundredth of that. `install()` replaces `keras` by this module, so that the real
+kernels, the real lowering and the real layer run; tests/benchmarks/test_language.py compares
+both on the same programs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 
 class Variable(np.ndarray):
-    """An array that can be assigned to."""
+    """An array whose values can be assigned."""
 
     def assign(self, value: Any) -> None:
         self[...] = value
@@ -50,7 +50,7 @@ def cast(x: Any, dtype: str) -> np.ndarray:
 
 
 def install() -> None:
-    """Make `import keras` mean this, unless Keras is imported already."""
+    """Make `import keras` return this module, unless Keras is imported already."""
     if "keras" in sys.modules:
         return
     keras, ops, layers = (ModuleType(name) for name in ("keras", "keras.ops", "keras.layers"))

@@ -1,9 +1,9 @@
-"""Answers planted in a landscape, and how many candidates a search needs to find them.
+"""Planted answers, and how many candidates a search needs to find them.
 
-A scripted loss looks at a program's canonical graph and at nothing else: it falls for each
-planted feature that the graph has, rises for each operation of the seed that is gone, a little
-less for each that a block could do without, and has noise on top, as training has. A program
-with all features is the answer; the search is not told what is looked for, only losses.
+A scripted loss depends only on a program's canonical graph. It falls for each planted feature
+in the graph. It rises for each operation of the seed that is missing, and a little less for
+operations that a block could do without. Noise is added, as training has it. The answer is a
+program with all features; the search knows losses only.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from primeval.primitives.user import restricted
 from primeval.search.algorithm.evolution import Search
 from primeval.search.config.settings import SearchSettings
 
-NOISE = 0.01  # standard deviation of the loss; a quarter of what one feature gains
+NOISE = 0.01  # standard deviation of the loss: a quarter of the gain of one feature
 PER_MISSING, PER_EXTRA = 0.01, 0.001
 
-# A feed-forward part small enough that thousands of searches take a minute, and the words that
-# it takes to write the answer, with as many that only distract.
+# A feed-forward part so small that thousands of searches take a minute. Its vocabulary has the
+# words that the answer needs, and as many that only distract.
 SMALL = """\
 width 4
 constants 0 1
@@ -48,22 +48,22 @@ S0 main(a, b):
   f = ADD a e
 """
 SMALL_WORDS = ("ADD", "MAX", "SQUARE", "TANH", "SCALE", "SHIFT", "CONV_1X1", "DCONV_3X1")
-# In four instructions there is nothing to delete or to swap, and the bank plays no part: draws
-# of those would cost all arms time, and bring none of them nearer.
+# Four instructions leave nothing to delete or to swap, and the bank plays no part. Draws of
+# such mutations would cost every arm time without bringing it nearer.
 SMALL_MUTATIONS = ("insert", "delete_insert", "field")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Where searches start, and the answer that is planted.
+    """The start of searches, and the answer that is planted.
 
     Attributes:
-        name: What it is called.
-        seed: The program to start from.
-        features: What is planted: gains, and how much of it a graph has, from 0 to 1.
-        vocabulary: What mutations may write.
-        settings: Of the search; its algorithm is the arm's.
-        candidates: When a search gives up.
+        name: The name of the problem.
+        seed: The program from which searches start.
+        features: For each planted feature: its gain, and how much of it a graph has (0 to 1).
+        vocabulary: The primitives that mutations may write.
+        settings: The search's settings; each arm sets its own algorithm.
+        candidates: A search gives up after this many.
     """
 
     name: str
@@ -78,19 +78,19 @@ class Problem:
         return Counter(node.op for node in build_graph(self.seed, self.vocabulary).nodes)
 
     def loss(self, graph: Graph) -> float:
-        """Without noise."""
+        """The loss without noise."""
         gain = sum(most * share(graph) for most, share in self.features)
         missing = (self._needed - Counter(node.op for node in graph.nodes)).total()
         extra = len(graph.nodes) - self._needed.total() + missing
         return 1.0 - gain + PER_MISSING * missing + PER_EXTRA * extra
 
     def solved(self, graph: Graph) -> bool:
-        """Whether a program has all of what was planted."""
+        """Whether a program has all planted features."""
         return all(share(graph) == 1 for _, share in self.features)
 
 
 def small() -> Problem:
-    """Four instructions, eight words: tens of milliseconds for a search."""
+    """Four instructions and eight primitives: a search takes tens of milliseconds."""
     features = ((0.04, has_squared_rectifier), (0.04, has_convolved_product))
     mutations = dict.fromkeys(SMALL_MUTATIONS, 1.0)
     settings = SearchSettings(population_size=20, tournament_size=5, mutations=mutations)
@@ -99,7 +99,7 @@ def small() -> Problem:
 
 
 def transformer() -> Problem:
-    """The paper's seed, vocabulary, mutations, population and tournament: some seconds."""
+    """The paper's seed, vocabulary, mutations, population and tournament; takes seconds."""
     features = ((0.04, has_squared_rectifier), (0.06, share_of_projections))
     seed, words = load_seed("transformer"), restricted(())
     return Problem("transformer", seed, features, words, SearchSettings(), 4000)
@@ -109,7 +109,7 @@ PROBLEMS = {"small": small, "transformer": transformer}
 
 
 def candidates_needed(problem: Problem, algorithm: str, seed: int) -> int | None:
-    """How many candidates a search asks for until one is the answer; None if none is.
+    """The number of candidates until one is the answer; None if the search gives up.
 
     Arms with the same seed have the same noise at the same candidate.
     """

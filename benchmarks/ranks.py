@@ -1,4 +1,4 @@
-"""Whether one arm needs fewer candidates than another: ranks, so that giving up counts too."""
+"""Does one arm need fewer candidates than another? By rank, so that giving up counts too."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-Needed = Sequence["int | None"]  # candidates until the answer; None where a search gave up
+Needed = Sequence["int | None"]  # candidates until the answer; None for a search that gave up
 
 
 def p_fewer(arm: Needed, other: Needed) -> float:
-    """The chance that `arm` ranks as low as it does if both arms are alike (one-sided).
+    """The probability that `arm` ranks this low if both arms are alike (one-sided).
 
-    Mann and Whitney's U with midranks, a normal approximation with the correction for ties and
-    for continuity. Searches that gave up share the last rank: all they say is "more than the
-    budget", which is all that a rank needs.
+    Mann and Whitney's U with midranks, in a normal approximation with corrections for ties
+    and for continuity. Searches that gave up share the last rank: they needed more candidates
+    than the budget, and a rank needs no more than that.
     """
     count, others = len(arm), len(other)
     if not count or not others:

@@ -3,11 +3,11 @@
     python benchmarks/rediscovery.py [--problem small|transformer] [--searches 1000] [--json]
     python benchmarks/rediscovery.py --real [RUN] [--minutes 30] [--top 5] [--seeds 8]
 
-Without `--real`, the answers are planted in a scripted loss (`planted.py`) and each arm of the
-search looks for them, with the same budget of candidates, as often as there are searches.
-With it, the search trains: from the Transformer, on Jane Austen, on two cores. Are the
-paper's ideas, or others as good, among its confirmed best (`rediscovery_real.py`)?
-Interrupted, the same command goes on.
+Without `--real`, answers are planted in a scripted loss (`planted.py`). Each arm of the search
+looks for them in the given number of searches, all with the same budget of candidates. With
+`--real`, a search trains candidates from the Transformer on Jane Austen, on two cores. Are the
+paper's ideas, or others as good, among its confirmed best (`rediscovery_real.py`)? The same
+command resumes after an interruption.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from ranks import Needed, p_fewer
 from primeval.search.config.settings import ALGORITHMS
 
 RANDOM = "random"
-CHUNK = 4  # searches that a process takes at a time
+CHUNK = 4  # number of searches that a process takes at a time
 SEARCHES = {"small": 1000, "transformer": 20}
 
 
 def needed(problem: str, algorithm: str, seed: int) -> int | None:
-    """`candidates_needed` of a problem by its name, for other processes."""
+    """`candidates_needed` of a problem given by name, so that other processes can call it."""
     return candidates_needed(PROBLEMS[problem](), algorithm, seed)
 
 
@@ -46,7 +46,7 @@ def contest(
     first_seed: int = 0,
     processes: int = 1,
 ) -> dict[str, list[int | None]]:
-    """Candidates that each search of each arm needed."""
+    """The candidates that each search of each arm needed."""
     seeds = range(first_seed, first_seed + searches)
     if processes == 1:
         return {arm: [needed(problem, arm, seed) for seed in seeds] for arm in arms}
@@ -58,8 +58,9 @@ def contest(
 
 
 def figures(found: dict[str, list[int | None]], budget: int) -> dict[str, dict[str, Any]]:
-    """By arm: how many searches found the answer, after how many candidates, and the chance
-    that the arm does as well if it is no better than the random one."""
+    """For each arm: how many searches found the answer, after how many candidates, and the
+    probability that it does as well if it is no better than the random arm.
+    """
     return {arm: _arm_figures(arm, counts, found, budget) for arm, counts in found.items()}
 
 
@@ -74,7 +75,7 @@ def _arm_figures(
         "searches": len(counts),
         "solved": len(solved),
         "median": middle if middle <= budget else None,
-        # what an answer costs whoever starts again after each search that gave up
+        # expected candidates per answer if every failed search is restarted
         "candidates_per_answer": asked / len(solved) if solved else None,
         "p_against_random": p_fewer(counts, found[RANDOM]) if compared else None,
     }
@@ -96,7 +97,7 @@ def table(arms: dict[str, dict[str, Any]], budget: int) -> list[str]:
 
 
 def planted(args: argparse.Namespace) -> int:
-    """Run the contest and print it; 1 unless evolution beats the random arm."""
+    """Run the contest and print it; returns 1 unless evolution beats the random arm."""
     budget = PROBLEMS[args.problem]().candidates
     searches = args.searches or SEARCHES[args.problem]
     began = time.monotonic()

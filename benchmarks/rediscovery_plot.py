@@ -1,4 +1,4 @@
-"""The picture of a real search: losses over time, confirmed curves, confirmed differences."""
+"""Draws a real search: losses over time, confirmed curves, and confirmed differences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 INK, LOOKS = (
     "#444444",
-    {  # by the ideas that a program holds
+    {  # by the ideas that a program contains
         (): ("#9a9a9a", "neither"),
         ("squared rectifier",): ("#d95f02", "squared rectifier"),
         ("convolved projections",): ("#1f78b4", "convolved projections"),
@@ -43,7 +43,7 @@ def draw(
 
 
 def _losses(axes: Any, everybody: Sequence[Seen]) -> None:
-    """Whoever was trained to the end, and the best so far."""
+    """The candidates trained to the end, and the best loss so far."""
     whole = [one for one in everybody if one.outcome.status is Status.COMPLETED]
     for ideas, (color, label) in LOOKS.items():
         at = [(one.minutes, one.outcome.loss) for one in whole if one.ideas == ideas]
@@ -60,13 +60,13 @@ def _losses(axes: Any, everybody: Sequence[Seen]) -> None:
 
 
 def _curves(axes: Any, run: Run, finalists: Sequence[Finalist]) -> None:
-    """Mean test loss over the seeds, at the marks of the budget."""
+    """Mean test loss over the seeds at the marks of the budget."""
     marks = run.config.candidate.budget.marks()
     for one in finalists:
         curves = [outcome.curve for outcome in one.confirmed.outcomes.values()]
         whole = [curve for curve in curves if len(curve) == len(marks)]
         if not whole or len(whole) < len(curves):
-            continue  # it failed with a seed
+            continue  # training failed with one of the seeds
         means = [
             statistics.fmean(point.loss for point in at) for at in zip(*whole, strict=True)
         ]

@@ -1,8 +1,8 @@
 """A real search from the Transformer: are the paper's ideas among its confirmed best?
 
-Three steps, each of which goes on where it was interrupted: `primeval search` with the
-configuration beside this file, `primeval confirm` of its best, and a section of
-docs/rediscovery.md with a picture, written from what the run's store says.
+It has three steps, each of which resumes where it was interrupted: `primeval search` with the
+configuration in this folder, `primeval confirm` of its best, and a section of
+docs/rediscovery.md with a picture, written from the run's store.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from primeval.search.views.ranking import describe_edit
 HERE = Path(__file__).parent
 CONFIG = HERE / "rediscovery.yaml"
 BEGIN, END = "<!-- written by rediscovery.py --real -->", "<!-- end -->"
-# Each idea, how often a graph has it, and the known program that is the seed with it.
+# Each idea, a count of it in a graph, and the known program that adds it to the seed.
 IDEAS = {
     "squared rectifier": (squared_rectifiers, "squared_relu"),
     "convolved projections": (convolved_projections, "mdha"),
@@ -45,10 +45,10 @@ IDEAS = {
 
 @dataclass(frozen=True)
 class Seen:
-    """An individual of the search, as far as this question goes."""
+    """An individual of the search, with what this question needs."""
 
     id: int
-    minutes: float  # of searching, when its outcome was known
+    minutes: float  # minutes of searching until its outcome was known
     outcome: Outcome
     ideas: tuple[str, ...]
     edit: str
@@ -56,7 +56,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Finalist:
-    """A confirmed program: its figures (`Confirmed.figures`), and what it holds."""
+    """A confirmed program: its figures (`Confirmed.figures`) and the ideas that it contains."""
 
     name: str
     ideas: tuple[str, ...]
@@ -66,13 +66,13 @@ class Finalist:
 
     @property
     def beats_the_seed(self) -> bool:
-        """With its whole interval."""
+        """Whether its whole interval is better than the seed."""
         interval = self.figures["interval"]
         return interval is not None and interval[1] < 0
 
 
 def real(args: argparse.Namespace) -> int:
-    """Search, confirm, write; the exit status."""
+    """Search, confirm and write the section; returns the exit status."""
     document = (args.docs or HERE.parent / "docs") / "rediscovery.md"
     if BEGIN not in document.read_text(encoding="utf-8"):
         sys.exit(f"{document} has no line {BEGIN!r} to write after.")
@@ -94,7 +94,7 @@ def real(args: argparse.Namespace) -> int:
 
 
 def searched(args: argparse.Namespace) -> int:
-    """Launch the search, or go on with it; the exit status."""
+    """Start the search or resume it; returns the exit status."""
     sets = [f"budget.max_time={args.minutes * 60:g}s", *args.set]
     options = [word for one in sets for word in ("--set", one)]
     if (args.real / FILE_NAME).exists():
@@ -103,7 +103,7 @@ def searched(args: argparse.Namespace) -> int:
 
 
 def interrupted(folder: Path) -> bool:
-    """Whether somebody stopped the search before its budget was used up."""
+    """Whether the search was stopped before its budget was used up."""
     run = open_run(folder)
     last = run.store.events()[-1]
     run.close()
@@ -116,7 +116,7 @@ def told_to_go_on() -> int:
 
 
 def confirmed(args: argparse.Namespace) -> tuple[int, bool]:
-    """Train the best and the known programs again: the exit status, and whether all is done."""
+    """Train the best and the known programs again; returns the exit status and "all done"."""
     words = ["confirm", args.real, "--top", args.top, "--seeds", args.seeds, "--json"]
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         status = primeval(list(map(str, words)))
@@ -137,7 +137,7 @@ def ideas_of(graph: Graph) -> tuple[str, ...]:
 
 
 def seen(run: Run) -> list[Seen]:
-    """All individuals with an outcome, in the order they were told."""
+    """All individuals with an outcome, in the order in which outcomes came."""
     elapsed = {number: end for number, (_, end) in run.store.times().items() if end is not None}
     told = dict(run.store.outcomes())
     individuals = {one.id: one for one in run.store.individuals()}
@@ -154,7 +154,7 @@ def seen(run: Run) -> list[Seen]:
 
 
 def finalists_of(run: Run, seeds: int) -> list[Finalist]:
-    """Confirmed programs, the best first; those without a mean last."""
+    """Confirmed programs, the best first; those without a mean come last."""
     found = {key: one.within(seeds) for key, one in read_confirmed(run).items()}
     texts = {one.fingerprint: one.text for one in run.store.confirmations()}
     reference = reference_of(run, found)
@@ -181,7 +181,7 @@ def section_lines(
     given: str,
     picture: str,
 ) -> list[str]:
-    """The section of the document, verdict first."""
+    """The section of the document; the verdict comes first."""
     facts = dict(facts_of(run, []))
     kept = ("scale", "budget of each", "data", "training", "made with")
     statuses = ", ".join(f"{n} {name}" for name, n in sorted(run.store.statuses().items()))
@@ -271,7 +271,7 @@ def appearance_table(everybody: Sequence[Seen]) -> list[str]:
 
 
 def mean_cost(run: Run, everybody: Sequence[Seen]) -> str:
-    """In seconds of a worker, and of training against full training, as hurdles have it."""
+    """Mean cost in seconds of a worker, and as a share of full training, as in `hurdles.py`."""
     trained = [one.outcome for one in everybody if one.outcome.curve]
     found = figures(trained, run.config.candidate.budget.marks())
     seconds = statistics.fmean(sum(one.seconds.values()) for one in trained)
@@ -282,7 +282,7 @@ def mean_cost(run: Run, everybody: Sequence[Seen]) -> str:
 
 
 def write_section(document: Path, section: str) -> None:
-    """Put a section between the marks of a document, in place of what was there."""
+    """Replace what is between the section's marks in a document."""
     before, _, rest = document.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:

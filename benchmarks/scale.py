@@ -1,13 +1,13 @@
-"""How far one driver goes: the real search, store and Ray pool, with workers that only sleep.
+"""How much one driver can handle: the real search, store and Ray pool, with sleeping workers.
 
     python benchmarks/scale.py [--concurrent 2 16 64 256 1000] [--seconds 2] [--run RUN]
     python benchmarks/scale.py --toy 50000
 
-The first form keeps so many candidates in flight, each asleep for `--seconds`, or for as long
-as the candidates of a recorded run took. The sleepers share a few asynchronous Ray actors, so
-that hundreds fit into a small machine; every call of the pool is a real one. It reports the
-driver's CPU (all of its threads, Ray's too) per individual and per event (asked, probed and
-told are three), the share of workers' time that was idle while there was work, the size of
+The first form keeps `--concurrent` candidates in flight. Each sleeps for `--seconds`, or as
+long as a candidate of the recorded run took. The sleepers share a few asynchronous Ray actors,
+so that hundreds fit into a small machine; every call of the pool is a real one. It reports the
+driver's CPU time (of all its threads, Ray's too) per individual and per event (asked, probed
+and told make three), the share of workers' time that was idle while there was work, the size of
 the store, and the driver's memory. The second form drives the toy evaluator, without Ray.
 docs/cluster.md has figures and what follows from them.
 """
@@ -43,8 +43,8 @@ from primeval.search.drive.progress import Progress
 from primeval.search.drive.starting import make_search
 from primeval.search.run.folder import create_run, open_run
 
-EVENTS = 3  # of each individual
-PER_ACTOR = 128  # sleepers
+EVENTS = 3  # events of each individual
+PER_ACTOR = 128  # sleepers in one actor
 CONFIG = """\
 keep_weights: 0
 search: {population_size: 100, tournament_size: 10}
@@ -56,7 +56,7 @@ failure: {max_consecutive: 1000}
 
 
 class Sleeper:
-    """Many workers in one process: each call sleeps, and makes up a loss."""
+    """Many workers in one process: each call sleeps and invents a loss."""
 
     def __init__(self, naps: list[float]) -> None:
         self._naps = naps
@@ -77,7 +77,7 @@ class Sleeper:
 
 
 class Weight(Progress):
-    """Weighs the driver ten times in a search of so many candidates."""
+    """Measures the driver's memory ten times in a search of a given number of candidates."""
 
     def __init__(self, candidates: int) -> None:
         self._every, self._count = max(1, candidates // 10), 0
@@ -90,13 +90,13 @@ class Weight(Progress):
             self.megabytes[self._count] = round(resident / 1e6, 1)
 
     def growth(self) -> float:
-        """Bytes an individual, between the first weighing and the last."""
+        """Bytes per individual, between the first measurement and the last."""
         first, *_, last = self.megabytes.items()
         return 1e6 * (last[1] - first[1]) / max(1, last[0] - first[0])
 
 
 class Clock(Weight):
-    """Notes when candidates were asked and told, too; in arrays, as it is weighed itself."""
+    """Records when candidates were asked and told, in arrays, as these need little memory."""
 
     def __init__(self, candidates: int) -> None:
         super().__init__(candidates)
@@ -111,11 +111,11 @@ class Clock(Weight):
         self.slept.append(sum(outcome.seconds.values()))
 
     def busy(self, workers: int, last: float = 1.0) -> float:
-        """The share of workers' time asleep, from when all had something to the last ask.
+        """The share of workers' time asleep, from when all had a candidate to the last ask.
 
         Args:
-            workers: How many there are.
-            last: The part of that time to look at, its end: all at first in step drift apart.
+            workers: The number of workers.
+            last: Use only this last part of the time, as all workers start in step at first.
         """
         begin, end = self.asked_at[workers - 1], self.asked_at[-1]
         begin = end - last * (end - begin)
@@ -190,7 +190,7 @@ def toy(candidates: int) -> dict[str, Any]:
 
 
 def recorded(path: str) -> list[float]:
-    """How long the candidates of a run took, in an order of its own."""
+    """How long the candidates of a run took, in random order."""
     run = open_run(path)
     naps = [sum(outcome.seconds.values()) for _, outcome in run.store.outcomes()]
     run.close()

@@ -1,4 +1,4 @@
-"""The programs that `soundness.py` looks at: named, mutated, random, rewritten."""
+"""The programs that `soundness.py` inspects: named, mutated, random and rewritten ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Sample(NamedTuple):
 
 
 def samples(count: int, seed: int = 0) -> Iterator[Sample]:
-    """Programs of all three sources, and every named program first."""
+    """Programs of all three sources; every named program comes first."""
     made = 0
     for program in SEEDS.values():
         made += 1
@@ -43,7 +43,7 @@ def samples(count: int, seed: int = 0) -> Iterator[Sample]:
 
 
 def _chain(rng: random.Random, program: Program) -> Iterator[Sample]:
-    """1 to 50 mutations, whether or not they leave a meaning; every second program."""
+    """1 to 50 mutations, whether or not they leave a meaning; yields every second program."""
     for step in range(CHAIN):
         mutated = MUTATIONS[rng.choice(list(MUTATIONS))](program, Choices(rng))
         if mutated is not None:
@@ -69,10 +69,10 @@ def _meaningful_chain(rng: random.Random, program: Program) -> Iterator[Sample]:
 
 
 def rewritten(program: Program, rng: random.Random) -> Program:
-    """The same meaning in other words: dormant fields, operand order, dead lines."""
+    """The same meaning in other words: other dormant fields, operand order and dead lines."""
     for index, subprogram in enumerate(program.subprograms):
         body = [_reworded(line, program, rng) for line in subprogram.instructions]
-        at = rng.randrange(len(body))  # never last: that would be the output
+        at = rng.randrange(len(body))  # never the last line, which is the output
         state = at + INPUTS
         body[at:] = [
             line.reading(*(read + (read >= state) for read in (line.input1, line.input2)))

@@ -1,14 +1,15 @@
-"""Twenty thousand programs, each held to every promise of the language.
+"""Twenty thousand programs, each checked against every promise of the language.
 
     python benchmarks/soundness.py [--programs 20000] [--seed 0] [--json]
 
 Programs come from chains of 1 to 50 random mutations of every named program (blind ones, and
-ones that keep a meaning), and from random generation at the Transformer's length. None may
-raise. Each is rejected with a reason, or lowers to a layer: then every value has the shape the
-graph promised, no output depends on a later token, and parameters and FLOPs are those counted
-beforehand. Text round-trips; fingerprints are equal exactly when canonical graphs are, and
-survive rewriting a program without changing its meaning. Counts by outcome are printed; the
-paper (section 2) found that 78 % of random programs of the seed's length cannot train.
+ones that keep a meaning), and from random generation at the Transformer's length. No program
+may raise. Each is either rejected with a reason or lowered to a layer. Then every value has the
+shape that the graph promised, no output depends on a later token, and parameters and FLOPs are
+as counted beforehand. Text round-trips. Fingerprints are equal exactly when canonical graphs
+are, and do not change when a program is rewritten without changing its meaning. The counts of
+outcomes are printed; the paper (section 2) found that 78 % of random programs of the seed's
+length cannot train.
 
 Kernels, lowering and layer are the real ones, on NumPy in place of TensorFlow
 (`numpy_keras.py`), which is thirty times faster at this size.
@@ -56,11 +57,11 @@ TOLERANCE = 1e-4
 
 
 class BrokenPromise(AssertionError):  # noqa: N818, it is what is being looked for
-    """A promise of the language does not hold; the message has the program."""
+    """A promise of the language does not hold; the message contains the program."""
 
 
 def _hold_liveness(parent: Graph, mutated: Mutated) -> None:
-    """What is said to be unchanged without building the graph has the parent's graph."""
+    """Where liveness finds nothing changed, the child's graph equals the parent's."""
     if Liveness(parent.program, PRIMITIVES).unchanged(mutated):
         same = parent.fingerprint == build_graph(mutated.program).fingerprint
         _promise(same, "an unchanged program keeps its graph", mutated.program)
@@ -72,12 +73,12 @@ def _promise(kept: bool, what: str, program: Program) -> None:
 
 
 class Inspection:
-    """Holds programs to the promises, one after the other, and counts what became of them."""
+    """Checks programs against the promises, one after the other, and counts the outcomes."""
 
     def __init__(self) -> None:
         self.outcomes: dict[str, Counter[str]] = {}
         self.reasons: Counter[str] = Counter()
-        self._texts: dict[str, str] = {}  # of canonical graphs, by fingerprint
+        self._texts: dict[str, str] = {}  # fingerprint -> canonical graph as text
         self._fingerprints: dict[str, str] = {}
 
     def look_at(self, sample: Sample, number: int) -> None:
@@ -121,13 +122,13 @@ class Inspection:
 
 
 def _kind(reason: str) -> str:
-    """A reason without the place it was found at."""
+    """A reason without the place where it was found."""
     reason = reason.split(": ", 1)[-1] if reason.startswith("S") else reason
     return "".join(letter for letter in reason if not letter.isdigit())[:60]
 
 
 def built_block(cost: Cost, seed: int) -> GraphBlock:
-    """The layer, with random weights everywhere."""
+    """The layer, with random values in all its weights."""
     block = GraphBlock(cost.graph, cost.unit, LENGTH, seed, dtype="float64")
     block.build((LENGTH, LENGTH, cost.width))
     rng = np.random.default_rng(seed)
@@ -138,7 +139,7 @@ def built_block(cost: Cost, seed: int) -> GraphBlock:
 
 
 def probe(cost: Cost, seed: int) -> np.ndarray:
-    """A batch: row 0 an input, row t the same with other numbers from position t on."""
+    """A batch: row 0 is an input; row t has other numbers from position t on."""
     rng = np.random.default_rng(seed)
     x = np.repeat(rng.normal(size=(1, LENGTH, cost.width)), LENGTH, axis=0)
     for position in range(1, LENGTH):
@@ -147,7 +148,7 @@ def probe(cost: Cost, seed: int) -> np.ndarray:
 
 
 def run(block: GraphBlock, cost: Cost, x: np.ndarray) -> list[Any]:
-    """Every node's value, step by step as the graph says."""
+    """The value of every node, computed step by step in the graph's order."""
 
     def weigh(number: int, node: Node, operand: Any) -> Any:
         return WEIGHTED[node.op](operand, block.weight_of[number])
@@ -157,13 +158,13 @@ def run(block: GraphBlock, cost: Cost, x: np.ndarray) -> list[Any]:
 
 
 def trained(block: GraphBlock, x: np.ndarray) -> Any:
-    """The block's output by the walk that trains."""
+    """The block's output, computed by the walk that trains."""
     with np.errstate(all="ignore"):
         return block.call(ops.convert_to_tensor(x))
 
 
 def _hold_plan(literal: Any, output: Any, program: Program) -> None:
-    """Rewriting changes no number that is finite either way."""
+    """Rewriting the graph changes no number that is finite in both forms."""
     one, other = ops.convert_to_numpy(literal), ops.convert_to_numpy(output)
     if np.isfinite(one).all() and np.isfinite(other).all():
         gap = np.abs(one - other).max() / max(1.0, np.abs(one).max())
@@ -185,7 +186,7 @@ def _hold_shapes(cost: Cost, values: list[Any]) -> None:
 
 
 def _hold_flops(cost: Cost, values: list[Any], program: Program) -> None:
-    """FLOPs counted from the tensors that were really made."""
+    """FLOPs counted from the tensors that were really made equal those counted beforehand."""
     total = sum(
         _flops(node, [values[read] for read in node.inputs], values[number])
         for number, node in enumerate(cost.graph.nodes)
@@ -211,10 +212,10 @@ def _flops(node: Node, operands: list[Any], result: Any) -> int:
 
 
 def _hold_causality(output: Any, program: Program) -> bool:
-    """No output depends on a later input; False where values are not finite.
+    """No output depends on a later input; returns False where values are not finite.
 
-    A number that is not finite anywhere makes the whole loss so, which ends the candidate:
-    nothing can be gained from it.
+    One value that is not finite makes the whole loss so, which ends the candidate. So a program
+    cannot gain anything from it.
     """
     y = ops.convert_to_numpy(output)
     if not np.isfinite(y).all():

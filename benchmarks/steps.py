@@ -1,7 +1,8 @@
-"""The step contest: decoded programs against hand-written models, turn by turn.
+"""The step contest: decoded programs against hand-written models, in turns.
 
-All compile at once; then one works at a time, all on the same core. A round gives everybody of
-a size a turn of as many steps; ratios are taken within a round, and their median counts.
+All compile at once. Then one works at a time, all on the same core. In a round each entry of a
+size has one turn of the same number of steps. Ratios are taken within a round; their median
+counts.
 """
 
 from __future__ import annotations
@@ -30,18 +31,18 @@ from primeval.evaluators.data.corpus import cache_dir
 from primeval.evaluators.settings import DataSettings
 
 TURN_SECONDS = 0.3  # long enough for the clock, short enough for many rounds
-# A worker trains hundreds of steps a call, so what one call costs must not count as a step's.
+# A worker trains hundreds of steps per call, so the cost of a call must not weigh on a few.
 TURN_STEPS = 4
 MIN_ROUNDS, MAX_ROUNDS = 3, 15
 OURS, TORCH = ("transformer", "primer_ez"), ("torch_eager", "torch_compiled")
-SAME_PARAMETERS = 0.02  # as a share
+SAME_PARAMETERS = 0.02  # largest difference, as a share
 
 Round = dict[str, tuple[float, float]]  # CPU and wall seconds per step, by name
 
 
 @dataclass
 class Contest:
-    """Who is ready, why others are not, and the rounds of each size."""
+    """The entries that are ready, why others are absent, and the rounds of each size."""
 
     parameters: dict[Entry, int] = field(default_factory=dict)
     absent: dict[Entry, str] = field(default_factory=dict)
@@ -77,14 +78,14 @@ class _Child:
     def end(self) -> None:
         self.process.kill()
         if self.process.pid is not None:
-            with suppress(ProcessLookupError):  # the compilers it started
+            with suppress(ProcessLookupError):  # ends the compilers that it started
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.join()
         self.line.close()
 
 
 def hold(shapes: list[Shape], seconds: float) -> Contest:
-    """Hold the contest, in about so many seconds; 0 lets everybody finish compiling."""
+    """Hold the contest, in about `seconds`; 0 lets every entry finish compiling."""
     began = time.monotonic()
     late, end = (began + seconds / 2, began + seconds) if seconds else (math.inf, math.inf)
     contest = Contest(rounds={shape: [] for shape in shapes})
@@ -105,7 +106,7 @@ def hold(shapes: list[Shape], seconds: float) -> Contest:
 
 
 def _teams(shapes: list[Shape]) -> Iterator[tuple[str, list[Shape]]]:
-    """Kinds and sizes of the processes, those that compile longest first."""
+    """Kinds and sizes of the processes; those that compile longest come first."""
     largest_first = sorted(shapes, key=lambda shape: -shape.width)
     yield from ((kind, [shape]) for shape in largest_first for kind in ("ours", "keras"))
     if importlib.util.find_spec("torch"):
@@ -114,9 +115,9 @@ def _teams(shapes: list[Shape]) -> Iterator[tuple[str, list[Shape]]]:
 
 
 def _compiled_once() -> str:
-    """TensorFlow's flag for keeping what XLA compiled, as PyTorch does by itself.
+    """TensorFlow's flag to keep what XLA compiled, as PyTorch does by itself.
 
-    A folder for each XLA_FLAGS: TensorFlow does not tell them apart.
+    Each value of XLA_FLAGS gets a folder of its own, as TensorFlow does not tell them apart.
     """
     version = importlib.metadata.version("tensorflow")
     key = hashlib.blake2b(f"{version} {os.environ.get('XLA_FLAGS')}".encode(), digest_size=8)
@@ -127,7 +128,7 @@ def _compiled_once() -> str:
 
 
 def _assemble(children: list[_Child], contest: Contest, late: float) -> dict[Entry, _Child]:
-    """Wait until everybody is ready; after `late`, not for whoever may be missing."""
+    """Wait until all entries are ready; after `late`, only for those that may not be late."""
     owners: dict[Entry, _Child] = {}
     waited = {child.line: child for child in children}
     while waited:
@@ -158,7 +159,7 @@ def _assemble(children: list[_Child], contest: Contest, late: float) -> dict[Ent
 
 
 def _play(owners: dict[Entry, _Child], contest: Contest, end: float) -> None:
-    """Rounds at every size in turn until the time is up, the cheaper size more often."""
+    """Play rounds of all sizes in turn until the time is up, more of the cheaper size."""
     core = max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     spent, steps = dict.fromkeys(contest.rounds, 0.0), {}
     for shape in contest.rounds:
@@ -186,13 +187,13 @@ def _turn(
 
 
 def ratio(rounds: list[Round], name: str, other: str) -> float | None:
-    """Median over rounds of one's CPU time a step over another's; None if either is absent."""
+    """The median over rounds of one's CPU time a step over another's; None if one is absent."""
     pairs = [(one[name][0], one[other][0]) for one in rounds if name in one and other in one]
     return statistics.median(a / b for a, b in pairs) if pairs else None
 
 
 def figures(contest: Contest) -> dict[str, Any]:
-    """What the contest shows, as plain data. Raises RuntimeError if models differ in size."""
+    """The contest's results as plain data. Raises RuntimeError if models differ in size."""
     found: dict[str, Any] = {
         "step_over_keras": {},
         "step_over_torch": {},
@@ -218,7 +219,7 @@ def figures(contest: Contest) -> dict[str, Any]:
 
 
 def _require_equals(contest: Contest, shape: Shape) -> None:
-    """The hand-written models are the decoded one, as far as parameters tell."""
+    """Check by their parameters that the hand-written models equal the decoded one."""
     counts = {e.name: n for e, n in contest.parameters.items() if e.shape == shape}
     for name, count in counts.items():
         if abs(count / counts["transformer"] - 1) > SAME_PARAMETERS:

@@ -1,14 +1,15 @@
-"""What training candidates costs: step times, the workers' time and memory, calibration.
+"""What training candidates costs: step times, workers' time and memory, calibration.
 
     python benchmarks/training.py [--only steps|share|memory|spread] [--json]
 
-- steps: the decoded Transformer over the same model written by hand in Keras and in PyTorch,
-  and Primer-EZ over the Transformer, at two sizes, on one core each (`steps.py`). Alone it
-  answers within a minute, and does without `torch.compile` where that is not compiled yet.
-- share: how much of the workers' wall time goes into training steps, and into what the rest,
-  in a search of 100 candidates with the laptop config.
-- memory: what a worker holds after 300 candidates over what it held after 20.
-- spread: how much the steps differ that one program is given ten times on a busy machine.
+- steps: step times of the decoded Transformer over those of the same model written by hand in
+  Keras and in PyTorch, and of Primer-EZ over the Transformer, at two sizes, on one core each
+  (`steps.py`). Alone it takes a minute, and omits `torch.compile` if that is not ready yet.
+- share: the share of the workers' wall time that goes into training steps, and where the rest
+  goes, in a search of 100 candidates with the laptop config.
+- memory: a worker's memory after 300 candidates over its memory after 20.
+- spread: how much the number of steps varies that one program gets in ten calibrations on a
+  busy machine.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import steps
 import worker_life
 from contestants import Shape
 
-MINUTE = 50.0  # seconds of the step contest; starting, and the last round, come on top
+MINUTE = 50.0  # seconds of the step contest, without start-up and the last round
 BOUNDS = {
     "step_over_keras": {"64x2": 0.95, "256x4": 0.95},
     "step_over_torch": {"64x2": 0.9, "256x4": 0.9},
@@ -36,7 +37,7 @@ BOUNDS = {
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves no process behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no process is left behind
     args = _arguments()
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "steps": lambda: steps.figures(steps.hold(args.sizes, args.limit)),

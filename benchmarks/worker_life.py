@@ -1,7 +1,7 @@
-"""What a worker's time and memory go to, and how steady its calibration is.
+"""Where a worker's time and memory go, and how steady its calibration is.
 
-Each figure comes from the search's own parts: `primeval search` with Ray, or the keeper of a
-worker's process, which replaces it as in a search.
+Each figure comes from the search's own parts: from `primeval search` with Ray, or from the
+keeper of a worker's process, which replaces the process as in a search.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from primeval.search.drive.loop import drive
 from primeval.search.drive.starting import make_search
 from primeval.search.run.folder import Run, create_run, open_run
 
-EARLY = 20  # candidates after which memory is looked at first
+EARLY = 20  # memory is first measured after this many candidates
 BUSY = """
 import os
 parent = os.getppid()
@@ -48,7 +48,7 @@ TINY = (
 
 @contextmanager
 def as_in_a_worker() -> Iterator[None]:
-    """The environment of a search's worker, for the processes that are started within."""
+    """Sets the environment of a search's worker for the processes started within."""
     before = dict(os.environ)
     os.environ.update(worker_environment(load_config("laptop").workers))
     try:
@@ -59,7 +59,7 @@ def as_in_a_worker() -> Iterator[None]:
 
 
 def share(candidates: int, sets: Sequence[str] = ()) -> dict[str, Any]:
-    """Share of the workers' wall time by cause, over a search with the laptop config."""
+    """The share of the workers' wall time by cause, in a search with the laptop config."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "run"
         command = [sys.executable, "-m", "primeval.scripts.cli", "search", "laptop"]
@@ -77,9 +77,9 @@ def share(candidates: int, sets: Sequence[str] = ()) -> dict[str, Any]:
 def shares(run: Run) -> dict[str, Any]:
     """Where the workers' wall time went, from the first candidate asked to the last told.
 
-    What outcomes say is theirs. The first candidate of all also waited for its worker, which
-    imported TensorFlow and compiled the reference program: so long takes every start of a
-    worker. What is left, workers have waited.
+    Outcomes report most of it. The first candidate of all also waited for its worker, which
+    imported TensorFlow and compiled the reference program; every start of a worker takes this
+    long. The rest is time in which workers waited.
     """
     times = run.store.times()
     asked = {number: asked for number, (asked, _) in times.items()}
@@ -109,7 +109,7 @@ def shares(run: Run) -> dict[str, Any]:
 
 
 class _OneWorker(Evaluator):
-    """A worker's keeper without Ray; notes what its process held after each candidate."""
+    """A worker's keeper without Ray; records the memory of its process after each candidate."""
 
     probes = True
 
@@ -135,10 +135,10 @@ class _OneWorker(Evaluator):
 
 
 def memory(candidates: int, sets: Sequence[str] = ()) -> dict[str, Any]:
-    """Memory of a worker late in a search over that early in it.
+    """Memory of a worker late in a search over its memory early on.
 
-    It is weighed when a candidate is done, before its process is replaced if that is due: what
-    replacing gives back is not hidden.
+    It is measured after a candidate and before its process is replaced, if that is due, so that
+    replacing does not hide anything.
     """
     with tempfile.TemporaryDirectory() as name, as_in_a_worker():
         given = [*TINY, f"run_dir={name}/run", f"budget.max_candidates={candidates}", *sets]
@@ -164,10 +164,10 @@ def memory(candidates: int, sets: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def spread(repeats: int, sets: Sequence[str] = ()) -> dict[str, Any]:
-    """(largest - smallest) / median of the steps that squared ReLU is given, repeatedly.
+    """(largest - smallest) / median of the steps that squared ReLU gets, repeatedly.
 
     Unrelated processes keep the other cores busy meanwhile. Evaluations stop at the second
-    hurdle, before which the ratio is measured to the end.
+    hurdle, before which the ratio is measured precisely.
     """
     short = "candidate.budget={reference_steps: 6_000}"
     task = load_config("laptop", [short, *sets]).task(seed_text("transformer"))

@@ -47,6 +47,7 @@ class Mutated(NamedTuple):
 
     @property
     def edit(self) -> Edit:
+        """What was changed, with a line for people."""
         return Edit(self.kind, self.subprogram, self.place, self.summary())
 
 

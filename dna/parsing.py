@@ -67,6 +67,7 @@ class _Parser:
         self.places: dict[tuple[int | None, int | None], int] = {}
 
     def program(self) -> Program:
+        """The program, checked. Raises ProgramError naming the line and its context."""
         number = 0
         try:
             for number, raw in enumerate(self.lines):

@@ -101,6 +101,7 @@ def format_bank(bank: Bank) -> list[str]:
 
 
 def format_header(index: int, subprogram: Subprogram) -> str:
+    """The line above a subprogram's instructions."""
     return f"S{index} {subprogram.name}(a, b):"
 
 

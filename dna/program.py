@@ -44,6 +44,7 @@ class Instruction(NamedTuple):
 
     @property
     def is_call(self) -> bool:
+        """Whether it calls a subprogram."""
         return isinstance(self.op, int)
 
     def reading(self, input1: int, input2: int) -> Instruction:

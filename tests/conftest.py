@@ -1,4 +1,4 @@
-"""Fixtures of several test files."""
+"""Fixtures that several test files use, and the order in which files run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from primeval.search.config.settings import RunConfig
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put files with slow tests first, so that both workers of pytest-xdist end together."""
+    """Run files with slow tests first, so that both workers of pytest-xdist finish together."""
     if config.getoption("dist", "no") != "no":
         slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
         items.sort(key=lambda item: -slow[item.path])
@@ -30,7 +30,7 @@ BUILT_IN = dict(PRIMITIVES._rows), dict(templates.TEMPLATES)
 
 @pytest.fixture(autouse=True)
 def _built_in_vocabulary() -> Iterator[None]:
-    """No test sees the primitives that another one registered, itself or by its YAML."""
+    """Undo what a test registered, so that no later test sees its primitives."""
     yield
     rows, codes = BUILT_IN
     PRIMITIVES._rows = dict(rows)
@@ -42,7 +42,7 @@ def _built_in_vocabulary() -> Iterator[None]:
 
 @pytest.fixture
 def toy_config(tmp_path: Path) -> Callable[..., RunConfig]:
-    """A small configuration with the toy evaluator; arguments are overrides."""
+    """Makes small configurations with the toy evaluator; the arguments override settings."""
 
     def make(*sets: str, run_dir: str = "run") -> RunConfig:
         return parse_config(TOY, [f"run_dir={tmp_path / run_dir}", *sets])
@@ -59,7 +59,7 @@ def config_file(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished toy run, made by the command itself; tests may add to it."""
+    """The folder of a finished toy run, made by the command itself; tests may add files."""
     folder = tmp_path_factory.mktemp("cli")
     (folder / "small.yaml").write_text(TOY, encoding="utf-8")
     result = primeval("search", "small.yaml", "--set", "failure.max_consecutive=9", cwd=folder)
@@ -70,19 +70,20 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def troubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run with failures, times, confirmations and hostile texts."""
+    """The folder of a finished run with failures, times, confirmations and hostile texts."""
     return troubled_folder(tmp_path_factory.mktemp("report") / "a <b> & 'c'")
 
 
 @pytest.fixture(scope="module")
 def ray_session() -> None:
-    """Ray, started once for all tests that need it, with room for two pools."""
-    from primeval.evaluators.workers import ray_pool  # sets Ray's environment first
+    """A running Ray with four cores, enough for two pools; it is started once per process."""
+    # it sets Ray's environment and imports Ray after that
+    from primeval.evaluators.workers import ray_pool
 
-    if ray_pool.ray.is_initialized():  # else tests with a cluster of their own came between
+    if ray_pool.ray.is_initialized():  # another file has started it
         return
-    ray_pool.ray.init(  # until Python ends
-        address="local",  # not a cluster that runs here
+    ray_pool.ray.init(  # it runs until this process ends
+        address="local",  # do not join a cluster that happens to run here
         num_cpus=4,
         include_dashboard=False,
         log_to_driver=False,

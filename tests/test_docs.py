@@ -1,4 +1,4 @@
-"""Commands print what the README and docs/ show; all choices about the language are told."""
+"""The docs are true: commands print what they show, and files, rooms and choices exist."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ import pytest
 from helpers.places import ROOT
 
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SLOW = {"export.md"}  # almost every command in it starts TensorFlow twice
 PAGES = [*DOCS, *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md"))]
 PAGES += [ROOT / "docs" / "architecture.svg"]
-ELLIPSIS = "..."  # a line of any lines; within a line, any text
+ELLIPSIS = "..."  # as a line, it stands for any lines; within a line, for any text
 
 
 def sessions(text: str) -> list[list[tuple[str, str]]]:
-    """The ```console blocks, each as commands with what they print."""
+    """The ```console blocks; each is a list of commands and what they print."""
     found = []
     for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)[1:]
@@ -28,7 +29,7 @@ def sessions(text: str) -> list[list[tuple[str, str]]]:
 
 
 def pattern(shown: str) -> str:
-    """What an output must match in full."""
+    """A regular expression that the whole output must match."""
     lines = [
         "(?:.*\n)*?"
         if line.strip() == ELLIPSIS
@@ -38,7 +39,13 @@ def pattern(shown: str) -> str:
     return "".join(lines)
 
 
-@pytest.mark.parametrize("path", DOCS, ids=[path.name for path in DOCS])
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.name, marks=pytest.mark.slow if path.name in SLOW else ())
+        for path in DOCS
+    ],
+)
 def test_commands_print_what_the_docs_show(path: Path, tmp_path: Path) -> None:
     environment = os.environ | {
         "COLUMNS": "80",
@@ -92,8 +99,35 @@ def test_every_room_has_one_line_in_the_architecture_page() -> None:
     assert told == Counter({str(file.parent.relative_to(ROOT)) for file in files})
 
 
+def broken_links(text: str, folder: Path) -> list[str]:
+    """The links of a page to files or headings that do not exist; not those to the web."""
+    broken = []
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+        name, _, anchor = link.partition("#")
+        target = folder / name if name else None
+        if target is not None and not target.exists():
+            broken.append(link)
+        elif anchor:
+            page = target.read_text(encoding="utf-8") if target else text
+            headings = re.findall(r"^#+ (.*)$", page, re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", h).lower().replace(" ", "-") for h in headings}
+            if anchor not in slugs:
+                broken.append(link)
+    return broken
+
+
+@pytest.mark.parametrize("path", PAGES, ids=[path.name for path in PAGES])
+def test_links_between_the_pages_lead_somewhere(path: Path) -> None:
+    assert broken_links(path.read_text(encoding="utf-8"), path.parent) == []
+
+
+def test_broken_links_are_found() -> None:
+    text = "# A page\n[a](gone.md) [b](#a-page) [c](#no) [d](README.md#gone) [e](docs/data.md)"
+    assert broken_links(text, ROOT) == ["gone.md", "#no", "README.md#gone"]
+
+
 def choosing_files(root: Path) -> list[Path]:
-    """All files that may mark a choice about the language, those in rooms too."""
+    """All files that may mark a choice about the language, in sub-folders too."""
     return [
         path
         for folder in ("primitives", "dna")
@@ -105,7 +139,7 @@ def choosing_files(root: Path) -> list[Path]:
 def test_choices_are_looked_for_in_rooms_too(tmp_path: Path) -> None:
     (tmp_path / "dna" / "planted").mkdir(parents=True)
     planted = tmp_path / "dna" / "planted" / "fault.py"
-    planted.write_text("# CHOICE: nobody is told of this\n", encoding="utf-8")
+    planted.write_text("# CHOICE: the docs do not list this one\n", encoding="utf-8")
     assert choosing_files(tmp_path) == [planted]
 
 

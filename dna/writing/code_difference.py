@@ -24,10 +24,11 @@ CONTEXT = 3  # unchanged lines around a change
 def code_difference(old: Facts, new: Facts) -> list[DiffLine]:
     """Changed lines of the printed code, under the function they stand in; empty if none is.
 
-    Raises ProgramError if one of the programs has no code.
+    Raises ProgramError if one of the programs has no code, and Rejection if the old one does
+    not fit the new one's scale.
     """
-    before, after = _decoded(old), _decoded(new)
     scale = _scale(new)
+    before, after = _decoded(old), _decoded(new)
     one = format_code(before, _same_width(old, new))
     other = format_code(after, scale, _names(old.program, new.program))
     return list(_hunks(one.splitlines(), other.splitlines()))

@@ -63,7 +63,7 @@ class SplitWriter:
     sha256: Any = field(default_factory=hashlib.sha256)
 
     def append(self, tokens: Tokens, text_bytes: int) -> None:
-        """Write some more tokens, (tokens,), which stand for so many bytes of text."""
+        """Write some more tokens, (tokens,), which stand for `text_bytes` bytes of text."""
         data = np.ascontiguousarray(tokens, self.dtype).tobytes()
         self.sha256.update(data)
         self.file.write(data)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from primeval.evaluators.data import cache as token_cache
+from primeval.evaluators.data.cache import open_or_make, require_space, split_writers
 from primeval.evaluators.data.documents import (
     SPLITS,
     TEST,
@@ -85,7 +85,7 @@ def load_corpus(settings: DataSettings, progress: Progress | None = None) -> Cor
         "source": source.identity,
         **tokenizer_identity(settings.tokenizer, settings.vocabulary),
     }
-    entry = token_cache.open_or_make(
+    entry = open_or_make(
         cache_dir(settings) / "tokens",
         re.sub(r"[^\w.-]+", "-", source.name),
         key,
@@ -216,11 +216,11 @@ def _write_tokens(
     tokenizer = _tokenizer(source, settings, progress, folder)
     # CHOICE: a token of SentencePiece counts as four bytes of text, as measured on our corpora.
     width = tokenizer.dtype.itemsize / (1 if settings.tokenizer == BYTES else 4)
-    token_cache.require_space(folder, round(source.size * width))
+    require_space(folder, round(source.size * width))
     what = f"{source.name}: making tokens"
     progress(what, 0.0)
     shown = 0.0
-    with token_cache.split_writers(folder, tokenizer.dtype) as writers:
+    with split_writers(folder, tokenizer.dtype) as writers:
         for batch in _batches(source.documents()):
             # the end of a document counts as one byte: see `Corpus.bytes_per_token`.
             size = sum(map(len, batch.texts)) + len(batch.texts) * batch.ends

@@ -68,7 +68,10 @@ def split_documents(texts: Sequence[bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def embedded(name: str) -> Source:
-    """An embedded corpus, `austen` or `moby-dick`; its documents are chapters."""
+    """An embedded corpus, `austen` or `moby-dick`, whose documents are chapters.
+
+    Raises FileNotFoundError if there is no corpus of that name.
+    """
     packed = _packed(name)
     identity = {"embedded": name, "sha256": hashlib.sha256(packed).hexdigest()}
     return Source(name, identity, lambda: _chapters(lzma.decompress(packed)))

@@ -153,8 +153,8 @@ def _unpacked(data: bytes, path: Path) -> bytes:
     except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
         reason = str(error).rstrip(".")
         raise DataError(
-            f"data.files: {path} is no whole {ending} file: {reason}. Fetch it again if it was "
-            f"cut short; take the ending {ending} off its name if it was never packed."
+            f"data.files: {path} is not a complete {ending} file: {reason}. Fetch it again "
+            f"if it was cut short; take {ending} off its name if it was never packed."
         ) from error
 
 

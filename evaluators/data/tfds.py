@@ -16,6 +16,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -68,16 +69,20 @@ def tfds_source(settings: DataSettings) -> Source:
         "examples": counts,
         "feature": feature,
     }
-
-    def documents() -> Iterator[Document]:
-        read = 0
-        for split in SPLITS:
-            for text in _texts(settings, specs[split], counts[split], feature):
-                read += 1
-                if text:
-                    yield Document(split, text, read / sum(counts.values()))
-
+    documents = partial(_documents, settings, specs, counts, feature)
     return Source(name, identity, documents, _size(info, sum(counts.values())))
+
+
+def _documents(
+    settings: DataSettings, specs: dict[str, str], counts: dict[str, int], feature: str
+) -> Iterator[Document]:
+    """The texts of all splits as documents; empty ones are left out."""
+    read, total = 0, sum(counts.values())
+    for split in SPLITS:
+        for text in _texts(settings, specs[split], counts[split], feature):
+            read += 1
+            if text:
+                yield Document(split, text, read / total)
 
 
 def _texts(settings: DataSettings, spec: str, count: int, feature: str) -> Iterator[bytes]:

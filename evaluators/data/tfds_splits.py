@@ -86,7 +86,7 @@ def count_examples(info: Any, spec: str, split: str, settings: DataSettings) -> 
         count = int(info.splits[spec].num_examples)
     except (ValueError, KeyError) as error:
         raise DataError(
-            f"data.{split}_split: {spec!r} is no part of {info.full_name}, which has "
+            f"data.{split}_split: {spec!r} is not a part of {info.full_name}, which has "
             f"{', '.join(info.splits)}. Name one of them, sliced if you like: train[:90%]."
         ) from error
     if count == 0:

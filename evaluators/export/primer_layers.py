@@ -29,6 +29,7 @@ class SquaredReLU(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, x: Tensor) -> Tensor:
+        """(...) to the same shape."""
         return ops.square(ops.relu(x))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
@@ -71,6 +72,7 @@ class MultiDConvHeadAttention(keras.layers.Layer):
         self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the weights. Raises ValueError if the width does not suit the heads."""
         heads, width = self.num_heads, input_shape[-1]
         if width is None or (self.key_dim is None and width % heads):
             raise ValueError(
@@ -91,6 +93,7 @@ class MultiDConvHeadAttention(keras.layers.Layer):
         return self.add_weight(name=name, shape=shape, initializer=initializer)
 
     def call(self, x: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
+        """(batch, position, width) to the same shape."""
         # (batch, head, position, channel) each; scores (batch, head, query, key)
         query, key, value = (self._project(x, *pair, mask) for pair in self.projections)
         scores = ops.einsum("bntd,bnsd->bnts", query * query.shape[-1] ** -0.5, key)

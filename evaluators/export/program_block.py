@@ -62,6 +62,7 @@ class ProgramBlock(keras.layers.Layer):
         self.graph = build_graph(parse(self.program))
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the weights. Raises ValueError if the program does not fit the input's shape."""
         length, width = input_shape[-2:]
         if self.graph.fixed_length and length is None:
             raise ValueError(
@@ -83,6 +84,7 @@ class ProgramBlock(keras.layers.Layer):
         self.block.build(input_shape)
 
     def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(batch, position, width) to the same shape; `mask` is (batch, position)."""
         if mask is None:
             return self.block(x)
 

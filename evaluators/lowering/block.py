@@ -71,6 +71,7 @@ class GraphBlock(keras.layers.Layer):
         self.weight_of: dict[int, Any] = {}
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the weights; their shapes depend on the unit and the length only."""
         rng = np.random.default_rng(self.seed)
         for number, node in enumerate(self.graph.nodes):
             shape = node_weight_shape(self.graph, node, self.unit, self.length)

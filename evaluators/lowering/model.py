@@ -71,6 +71,7 @@ class LanguageModel(keras.Model):
             )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make all weights, for tokens of this shape (batch, position)."""
         stream = (*input_shape, self.tokens.output_dim)
         for layer in (self.tokens, self.positions):
             layer.build(input_shape)

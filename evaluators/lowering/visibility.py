@@ -79,6 +79,7 @@ class PaddedVisibility(Visibility):
         return literal(graph)
 
     def operand(self, step: Step, place: int, source: Node, value: Tensor) -> Tensor:
+        """The operand with the operation's neutral element in the future and at padding."""
         primitive = step.node.primitive
         if primitive is None or primitive.rule in ENTRYWISE_RULES:
             return value
@@ -90,9 +91,11 @@ class PaddedVisibility(Visibility):
         return value
 
     def masked(self, scores: Tensor) -> Tensor:
+        """The scores, with 0 at later keys and at padding; of the same shape."""
         return _where(self._visible, scores, 0.0)
 
     def count(self, scores: Tensor) -> Tensor:
+        """How many keys each query sees, itself included: (batch, *branches, query, 1)."""
         return ops.sum(self.masked(ops.ones_like(scores)), axis=-1, keepdims=True)
 
 

@@ -64,7 +64,7 @@ class _Walk(NamedTuple):
     visibility: Visibility
 
     def values(self, steps: tuple[Step, ...], x: Tensor) -> dict[int, Tensor]:
-        """The value of each step's node, by its number."""
+        """The value of each step's node by its number, for x (batch, position, channel)."""
         values: dict[int, Tensor] = {}
         for step in steps:
             value = x if step.node.op == INPUT_OP else self._step(step, values)

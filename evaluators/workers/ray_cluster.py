@@ -67,7 +67,7 @@ class Connection:
 def connect(workers: WorkerSettings) -> Connection | None:
     """Start Ray on this machine, or join a cluster.
 
-    Returns None if this process has done so already; whoever did it then closes Ray.
+    Returns None if this process has done so already. The caller that did it then closes Ray.
 
     Raises:
         ValueError: Ray does not start or answer, which is found out within seconds. The

@@ -50,9 +50,7 @@ RANDOM_SEEDS, MAX_RANDOM_SEEDS = 5, 1000  # for each program
 
 def add_confirm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "target",
-        metavar="RUN|CONFIG",
-        help="the folder of a run; or a YAML file, or the name of a packaged configuration",
+        "target", metavar="RUN|CONFIG", help="the folder of a run; a YAML file or packaged name"
     )
     parser.add_argument(
         "--top",

@@ -17,8 +17,6 @@ from primeval.dna.writing.facts import Facts
 from primeval.dna.writing.tensorflow_code import format_code
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.scripts.commands.arguments import add_color, add_json
-from primeval.scripts.drawing.files import write_drawing
-from primeval.scripts.drawing.shapes import difference_drawing, make_drawing
 from primeval.scripts.tables import terminal
 from primeval.search.config.config import load_config
 from primeval.search.errors import RunError
@@ -176,6 +174,10 @@ def _code(facts: Facts) -> str:
 
 def _draw(path: Path, shown: Reference, facts: Facts, other: Other | None) -> str:
     """Draw into a file; returns a line that says what was drawn. Raises RunError."""
+    # imported here because it adds a tenth to the start, and only --graph needs it
+    from primeval.scripts.drawing.files import write_drawing
+    from primeval.scripts.drawing.shapes import difference_drawing, make_drawing
+
     if facts.graph is None:
         raise RunError(f"Nothing can be drawn: this program {facts.problem}.")
     if other is not None:

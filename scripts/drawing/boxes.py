@@ -78,7 +78,7 @@ class Box:
 
     @property
     def ports(self) -> int:
-        """How many inputs it has."""
+        """The number of inputs that it reads."""
         return len(self.inputs)
 
     @property

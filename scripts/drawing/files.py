@@ -40,9 +40,8 @@ def write_drawing(path: Path, drawing: Drawing) -> None:
 
 
 def _write_svg(drawing: Drawing, path: Path) -> None:
-    size = f'width="{drawing.width:.0f}" height="{drawing.height:.0f}"'
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view(drawing)} font-family="{FONT}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" {_size(drawing)} font-family="{FONT}" '
         f'role="img">\n<title>{escape(drawing.description)}</title>\n'
         f'<rect width="100%" height="100%" fill="{PAPER}"/>'
     )
@@ -50,8 +49,9 @@ def _write_svg(drawing: Drawing, path: Path) -> None:
     path.write_text(f"{head}\n{body}\n</svg>\n", encoding="utf-8")
 
 
-def view(drawing: Drawing) -> str:
-    return f'viewBox="0 0 {drawing.width:.0f} {drawing.height:.0f}"'
+def _size(drawing: Drawing) -> str:
+    width, height = f"{drawing.width:.0f}", f"{drawing.height:.0f}"
+    return f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
 
 
 def _attributes(look: str) -> str:
@@ -103,9 +103,8 @@ def _write_png(drawing: Drawing, path: Path) -> None:
 def inline_svg(drawing: Drawing) -> str:
     """An SVG element for an HTML page, whose style sheet knows the looks as classes."""
     body = "".join(svg(shape, _classes) for shape in drawing.shapes)
-    size = f'width="{drawing.width:.0f}" height="{drawing.height:.0f}"'
     return (
-        f'<svg class="drawing" {size} {view(drawing)} role="img" '
+        f'<svg class="drawing" {_size(drawing)} role="img" '
         f'aria-label="{escape(drawing.description)}">{body}</svg>'
     )
 

@@ -1,4 +1,4 @@
-"""`benchmarks/training.py` measures what it says: the arithmetic, and the contest in small."""
+"""`benchmarks/training.py` computes ratios correctly, and its small contest runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from helpers.places import BENCHMARKS
 
 COUNTS = {"transformer": 1000, "primer_ez": 1015, "keras": 1000, "torch_eager": 1000}
-TIMES = {  # CPU seconds a step, by round: the machine is twice as slow in the last one
+TIMES = {  # CPU seconds per step in each round; in the last one the machine is twice as slow
     "transformer": (1.0, 1.1, 2.0),
     "primer_ez": (1.1, 1.1, 2.2),
     "keras": (2.0, 2.0, 4.0),
@@ -29,7 +29,7 @@ def steps() -> ModuleType:
 
 
 def contest(steps: ModuleType, counts: dict[str, int] = COUNTS) -> Any:
-    """A contest at one size that is over; `torch.compile` was late."""
+    """A finished contest at one size, in which `torch.compile` was not ready in time."""
     size = steps.Shape(64, 2)
     rounds = [{name: (times[at], 9.0) for name, times in TIMES.items()} for at in range(3)]
     return steps.Contest(
@@ -62,7 +62,7 @@ def test_models_of_different_sizes_are_not_compared(steps: ModuleType) -> None:
 
 @pytest.mark.tf
 @pytest.mark.slow
-def test_everybody_in_the_step_contest_makes_steps() -> None:
+def test_every_contestant_of_the_step_contest_makes_steps() -> None:
     command = [sys.executable, BENCHMARKS / "training.py", "--json", "--only", "steps"]
     command += ["--sizes", "16x1", "--limit", "20"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

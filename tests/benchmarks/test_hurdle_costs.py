@@ -1,4 +1,4 @@
-"""`benchmarks/hurdles.py` measures what it says: costs of individuals against full training."""
+"""`benchmarks/hurdles.py` computes the costs of individuals relative to full training."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ MARKS = Budget("steps", 310).marks()
 
 
 def noisy(candidate: Candidate) -> Outcome:
-    """Training that stops where it is told to; losses are noise, as one program's are."""
+    """Training that stops at missed hurdles; its losses are noise, as one program's are."""
     rng, curve = random.Random(candidate.seed), list[Point]()
     for at, mark in enumerate(MARKS):
         curve.append(Point(at + 1, 3 - mark + rng.gauss(0, 0.02)))
-        bar = candidate.thresholds[at] if at < len(candidate.thresholds) else None
-        if bar is not None and curve[-1].loss > bar:
+        threshold = candidate.thresholds[at] if at < len(candidate.thresholds) else None
+        if threshold is not None and curve[-1].loss > threshold:
             return Outcome(Status.STOPPED, loss=curve[-1].loss, hurdle=at, curve=tuple(curve))
     return Outcome(Status.COMPLETED, loss=curve[-1].loss, curve=tuple(curve))
 
@@ -73,10 +73,10 @@ def test_what_a_run_paid_is_read_from_its_store(tmp_path: Path) -> None:
     assert f"the paper          {PAPER:.2f}" in shown
 
 
-def test_the_command_trains_the_seed_under_bars_of_its_own() -> None:
+def test_the_command_trains_the_seed_under_thresholds_of_its_own() -> None:
     script = BENCHMARKS / "hurdles.py"
     command = [sys.executable, script, "--individuals", "5", "--hurdles", "1", "--json"]
-    command += ["--set", "workers.evaluator=toy"]  # instead of training
+    command += ["--set", "workers.evaluator=toy"]  # the toy evaluator does not train
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert '"individuals": 5' in done.stdout

@@ -1,4 +1,4 @@
-"""Every promise of the language, on many generated programs (`benchmarks/soundness.py`)."""
+"""Many generated programs keep every promise of the language (`benchmarks/soundness.py`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from primeval.primitives.vocabulary import PRIMITIVES
 
 
 def inspected(count: int) -> dict[str, dict[str, int]]:
-    """Outcomes by source; a broken promise makes the process fail."""
+    """Counts of outcomes by source of the programs; a broken promise makes the process fail."""
     command = [sys.executable, BENCHMARKS / "soundness.py", "--json", "--programs", str(count)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -41,14 +41,14 @@ def test_hundreds_of_programs_keep_every_promise() -> None:
 
 @pytest.mark.slow
 def test_thousands_of_programs_keep_every_promise() -> None:
-    """`benchmarks/soundness.py` does the same with 20,000."""
+    """`benchmarks/soundness.py` does the same with 20,000 programs."""
     outcomes = inspected(4_000)
     assert sum(sum(counts.values()) for counts in outcomes.values()) == 4_000
 
 
 @pytest.fixture(scope="module")
 def soundness() -> ModuleType:
-    """The benchmark with the real Keras, which must be imported first."""
+    """The benchmark on the real Keras, which must be imported before it."""
     pytest.importorskip("keras")
     import keras  # noqa: F401
 
@@ -67,7 +67,7 @@ def test_tensorflow_keeps_every_promise(soundness: ModuleType) -> None:
 @pytest.mark.tf
 @pytest.mark.parametrize("name", list(SEEDS))
 def test_numpy_stands_in_for_tensorflow(name: str, soundness: ModuleType) -> None:
-    """The two give the same numbers, so that what was inspected is what is trained."""
+    """NumPy gives the same numbers as TensorFlow: what is inspected is what is trained."""
     cost = soundness.measure(build_graph(SEEDS[name]), soundness.SCALE)
     x = soundness.probe(cost, 0)
     real = soundness.run(soundness.built_block(cost, 0), cost, x)[-1]

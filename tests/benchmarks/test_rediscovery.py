@@ -1,4 +1,4 @@
-"""Searches find what is planted, and do so sooner than without selection."""
+"""Evolution finds planted answers, and finds them sooner than search without selection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEARCHES = 24
 
 
 def test_evolution_finds_what_is_planted_and_the_random_arm_mostly_does_not() -> None:
-    """At equal budget, p < 0.01; `python benchmarks/rediscovery.py` makes a thousand."""
+    """At equal budgets, p < 0.01; `benchmarks/rediscovery.py` runs a thousand searches."""
     found = contest("small", SEARCHES, arms=("evolution", "random"), first_seed=1000)
     arms = figures(found, small().candidates)
     assert arms["evolution"]["p_against_random"] < 0.01
@@ -28,7 +28,7 @@ def test_evolution_finds_what_is_planted_and_the_random_arm_mostly_does_not() ->
     assert "| evolution | " in "\n".join(table(arms, small().candidates))
 
 
-def test_hill_climbing_is_told_beside_them() -> None:
+def test_hill_climbing_is_reported_too() -> None:
     found = contest("small", 4, first_seed=7)
     assert list(found) == ["evolution", "random", "hill_climbing"]
     assert found == contest("small", 4, first_seed=7, processes=2), "also in other processes"
@@ -41,7 +41,7 @@ def test_hill_climbing_is_told_beside_them() -> None:
         ("squared_relu", 1, 0),
         ("mdha", 0, 3),
         ("primer_ez", 1, 3),
-        ("primer", 1, 2),  # its query is a map of the key
+        ("primer", 1, 2),  # its query is computed from the key
         ("transformer_pp", 0, 0),
     ],
 )
@@ -76,7 +76,7 @@ def test_the_seeds_have_not_solved_what_is_planted_and_the_answers_have() -> Non
 
 
 def exact_p(arm: list[float], other: list[float]) -> float:
-    """Of all ways to deal the pooled values to two arms, those that rank this one as low."""
+    """The share of all ways to deal the values to two arms that rank this arm as low."""
 
     def u(one: list[float], two: list[float]) -> float:
         return sum((a > b) + (a == b) / 2 for a in one for b in two)

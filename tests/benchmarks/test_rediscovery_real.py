@@ -1,4 +1,4 @@
-"""`rediscovery.py --real` from end to end, with the toy evaluator in the place of training."""
+"""`rediscovery.py --real` works from end to end; the toy evaluator replaces training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MARK, END = "<!-- written by rediscovery.py --real -->", "<!-- end -->"
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A folder with a run and a document, after the command was given twice; its output."""
+    """A folder with a run and a document, after the command has run twice, and its output."""
     folder = tmp_path_factory.mktemp("real")
     shutil.copy(ROOT / "docs" / "rediscovery.md", folder)
     command = [sys.executable, ROOT / "benchmarks" / "rediscovery.py", "--docs", folder]
@@ -27,7 +27,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, done.stdout
 
 
-def test_it_writes_its_section_and_nothing_else(written: tuple[Path, str]) -> None:
+def test_the_command_writes_its_section_and_nothing_else(written: tuple[Path, str]) -> None:
     folder, printed = written
     before, after = (
         (path / "rediscovery.md").read_text(encoding="utf-8")
@@ -41,7 +41,9 @@ def test_it_writes_its_section_and_nothing_else(written: tuple[Path, str]) -> No
     assert (folder / "rediscovery.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_it_tells_of_the_best_the_known_and_what_was_found(written: tuple[Path, str]) -> None:
+def test_the_section_names_the_best_the_known_and_what_was_found(
+    written: tuple[Path, str],
+) -> None:
     section = (written[0] / "rediscovery.md").read_text(encoding="utf-8").partition(MARK)[2]
     section = section.partition(END)[0]
     for known in ("transformer", "squared_relu", "mdha", "primer_ez"):

@@ -1,6 +1,6 @@
-"""`benchmarks/scale.py`: how busy one driver keeps many workers, and how small it stays.
+"""One driver keeps many workers busy and stays small (`benchmarks/scale.py`).
 
-Bounds are wide, as machines are busy; what a quiet one gives is in docs/cluster.md.
+The bounds are wide because machines are busy; docs/cluster.md has figures of a quiet one.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def test_with_ray_the_driver_does_not_grow_with_the_individuals() -> None:
     found = measured("--concurrent", "128", "--rounds", "32", "--seconds", "0.5")
     weights = list(found["driver_megabytes"].values())
     assert len(weights) == 10
-    assert weights[-1] - weights[4] < 4  # MB, of 2,000 individuals; a task name each would be 8
+    # MB for 2,000 individuals; keeping a task name for each would take 8
+    assert weights[-1] - weights[4] < 4
 
 
 @pytest.mark.slow
@@ -47,5 +48,5 @@ def test_the_driver_does_not_grow_with_the_individuals() -> None:
     found = measured("--toy", "8000")
     weights = list(found["driver_megabytes"].values())
     assert len(weights) == 10
-    assert weights[-1] - weights[4] < 2.5  # MB, of 4,000 individuals
+    assert weights[-1] - weights[4] < 2.5  # MB for 4,000 individuals
     assert found["store_bytes_per_individual"] < 3000

@@ -1,4 +1,4 @@
-"""`primeval show --code`: what is printed runs by itself, and computes what is trained."""
+"""Code printed by `primeval show --code` runs by itself and computes what is trained."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ SMALL = Scale(1, 16, LENGTH, (1_000, 40_000))
 
 
 def run_code(graph: Graph, scale: Scale) -> dict[str, Any]:
-    """The names of the printed module."""
+    """Execute the printed module; returns its names."""
     names: dict[str, Any] = {"__name__": "printed"}
     exec(compile(format_code(graph, scale), "printed.py", "exec"), names)
     return names
 
 
 def assert_equal_to_the_trained_layer(graph: Graph, scale: Scale, seed: int = 0) -> bool:
-    """False where values are not finite, which ends a candidate in training too."""
+    """Returns False where values are not finite, which ends a candidate in training too."""
     import tensorflow as tf
 
     from primeval.evaluators.lowering.block import GraphBlock
@@ -49,7 +49,7 @@ def assert_equal_to_the_trained_layer(graph: Graph, scale: Scale, seed: int = 0)
         weight.assign(weight.numpy() + rng.normal(0, 0.2, weight.shape))
     x = rng.normal(size=(2, scale.length, cost.width)).astype("float32")
     code = run_code(graph, scale)
-    code["block"](x)  # makes the weights
+    code["block"](x)  # the first call creates the weights
     names = weight_names(cost.graph)
     assert {name.name for name in names} == set(code["WEIGHTS"])
     for name, node, branch in names:
@@ -62,7 +62,7 @@ def assert_equal_to_the_trained_layer(graph: Graph, scale: Scale, seed: int = 0)
         assert not np.isfinite(printed).all()
         return False
     size = max(1.0, np.abs(expected).max())
-    # a program may magnify rounding; then only as much is asked as its own input allows
+    # a program may magnify rounding: allow what rounding its input changes
     rounding = np.abs(block(x * np.float32(1 + 1e-6)).numpy() - expected).max() / size
     assert np.isfinite(rounding)
     np.testing.assert_allclose(printed / size, expected / size, atol=1e-5 + 4 * rounding)
@@ -96,7 +96,7 @@ def test_mutants_are_printed_as_they_are_trained() -> None:
             if graph is not None and len(graph.lines) < 150:
                 equal += assert_equal_to_the_trained_layer(graph, SMALL, number)
         except Rejection:
-            continue  # no unit fits
+            continue  # no unit fits the scale
         if equal == 30:
             return
     pytest.fail(f"only {equal} programs with a meaning")
@@ -106,12 +106,12 @@ def test_mutants_are_printed_as_they_are_trained() -> None:
 def test_a_wider_scale_is_printed_as_it_is_trained() -> None:
     wide = Scale(1, 16, LENGTH, width=32, widen=SMALL.widen * 2)
     graph = build_graph(SEEDS["primer_evolved"])
-    assert "768, 32" in format_code(graph, wide)  # 48 / 4 * 32 * 2
+    assert "768, 32" in format_code(graph, wide)  # channels: 48 / 4 * 32 * 2
     assert assert_equal_to_the_trained_layer(graph, wide)
 
 
 @pytest.mark.tf
-def test_it_starts_from_the_same_constants_as_the_trained_layer() -> None:
+def test_printed_code_starts_from_the_trained_layers_constants() -> None:
     from primeval.evaluators.lowering.block import initial_value
 
     graph = build_graph(SEEDS["mdha"])
@@ -130,7 +130,7 @@ def test_it_starts_from_the_same_constants_as_the_trained_layer() -> None:
 
 
 @pytest.mark.tf
-def test_it_runs_by_itself(tmp_path: Path) -> None:
+def test_printed_code_runs_by_itself(tmp_path: Path) -> None:
     path = tmp_path / "block.py"
     graph = build_graph(SEEDS["primer_ez"])
     path.write_text(format_code(graph, SMALL), encoding="utf-8")
@@ -167,7 +167,7 @@ def test_masks_are_shown_where_they_are_needed_and_explained() -> None:
     assert "e = tf.matmul(tf.linalg.band_part(c, -1, 0), a)" in code
     assert code.count("# causal: ") == 2
     softmax = format_code(build_graph(SEEDS["transformer"]), SMALL)
-    assert softmax.count("band_part") == 1  # its MASK; nothing is masked twice
+    assert softmax.count("band_part") == 1  # for its MASK; nothing is masked twice
 
 
 def test_one_subprogram_with_two_meanings_is_two_functions() -> None:

@@ -1,4 +1,4 @@
-"""What programs mean: inlining, kinds, widths, the canonical graph and its fingerprint."""
+"""The meaning of programs: inlining, kinds, widths, the canonical graph and its fingerprint."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAPER = Scale(6, 32_768, 64, (32_000_000, 38_000_000))
 
 
 def main(*lines: str, dims: str = "4 8", extra: str = "") -> Graph:
-    """The graph of a MAIN with these lines."""
+    """The graph of a program whose MAIN has these lines."""
     body = "\n".join(f"  {line}" for line in lines)
     return build_graph(
         parse(f"width 4\nconstants 0 2\ndims {dims}\nS0 main(a, b):\n{body}\n{extra}")
@@ -56,7 +56,7 @@ def test_the_seed_has_the_papers_widths_and_size() -> None:
 
 def test_dead_lines_mean_nothing() -> None:
     assert main("c = ABS a").text == main("c = EXP a", "d = ABS a").text
-    # even where they could not be typed
+    # even if the dead line could not be typed
     assert main("c = ABS a").text == main("c = MAT_MUL a a", "d = ABS a").text
 
 

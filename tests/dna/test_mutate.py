@@ -1,4 +1,4 @@
-"""The six mutations: what they keep, what they reach, what they report."""
+"""The six mutations: which limits they keep, which programs they reach, what they report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FINGERPRINT = build_graph(TRANSFORMER).fingerprint
 
 
 def with_lines(old: str, new: str) -> str:
-    """The fingerprint of the seed with some of its text replaced."""
+    """The fingerprint of the seed with part of its text replaced."""
     text = seed_text("transformer")
     assert text.count(old) == 1
     return build_graph(parse(text.replace(old, new))).fingerprint
@@ -58,7 +58,7 @@ def test_the_papers_findings_are_one_insertion_from_the_seed(old: str, new: str)
     for _ in range(200_000):
         mutated = MUTATIONS["insert"](TRANSFORMER, Choices(rng))
         assert mutated is not None
-        # only these two can be it; building every graph would take minutes
+        # only these two can give the graph; building every graph would take minutes
         if not mutated.edit.summary.endswith(("SQUARE c", "DCONV_3X1 c")):
             continue
         try:
@@ -79,7 +79,7 @@ def test_kinds_are_equally_likely_among_children() -> None:
         for n in range(600)
     )
     assert set(kinds) == set(MUTATIONS)
-    assert min(kinds.values()) > 60  # 100 each, by more than 4 deviations
+    assert min(kinds.values()) > 60  # 100 expected; 60 is more than 4 standard deviations below
 
 
 def test_a_child_means_something_new() -> None:
@@ -110,7 +110,7 @@ def test_a_space_without_children_is_reported() -> None:
 
 
 def test_deletion_hands_on_what_was_read() -> None:
-    """Whoever read a deleted state reads what it was made from."""
+    """A line that read the deleted state reads an input of the deleted line instead."""
     wanted = with_lines(
         "  f = C_MUL c const1\n  g = T_MAT_MUL f d\n  h = S4 g g\n  i = MAT_MUL h e\n",
         "  f = T_MAT_MUL c d\n  g = S4 f f\n  h = MAT_MUL g e\n",

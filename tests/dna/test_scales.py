@@ -1,4 +1,4 @@
-"""The paper's programs at the paper's scales: sizes agree with its tables."""
+"""The paper's programs at the paper's scales have the sizes in its tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`primeval export --source`: it stands alone, and reads well."""
+"""Source written by `primeval export --source` runs by itself and reads well."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_what_is_written_passes_the_formatter_and_the_linter(tmp_path: Path) -> 
     ruff("format", "--check", "--isolated", tmp_path)  # 88 columns
 
 
-def test_it_imports_keras_and_nothing_else() -> None:
+def test_source_imports_keras_and_nothing_else() -> None:
     for _, graph in mutants(20):
         tree = ast.parse(source_of(graph))
         modules = {
@@ -69,7 +69,7 @@ def test_every_primitive_has_a_form() -> None:
     assert set(CALLS) == {row.name for row in ROWS if row.rule != "convolution"}
 
 
-def test_it_reads_as_the_program_does() -> None:
+def test_source_reads_as_the_program_does() -> None:
     text = source_of(build_graph(SEEDS["primer_ez"]), name="primer_ez")
     assert "class PrimerEzBlock(keras.layers.Layer):" in text
     for line in (
@@ -85,9 +85,8 @@ def test_it_reads_as_the_program_does() -> None:
     ):
         assert f"        {line}\n" in text, line
     assert "  # (batch, 8, query, key)\n" in text
-    assert (
-        "    S9 relu(a, b):\n      c = MAX a const0\n" in text
-    )  # the program, in the docstring
+    # the docstring contains the program
+    assert "    S9 relu(a, b):\n      c = MAX a const0\n" in text
 
 
 def test_operations_are_as_many_as_the_graph_has() -> None:
@@ -100,7 +99,7 @@ def test_operations_are_as_many_as_the_graph_has() -> None:
             and [argument.arg for argument in node.args.args] == ["self", "x"]
         )
         operations = [node for node in graph.nodes if node.op != "INPUT"]
-        assert len(call.body) == len(operations) + 1  # a return
+        assert len(call.body) == len(operations) + 1  # one more line: the return
 
 
 def test_names_differ_whatever_subprograms_are_called() -> None:
@@ -148,7 +147,7 @@ def test_long_statements_get_a_line_for_each_argument() -> None:
 
 @pytest.fixture
 def softsign() -> str:
-    """A user's primitive, with a kernel that has a name."""
+    """A user's primitive whose kernel is a named function."""
     user.register(Primitive("SOFTSIGN", ("input1",), "elementwise", ""), kernel=_softsign)
     user.register(Primitive("SIGNS", ("input1",), "elementwise", ""), kernel=_Callable())
     return "c = SOFTSIGN a\n d = SOFTSIGN c"

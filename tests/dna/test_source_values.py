@@ -19,7 +19,7 @@ pytestmark = pytest.mark.tf
 
 
 def layer_of(text: str) -> Any:
-    """The layer class of a module, and the module's names."""
+    """Execute a module of source; returns its layer class."""
     names: dict[str, Any] = {"__name__": "source"}
     exec(compile(text, "source.py", "exec"), names)
     (layer,) = (value for name, value in names.items() if name.endswith("Block"))
@@ -29,7 +29,7 @@ def layer_of(text: str) -> Any:
 def assert_equal_to_the_trained_layer(
     graph: Graph, scale: Scale, seed: int = 0, text: str | None = None
 ) -> bool:
-    """False where values are not finite, which ends a candidate in training too."""
+    """Returns False where values are not finite, which ends a candidate in training too."""
     from primeval.evaluators.lowering.block import GraphBlock
 
     cost, text = measure(graph, scale), text or source_of(graph, scale)
@@ -43,7 +43,8 @@ def assert_equal_to_the_trained_layer(
     written.build(shape)
     for number, name in name_nodes(graph).weights.items():
         value, weight = block.weight_of[number].numpy(), getattr(written, name)
-        if graph.nodes[number].op.startswith("DCONV"):  # theirs is (taps, ...), present last
+        # the kernel of the source is (taps, ...), with the present tap last
+        if graph.nodes[number].op.startswith("DCONV"):
             value = np.flip(np.moveaxis(value, -2, 0), 0)
         weight.assign(value.reshape(weight.shape))
     assert len(written.weights) == len(block.weight_of)
@@ -53,7 +54,7 @@ def assert_equal_to_the_trained_layer(
         assert not np.isfinite(got).all()
         return False
     size = max(1.0, np.abs(expected).max())
-    # a program may magnify rounding; then only as much is asked as its own input allows
+    # a program may magnify rounding: allow what rounding its input changes
     rounded = x * (1 + 2e-7 * rng.choice([-1, 1], x.shape)).astype("float32")
     rounding = np.abs(block(rounded).numpy() - expected).max() / size
     if not rounding < 1e-4:
@@ -80,7 +81,7 @@ def test_mutants_are_written_as_they_are_trained() -> None:
 
 @pytest.mark.parametrize("name", ["primer_evolved", "transformer_pp"])
 def test_one_layer_serves_every_width(name: str) -> None:
-    """What is written at one scale is right at another."""
+    """Source that is written at one scale is right at another."""
     graph = build_graph(SEEDS[name])
     text = source_of(graph, Scale(1, 16, LENGTH, width=128))
     for width in (16, 64):
@@ -111,14 +112,14 @@ def test_weights_start_as_they_do_in_training() -> None:
             assert got.std() == pytest.approx(got.shape[-2] ** -0.5, rel=0.05)
             assert abs(got.mean()) < 0.01
             continue
-        if node.op == "DCONV_3X1":  # the present is last
+        if node.op == "DCONV_3X1":  # the present tap is last
             start = initial_value(node.primitive, (3, 1), rng)[::-1].reshape(3, 1, 1, 1)
         else:
             start = initial_value(node.primitive, (1,), rng)
         np.testing.assert_allclose(got, np.broadcast_to(start, got.shape))
 
 
-def test_what_does_not_fit_is_said() -> None:
+def test_what_does_not_fit_is_reported() -> None:
     layer = layer_of(source_of(build_graph(SEEDS["primer_evolved"])))
     with pytest.raises(ValueError, match=r"a multiple of 8\. Received: 20"):
         layer().build((None, LENGTH, 20))
@@ -126,7 +127,7 @@ def test_what_does_not_fit_is_said() -> None:
         layer().build((None, None, 16))
 
 
-def test_it_works_in_half_precision() -> None:
+def test_source_works_in_half_precision() -> None:
     graph = build_graph(SEEDS["primer_ez"])
     layer = layer_of(source_of(graph))
     x = np.random.default_rng(0).normal(size=(2, LENGTH, 32)).astype("float32")

@@ -1,4 +1,4 @@
-"""Programs as text, and the rules of the language."""
+"""Programs as text: what parses, what is refused and why, and the rules of the language."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_dormant_fields_survive_and_can_be_hidden() -> None:
 
 
 @pytest.mark.parametrize("state", [0, 1, 25, 26, 51, 52, 701, 702, 513])
-def test_states_have_names(state: int) -> None:
+def test_the_name_of_a_state_reads_back(state: int) -> None:
     assert state_index(state_name(state)) == state
 
 
@@ -148,7 +148,7 @@ BRANCHED = _deep(3, 1).replace("a a", "a a branch=16").replace("ABS a", "ABS a b
         (f"{HEADER}  с = ABS a", "makes state c"),  # a Cyrillic letter
         (f"{HEADER}\0  c = ABS a", "null bytes"),
         ("# \0", "null bytes"),
-        (f"{HEADER}  c = S0 a a", "higher index"),  # recursion
+        (f"{HEADER}  c = S0 a a", "higher index"),  # would be recursion
         (f"{HEADER}  c = S1 a a\nS1 f(a, b):\n  c = S0 a a", "higher index"),
         ("", "1 to 64 subprograms"),
         (HEADER, "1 to 512 instructions"),

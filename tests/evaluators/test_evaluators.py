@@ -1,4 +1,4 @@
-"""One set of promises that every evaluator keeps: toy, local and Ray."""
+"""Promises that every evaluator keeps: toy, local and Ray."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def test_a_missed_hurdle_stops_a_candidate(evaluator: Evaluator) -> None:
     assert len(outcome.curve) == 1
 
 
-def test_what_has_no_meaning_is_an_outcome(evaluator: Evaluator) -> None:
+def test_a_program_without_meaning_gets_an_outcome(evaluator: Evaluator) -> None:
     (outcome,) = outcomes(evaluator, Candidate(8, REJECTED, 1)).values()
     assert outcome.status is Status.REJECTED
     assert "MAT_MUL" in outcome.message
 
 
-def test_who_is_probed_is_trained_only_when_asked_again(evaluator: Evaluator) -> None:
+def test_a_probed_candidate_is_trained_only_when_submitted_again(evaluator: Evaluator) -> None:
     if not evaluator.probes:
         pytest.skip("this one trains nothing, so there is nothing to save")
     squared = SEED.replace(RELU, f"{RELU}  d = SQUARE c\n")
@@ -65,7 +65,7 @@ def test_who_is_probed_is_trained_only_when_asked_again(evaluator: Evaluator) ->
     assert trained.status is Status.COMPLETED
 
 
-def test_waiting_for_nothing_returns(evaluator: Evaluator) -> None:
+def test_waiting_without_candidates_returns(evaluator: Evaluator) -> None:
     assert evaluator.wait(0.01) == []
 
 

@@ -1,4 +1,4 @@
-"""Trained layers in small, and the test that they cannot see the future."""
+"""Small trained layers, and the check that they cannot see the future."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SMALL = Scale(1, 16, LENGTH, (1_000, 40_000))
 
 
 def make_block(graph: Graph, scale: Scale = SMALL, seed: int = 0):  # type: ignore[no-untyped-def]
-    """A built block with random weights everywhere, and its width."""
+    """A built block with random values in all its weights, and its width."""
     from primeval.evaluators.lowering.block import GraphBlock
 
     cost = measure(graph, scale)
@@ -33,13 +33,13 @@ def changed_after(x: np.ndarray, position: int, rng: np.random.Generator) -> np.
 
 
 def assert_causal(block, x: np.ndarray, rng: np.random.Generator) -> bool:  # type: ignore[no-untyped-def]
-    """No output depends on a later input; False where values are not finite.
+    """Check that no output depends on a later input; returns False where values are not finite.
 
-    A number that is not finite anywhere makes the whole loss so, which ends the candidate:
-    nothing can be gained from it.
+    One value that is not finite makes the whole loss so, which ends the candidate. So a program
+    cannot gain anything from it.
     """
     changed = [changed_after(x, position, rng) for position in range(1, x.shape[1])]
-    outputs = np.asarray(block(np.concatenate([x, *changed])))  # at once, as calls are slow
+    outputs = np.asarray(block(np.concatenate([x, *changed])))  # one call, as each call is slow
     assert outputs.shape == (x.shape[1] * len(x), *x.shape[1:])
     before, *after_changes = np.split(outputs, x.shape[1])
     for position, after in enumerate(after_changes, 1):

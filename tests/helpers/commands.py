@@ -1,4 +1,4 @@
-"""Commands run in this process, and what they print."""
+"""Runs commands in this process and returns what they print."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def printed(capture: Capture, *arguments: object) -> str:
 
 
 def refused(capture: Capture, *arguments: object) -> str:
-    """The one message of a command that the user got wrong."""
+    """The one message that a command prints about a user's mistake."""
     try:
         status = main([*map(str, arguments)])
-    except SystemExit as stop:  # argparse
+    except SystemExit as stop:  # raised by argparse
         status = int(str(stop.code))
     captured = capture.readouterr()
     assert status == 2

@@ -1,4 +1,4 @@
-"""Searches as processes of their own, as people start them, and what they have started."""
+"""Starts real searches in processes of their own, and finds the processes that these start."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ workers: {count: 2, memory: 1500MB}
 """
 COMMAND = [sys.executable, "-m", "primeval.scripts.cli"]
 LONG = "budget.max_candidates=200"
-ENDLESS = "candidate.budget={steps: 100_000_000}"  # and only its time limit ends it
+ENDLESS = "candidate.budget={steps: 100_000_000}"  # only its time limit ends it
 
 
 def start(folder: Path, *sets: str) -> subprocess.Popen[str]:
-    """A search as a process of its own, in a group of its own as a terminal makes them."""
+    """Start a search in a process group of its own, as a terminal does."""
     (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
     given = [part for one in sets for part in ("--set", one)]
     return subprocess.Popen(
@@ -48,7 +48,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
 
 
 def _store(run: Path, count: Callable[[Store], int]) -> int:
-    """A number from a run's store; 0 before there is one."""
+    """A number read from a run's store; 0 if there is no store yet."""
     if not (run / "run.sqlite").exists():
         return 0
     opened = open_run(run)
@@ -67,10 +67,10 @@ def asked(run: Path) -> int:
 
 
 def training(driver: int) -> list[psutil.Process]:
-    """The processes that train for a driver."""
+    """The processes that train candidates for a driver."""
     found = []
     for process in psutil.Process(driver).children(recursive=True):
-        with suppress(psutil.Error):  # it has just gone
+        with suppress(psutil.Error):  # the process has just ended
             if "primeval.evaluators.workers.process" in process.cmdline():
                 found.append(process)
     return found

@@ -1,4 +1,4 @@
-"""Exported programs to try: named ones and mutants, with the numbers they have to give."""
+"""Exports of named programs and of mutants, with the numbers that they must give."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ OPENER = HELPERS / "open_exports.py"
 
 
 def named_and_mutants(mutants: int, seed: int = 0) -> Iterator[tuple[str, Cost, Any, Any]]:
-    """Name, cost, model and expected logits: the named programs, and so many mutants.
+    """Yield name, cost, model and expected logits of named programs and of some mutants.
 
-    Left out are mutants without a meaning or a unit, those that are not finite, and those that
-    magnify rounding so much that no two backends agree on their numbers.
+    A mutant is left out if it has no meaning, if no unit fits it, if its numbers are not
+    finite, or if it magnifies rounding so much that no two backends agree on its numbers.
     """
     for name in NAMED:
         graph = build_graph(SEEDS[name])
@@ -67,7 +67,7 @@ def probe_tokens() -> Any:
 
 
 def is_steady(model: Any, expected: Any) -> bool:
-    """Whether weights rounded differently in the last place give nearly the same numbers."""
+    """Whether rounding the weights differently in the last place hardly changes the numbers."""
     if not np.isfinite(expected).all():
         return False
     rng = np.random.default_rng(0)
@@ -80,7 +80,7 @@ def is_steady(model: Any, expected: Any) -> bool:
 
 
 def write_exports(folder: Path, mutants: int, seed: int = 0) -> list[str]:
-    """Write NAME.keras, NAME.py and NAME.npz for each; returns the names."""
+    """Write NAME.keras, NAME.py and NAME.npz for each program; returns the names."""
     from primeval.evaluators.export.stock_model import stock_model
 
     names = []
@@ -95,7 +95,7 @@ def write_exports(folder: Path, mutants: int, seed: int = 0) -> list[str]:
 
 
 def two_steps(model: Any) -> list[float]:
-    """The losses of two steps of Adam on the evaluator's layer, which is changed by them."""
+    """The losses of two steps of Adam on the evaluator's model, which the steps change."""
     import keras
     import tensorflow as tf
 
@@ -113,7 +113,7 @@ def two_steps(model: Any) -> list[float]:
 
 
 def assert_as_the_evaluator_says(rows: list[dict[str, Any]]) -> None:
-    """What `open_all` found: the same numbers, and the same losses in training."""
+    """Check that `open_all` found the evaluator's numbers, and its losses in training."""
     for row in rows:
         assert row["keras"] <= TOLERANCE, row
         assert row["source"] <= TOLERANCE, row
@@ -124,7 +124,7 @@ def assert_as_the_evaluator_says(rows: list[dict[str, Any]]) -> None:
 def open_all(
     folder: Path, backend: str, python: str = sys.executable, quick: bool = False
 ) -> list[dict[str, Any]]:
-    """What `open_exports.py` says of all files, in one process with that backend."""
+    """What `open_exports.py` prints about all files, run in one process with that backend."""
     environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         [python, str(OPENER), str(folder), *(["--quick"] if quick else [])],

@@ -1,6 +1,6 @@
-"""Candidates that misbehave for real: users' primitives, a module for `language.modules`.
+"""Primitives that misbehave in training: a users' module for `language.modules`.
 
-They are harmless at the widths they are probed and tried at, and turn on whoever trains them.
+They do no harm at the batch sizes of probing and of first trials, and strike in training.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ BATCH = 4  # the batch size at which they strike
 
 
 def _elsewhere(x: Any, strike: Any) -> Any:
-    """`strike(x)` in training, by way of Python; nothing otherwise."""
+    """Call `strike(x)` through Python if this is training; otherwise return x."""
     import tensorflow as tf
 
     if x.shape[0] != BATCH:
@@ -22,7 +22,7 @@ def _elsewhere(x: Any, strike: Any) -> Any:
 
 
 def hang(x: Any) -> Any:
-    """Loops for ever inside a compiled call."""
+    """Loop for ever inside a compiled call."""
     import tensorflow as tf
 
     if x.shape[0] != BATCH:
@@ -32,7 +32,7 @@ def hang(x: Any) -> Any:
 
 
 def devour(x: Any) -> Any:
-    """Allocates without end, 16 MB at a time."""
+    """Allocate memory without end, 16 MB at a time."""
     import tensorflow as tf
 
     if x.shape[0] != BATCH:
@@ -47,14 +47,14 @@ def devour(x: Any) -> Any:
 
 
 def abort(x: Any) -> Any:
-    """Ends its process by SIGABRT."""
+    """End its process by SIGABRT."""
     import os
 
     return _elsewhere(x, lambda _: os.abort())
 
 
 def crash(x: Any) -> Any:
-    """Ends its process by SIGSEGV."""
+    """End its process by SIGSEGV."""
     import ctypes
 
     return _elsewhere(x, lambda _: ctypes.string_at(0))

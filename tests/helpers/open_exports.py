@@ -1,11 +1,11 @@
-"""Opens exported files where primeval is not loaded; prints a line of JSON for each.
+"""Opens exported files without primeval, and prints one line of JSON for each.
 
     KERAS_BACKEND=jax python open_exports.py FOLDER [--quick]
 
-Beside NAME.keras and NAME.py stands NAME.npz with `tokens`, the `expected` logits, and the
-`losses` of two steps of training. Said of each are the differences to the logits, relative to
-their size, and the losses of two steps of `fit`. Quick means that on TensorFlow XLA compiles
-the training of the first one only.
+Next to NAME.keras and NAME.py lies NAME.npz with `tokens`, the `expected` logits and the
+`losses` of two steps of training. The line gives the largest differences from these logits,
+relative to their size, and the losses of two steps of `fit`. With --quick on TensorFlow, XLA
+compiles the training of the first file only.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def difference(model: Any, probe: Any) -> float:
 
 
 def two_steps(model: Any, tokens: Any) -> list[float]:
-    """The losses of two steps of one sequence each."""
+    """The losses of two steps, each on the whole batch."""
     history = model.fit(
         tokens, np.roll(tokens, -1, 1), batch_size=len(tokens), epochs=2, verbose=0
     )

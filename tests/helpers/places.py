@@ -1,4 +1,4 @@
-"""Where things lie in the checkout."""
+"""Paths of the checkout that tests use."""
 
 from __future__ import annotations
 

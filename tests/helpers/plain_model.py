@@ -1,4 +1,4 @@
-"""What a search promises of its population, in the plainest way."""
+"""A plain model of a search's population, to compare the real one with."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ SIZES = (3, 6, 9)
 
 
 class Model:
-    """What must be true of a population, in the plainest way: a list, oldest first."""
+    """What a population must hold, kept as a plain list with the oldest member first."""
 
     def __init__(self, size: int, seeds: int) -> None:
         self.size, self.seeds = size, seeds
         self.members: list[tuple[int, float | None]] = []
         self.told_: list[int] = []
-        self.losses: dict[int, tuple[float, int]] = {}  # a program's, summed, and their number
-        self.first: dict[str, int] = {}  # who had a graph first
-        self.same: dict[int, int] = {}  # individuals that are programs known before
-        self.repeats = Counter[int]()  # re-evaluations of each program
+        self.losses: dict[
+            int, tuple[float, int]
+        ] = {}  # of each program: the sum, and the count
+        self.first: dict[str, int] = {}  # the first individual with each graph
+        self.same: dict[int, int] = {}  # individual -> the one with the same program
+        self.repeats = Counter[int]()  # how often each program was re-evaluated
 
     def program(self, number: int) -> int:
-        """Who was this program first."""
+        """The first individual with the same program as this one."""
         return self.program(self.same[number]) if number in self.same else number
 
     def fitness(self, number: int) -> float | None:
-        """Of its program: the mean over evaluations."""
+        """The fitness of its program: the mean over all evaluations."""
         total, count = self.losses.get(self.program(number), (0.0, 0))
         return -total / count if count else None
 
@@ -42,7 +44,7 @@ class Model:
         if first != number:
             self.same[number] = first
             self.repeats[self.program(number)] += 1
-        if number < self.seeds:  # copies of the seeds fill it, as evenly as possible
+        if number < self.seeds:  # the population starts with equally many copies of each seed
             share = self.size // self.seeds + (number < self.size % self.seeds)
             self._enter(*[(number, None)] * share)
 
@@ -56,7 +58,7 @@ class Model:
         if good:
             total, count = self.losses.get(self.program(number), (0.0, 0))
             self.losses[self.program(number)] = (total + outcome.loss, count + 1)  # type: ignore[operator]
-        if number < self.seeds:  # if it failed, its copies go
+        if number < self.seeds:  # the copies of a seed that failed leave
             self.members = [one for one in self.members if one[0] != number or good]
         elif good:
             self._enter((number, None))
@@ -72,4 +74,4 @@ class Model:
         self._enter()
 
     def _enter(self, *members: tuple[int, float | None]) -> None:
-        self.members = [*self.members, *members][-self.size :]  # the oldest die
+        self.members = [*self.members, *members][-self.size :]  # the oldest die first

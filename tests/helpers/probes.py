@@ -1,4 +1,4 @@
-"""The digest of a program, as workers work it out."""
+"""Computes the digest of a program as a worker does."""
 
 from __future__ import annotations
 

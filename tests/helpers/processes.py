@@ -1,4 +1,4 @@
-"""Toy searches as processes of their own."""
+"""Starts toy searches in processes of their own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from primeval.search.run.folder import open_run
 
 
 def start(config_file: Path, run: Path, *arguments: str) -> subprocess.Popen[str]:
-    """The command as a process: search, or resume where there is a run."""
+    """Start `primeval search`, or `primeval resume` if the run exists."""
     command = "resume" if run.exists() else "search"
     where = [str(run)] if command == "resume" else [str(config_file), "--run-dir", str(run)]
     return subprocess.Popen(

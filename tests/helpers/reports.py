@@ -1,4 +1,4 @@
-"""A run that makes trouble for whoever shows it, for the tests of the report."""
+"""A run that is hard to show, and a reader for the page that shows it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EMPTY = {"meta", "link", "br", "img", "input", "hr", "rect", "path", "polygon"}
 
 
 def troubled_run(config: RunConfig) -> Path:
-    """A toy run with measured times, failures of all kinds, and names that are markup."""
+    """Make a toy run with measured times, all kinds of failures and names that are markup."""
     toy = toy_script(config)
 
     def script(candidate: Candidate) -> Outcome:
@@ -43,7 +43,7 @@ def troubled_run(config: RunConfig) -> Path:
 
 
 def confirm_by_hand(folder: Path, name: str, numbers: list[int]) -> None:
-    """Note that these individuals were trained again, with two seeds each."""
+    """Record that these individuals were trained again, with two seeds each."""
     run = open_run(folder)
     store = open_store(folder / "run.sqlite", write=True)
     for number in numbers:
@@ -60,7 +60,7 @@ def confirm_by_hand(folder: Path, name: str, numbers: list[int]) -> None:
 
 
 def troubled_folder(folder: Path) -> Path:
-    """Such a run of 60 candidates, the best of which are confirmed, in a folder."""
+    """Make a troubled run of 60 candidates in a folder, and confirm its best ones."""
     sets = ["budget.max_candidates=60", "failure.max_consecutive=50"]
     config = replace(parse_config(TOY, sets), run_dir=str(folder))
     troubled_run(config)
@@ -78,12 +78,12 @@ def page_of(folder: Path, *options: str) -> str:
 
 
 class Page(HTMLParser):
-    """Reads a page and notes what tests ask about.
+    """Parses a page and records what tests ask about.
 
     Attributes:
         tags: Every element, with its attributes.
         text: All text that is shown.
-        problems: Elements that were not closed, or closed and never opened.
+        problems: Elements that are never closed, and end tags without a start.
     """
 
     def __init__(self, page: str) -> None:
@@ -112,5 +112,5 @@ class Page(HTMLParser):
             self.text += data
 
     def all(self, name: str) -> list[dict[str, str]]:
-        """The attributes of all elements of a name."""
+        """The attributes of all elements with a name."""
         return [attributes for tag, attributes in self.tags if tag == name]

@@ -1,4 +1,4 @@
-"""Small models to export, for the tests of exporting."""
+"""Small models for the tests of exporting."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def model_of(name: str, scale: Scale = SCALE, seed: int = 0) -> Any:
 
 
 def module_at(path: Path) -> Any:
-    from helpers.open_exports import imported  # Keras with it
+    from helpers.open_exports import imported  # it imports Keras
 
     return imported(path)
 
 
 def save_trained(path: Path, name: str, scale: Scale = SCALE) -> Any:
-    """Weights that no seed gives; returns the model that has them."""
+    """Save weights that no seed gives; returns the model that has them."""
     from primeval.evaluators.lowering.model import save_weights
 
     model = model_of(name, scale, seed=7)

@@ -76,7 +76,7 @@ def source_of(graph: Graph, scale: Scale = SMALL, name: str = "program") -> str:
 
 
 def mutants(count: int, start: int = 0) -> Iterator[tuple[int, Graph]]:
-    """Graphs of mutants that fit the small scale."""
+    """Yield numbers and graphs of mutants that fit the small scale."""
     made = 0
     for number in range(start, start + 1000):
         rng = random.Random(number)

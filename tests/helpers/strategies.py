@@ -1,4 +1,4 @@
-"""Generated programs: Hypothesis strategies and the plain random ones they rest on."""
+"""Generates programs: mutated seeds, random programs, and a Hypothesis strategy over both."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SEEDS = {name: load_seed(name) for name in seed_names()}
 
 
 def mutated(rng: random.Random, steps: int, start: Program | None = None) -> Program:
-    """A legal program after a chain of random mutations, meaningful or not."""
+    """A legal program after a chain of random mutations; it may have no meaning."""
     program = start or SEEDS[rng.choice(list(SEEDS))]
     for _ in range(steps):
         child = MUTATIONS[rng.choice(list(MUTATIONS))](program, Choices(rng))
@@ -45,7 +45,7 @@ def is_legal(program: Program) -> bool:
 
 
 def random_program(rng: random.Random, like: Program) -> Program:
-    """A program of the same lengths with every field drawn uniformly."""
+    """A program with the same lengths as `like` and every field drawn uniformly."""
     count = len(like.subprograms)
     bodies = []
     for index, subprogram in enumerate(like.subprograms):
@@ -70,7 +70,7 @@ def random_program(rng: random.Random, like: Program) -> Program:
 
 
 def meaning(program: Program) -> Graph | None:
-    """Its graph, or None if the language rejects it."""
+    """The program's graph, or None if the language rejects it."""
     try:
         check(program)
         return build_graph(program)

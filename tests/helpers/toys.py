@@ -1,4 +1,4 @@
-"""What several tests need: toy runs, evaluators with a script, the command as a process."""
+"""Toy runs, evaluators that follow a script, and the command in a process of its own."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ workers: {evaluator: toy, count: 1}
 
 
 def begin(config: RunConfig) -> tuple[Run, Search]:
-    """A new run of the Transformer, and its search."""
+    """Create a new run of the Transformer; returns it and its search."""
     run = create_run(config, {"transformer": load_seed("transformer")})
     return run, make_search(config, list(run.store.seeds.values()))
 
 
 def toy_run(config: RunConfig) -> Run:
-    """A finished run of the Transformer, still open."""
+    """A finished run of the Transformer; its store is still open."""
     run, search = begin(config)
     drive(run, search, make_evaluator(config.task(run.reference)))
     return run
 
 
 def outcome(loss: float | None, marks: int = 5, status: Status | None = None) -> Outcome:
-    """An outcome with a falling curve that ends at `loss`; without a loss, a failure."""
+    """An outcome whose curve falls to `loss`; without a loss, a failure."""
     if loss is None:
         return Outcome(status or Status.DIVERGED, message="not finite")
     curve = tuple(Point(step + 1, loss + marks - 1 - step) for step in range(marks))
@@ -56,9 +56,9 @@ def outcome(loss: float | None, marks: int = 5, status: Status | None = None) ->
 
 
 class Scripted(Evaluator):
-    """Gives each candidate the outcome that a function has for it, in random order.
+    """Returns for each candidate the outcome that `script` gives it, in random order.
 
-    With a function for their digests, candidates are probed first.
+    If `digests` is given, candidates are probed before they are trained.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Scripted(Evaluator):
 
 
 def toy_script(config: RunConfig) -> Callable[[Candidate], Outcome]:
-    """What the toy evaluator would say, for a scripted one."""
+    """A script for `Scripted` that gives the toy evaluator's outcomes."""
     toy = ToyEvaluator(config.task(""))
 
     def script(candidate: Candidate) -> Outcome:
@@ -102,12 +102,12 @@ def toy_script(config: RunConfig) -> Callable[[Candidate], Outcome]:
 
 
 def history(run: Run) -> tuple[list[Individual], list[tuple[int, Outcome]]]:
-    """All that a run's store says, times apart."""
+    """All individuals and outcomes in a run's store, without their times."""
     return list(run.store.individuals()), list(run.store.outcomes())
 
 
 def primeval(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own."""
+    """Run the command in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "primeval.scripts.cli", *map(str, arguments)],
         capture_output=True,
@@ -119,11 +119,11 @@ def primeval(*arguments: object, cwd: Path | None = None) -> subprocess.Complete
 
 
 class PowerCutError(Exception):
-    """Ends a drive in the midst of it."""
+    """Ends a drive at once, as a power cut would."""
 
 
 def dying(config: RunConfig, after: int, capacity: int = 1, seed: int = 0) -> Scripted:
-    """An evaluator that takes the driver with it after so many candidates."""
+    """An evaluator that ends the driver, as a power cut would, after this many candidates."""
     script, left = toy_script(config), [after]
 
     def mortal(candidate: Candidate) -> Outcome:
@@ -143,6 +143,6 @@ def finish(folder: Path, *sets: str) -> Run:
 
 
 def by_length(candidate: Candidate) -> str:
-    """A digest that few programs have for themselves."""
+    """A digest that many programs share: it depends only on the number of operations."""
     operations = len(build_graph(parse(candidate.text)).nodes)
     return hashlib.md5(f"{operations}".encode()).hexdigest()

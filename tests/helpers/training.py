@@ -1,4 +1,4 @@
-"""A small task to train, and evaluators' outcomes for several candidates."""
+"""A small task to train, and a loop that collects an evaluator's outcomes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def task(unit: str = "steps", amount: float = 31, **training: object) -> Task:
 
 
 def outcomes(evaluator: Evaluator, *candidates: Candidate) -> dict[int, Outcome]:
-    """Submit within capacity, wait for all; every candidate comes back once."""
+    """Submit candidates within the capacity and wait for them; each comes back once."""
     waiting, flying, done = list(candidates), 0, dict[int, Outcome]()
     deadline = time.monotonic() + 120
     while (waiting or flying) and time.monotonic() < deadline:

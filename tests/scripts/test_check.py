@@ -70,7 +70,7 @@ def test_the_forecast_of_a_toy_run_is_what_the_run_takes(
     config_file: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     ratios = []
-    for attempt in range(3):  # others may keep this machine busy, now and then
+    for attempt in range(3):  # other work may keep this machine busy for a while
         folder = tmp_path / f"run{attempt}"
         sets = ["--set", "budget.max_candidates=150", "--set", f"run_dir={folder}"]
         found = as_json(capsys, config_file, *sets)
@@ -142,10 +142,8 @@ def test_a_time_limit_below_a_full_budget_is_pointed_out(capsys: Capture) -> Non
         (["candidate.hurdles=2", "training.warmup_steps=150"], "candidate.hurdles to 0."),
         (["candidate.hurdles=0", "training.warmup_steps=150"], None),
         (["candidate.hurdles=4", "candidate.budget={tokens: 819200}"], "at step 13 of 400"),
-        (
-            ["candidate.hurdles=4", "candidate.budget={seconds: 4}"],
-            None,
-        ),  # how many steps is unknown
+        # how many steps that is, is not known yet
+        (["candidate.hurdles=4", "candidate.budget={seconds: 4}"], None),
         (["candidate.hurdles=4", "workers.evaluator=toy"], None),
     ],
 )
@@ -211,7 +209,8 @@ def test_counted_memory_grows_with_all_that_is_kept() -> None:
     small = counted()
     assert counted(batch_size=320) > 5 * small
     assert counted(layers=20) > 5 * small
-    assert counted(length=640) > 10 * small  # scores grow with the square
+    # attention scores grow with the square of the length
+    assert counted(length=640) > 10 * small
     assert counted(batch_size=320, accumulation=10) == small
     assert small / 2 < counted(precision="mixed_bfloat16") < small
 
@@ -229,8 +228,8 @@ def test_free_memory_is_no_more_than_the_machine_has() -> None:
         ("{files: [line.txt]}", "too short to be split"),
         ("{files: [binary.txt]}", "is not text: byte 1 of it is zero"),
         ("{files: [binary.txt], tokenizer: sentencepiece, vocabulary: 600}", "is not text"),
-        ("{files: [cut.gz]}", "is no whole .gz file"),
-        ("{files: [prose.gz]}", "is no whole .gz file: Not a gzipped file"),
+        ("{files: [cut.gz]}", "is not a complete .gz file"),
+        ("{files: [prose.gz]}", "is not a complete .gz file: Not a gzipped file"),
         ("{files: [prosee.txt]}", "Did you mean 'prose.txt' or 'prose.gz'"),
         ("{files: [.]}", "is a folder. Name the files in it"),
         ("{files: [prose.txt], tokenizer: sentencepiece, vocabulary: 6000}", "at most"),

@@ -1,4 +1,4 @@
-"""The command line: what it prints."""
+"""The command line and what it prints."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ def test_on_a_terminal_a_search_draws_a_picture(config_file: Path, tmp_path: Pat
     while True:
         try:
             chunk = os.read(master, 65536)
-        except OSError:  # the other end was closed
+        except OSError:  # the process closed the other end
             break
         if not chunk:
             break

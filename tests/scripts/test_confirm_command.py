@@ -26,7 +26,7 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture(scope="module")
 def toy_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished toy search, made and confirmed by the commands themselves."""
+    """The folder of a finished toy search that the commands themselves made and confirmed."""
     folder = tmp_path_factory.mktemp("confirm")
     (folder / "small.yaml").write_text(TOY, encoding="utf-8")
     assert primeval("search", "small.yaml", cwd=folder).returncode == 0
@@ -37,7 +37,7 @@ def toy_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "runs" / "small"
 
 
-BASELINES = {"transformer", "squared_relu", "mdha", "primer_ez"}  # that fit the toy scale
+BASELINES = {"transformer", "squared_relu", "mdha", "primer_ez"}  # they fit the toy scale
 
 
 def test_a_confirmation_shows_progress_and_ends_with_a_table(
@@ -66,7 +66,7 @@ def test_confirm_as_json_has_what_tools_need(toy_run: Path, capsys: Capture) -> 
     assert losses == sorted(losses)
     assert [row["name"] for row in data["programs"] if row["reference"]] == ["transformer"]
     rows = as_json(capsys, "top", toy_run)
-    assert len([row for row in rows if row["confirmed"]]) == 3  # the best two and the seed
+    assert len([row for row in rows if row["confirmed"]]) == 3  # the two best and the seed
 
 
 def test_a_document_holds_the_table_and_what_made_it(
@@ -96,7 +96,7 @@ def test_programs_are_confirmed_without_a_search(tmp_path: Path, capsys: Capture
     assert as_json(capsys, *command, *programs) == data
     assert len(list(open_run(folder).store.confirmations())) == count == 9
     other = refused(capsys, *command, "--set", "model.layers=3")
-    assert "cannot go on with another model.layers" in other
+    assert "cannot be resumed with another model.layers" in other
     assert "--run-dir" in other
 
 
@@ -107,7 +107,7 @@ MISTAKES = [
     (["RUN", "--top", "-1"], "Received: '-1'"),
     (["RUN", "--programs", "primr"], "Did you mean 'primer'"),
     (["RUN", "--programs", "99999"], "has no individual 99999"),
-    (["RUN", "--set", "model.layers=5"], "cannot go on with another model.layers"),
+    (["RUN", "--set", "model.layers=5"], "cannot be resumed with another model.layers"),
     (["RUN", "--run-dir", "NEW"], "Leave --run-dir out"),
     (["RUN", "--markdown", "NEW/none/table.md"], "--markdown is a file in a folder"),
     (["CONFIG", "--top", "3"], "--top is about the individuals of a run"),
@@ -175,13 +175,14 @@ def test_real_programs_are_confirmed_on_the_test_split_with_fresh_seeds(
 
     run = open_run(folder)
     held = list(run.store.confirmations())
-    assert all(len(one.outcome.curve) == 3 for one in held)  # the whole budget, for everyone
+    # each trained with the whole budget
+    assert all(len(one.outcome.curve) == 3 for one in held)
     own = {individual.seed for individual in run.store.individuals()} | {run.config.seed}
     assert not own & {seed for one in held for seed in (one.weight_seed, one.data_seed)}
     assert len({(one.seed, one.weight_seed, one.data_seed) for one in held}) == 2
     assert len({one.outcome.loss for one in held}) == 4
 
-    # the same training with the same seeds, once on each split
+    # train again with the same seeds, and evaluate on each split
     one, task = held[0], replace(run.config.task(run.reference), seed=held[0].data_seed)
     candidate = Candidate(0, one.text, one.weight_seed)
     on_test, on_validation = (
@@ -215,4 +216,4 @@ def test_workers_and_this_process_confirm_alike(ray_session: None) -> None:
     assert found["local"] == found["ray"]
     assert len(set(found["ray"])) == 3
     assert found["ray"][1] == found["ray"][3]
-    assert json.dumps(found)  # plain numbers, all finite
+    assert json.dumps(found)  # all losses are plain numbers

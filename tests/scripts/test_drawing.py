@@ -1,4 +1,4 @@
-"""`primeval show --graph`: the picture holds the whole program, and nothing overlaps."""
+"""`primeval show --graph` draws the whole program, and nothing overlaps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def operations(box: Box) -> list[Box]:
 
 
 def assert_tidy(placed: Placed) -> None:
-    """Boxes stay inside their call and apart; wires end where inputs and outputs are."""
+    """Check that boxes lie apart inside their call, and wires end at inputs and outputs."""
     corners = [(x, y, x + box.width, y + box.height) for x, y, box in placed.children]
     for left, top, right, bottom in corners:
         assert 0 <= left <= right <= placed.width
@@ -281,9 +281,8 @@ def test_a_difference_is_drawn_into_a_file(
     assert "4 operations added, 0 removed" in texts
     assert "primer_ez against transformer" in texts
     assert text.count(GREEN) > 10
-    assert not re.search(
-        r"<rect[^>]*stroke-dasharray", text
-    )  # wires have moved, nothing is gone
+    # wires have moved; no operation is gone
+    assert not re.search(r"<rect[^>]*stroke-dasharray", text)
 
 
 def test_names_in_a_drawing_are_text(tmp_path: Path) -> None:

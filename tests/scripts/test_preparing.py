@@ -38,7 +38,7 @@ def test_a_pipe_gets_a_line_and_a_terminal_a_bar(text: Path) -> None:
     assert done.stderr == "text.txt: making tokens …\n"
     assert done.stdout == ""
 
-    text.touch()  # other tokens
+    text.touch()  # a new time stamp: the tokens are made again
     master, slave = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
     process = subprocess.Popen([sys.executable, "-c", CODE], stderr=slave, env=environment)
@@ -47,7 +47,7 @@ def test_a_pipe_gets_a_line_and_a_terminal_a_bar(text: Path) -> None:
     while True:
         try:
             shown += os.read(master, 65536)
-        except OSError:  # the other end was closed
+        except OSError:  # the process closed the other end
             break
     os.close(master)
     assert process.wait(timeout=60) == 0

@@ -1,4 +1,4 @@
-"""`primeval report`: one page that says what the store says, and runs nothing it finds."""
+"""`primeval report` writes one page that shows the store's facts and runs nothing from it."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_the_line_of_the_best_only_falls(troubled: Path) -> None:
     plot = best_plot(history)
     assert plot is not None
     heights = [float(height) for height in re.findall(r"V([\d.]+)", plot.line)]
-    assert heights == sorted(heights)  # downwards on the page
+    assert heights == sorted(heights)  # y grows downwards on the page
     records = history.records()
     assert len(heights) == len(records) - 1
     assert plot.end is not None
@@ -200,7 +200,7 @@ def test_ticks_are_round_numbers(low: float, high: float, expected: list[float])
     assert nice(low, high) == pytest.approx(expected)
 
 
-# -- runs that are hardly one -------------------------------------------------------------
+# -- runs with very little in them --------------------------------------------------------
 
 
 def test_a_run_without_any_outcome_has_a_report(toy_config: Config) -> None:

@@ -1,21 +1,19 @@
-"""The report in a browser: it opens, all of it shows, nothing leaves the file.
+"""The report in a browser: everything shows, and nothing is loaded from outside the file.
 
-Driven through an installed Chromium; skipped where there is none, or no playwright.
+The tests drive an installed Chromium through playwright; without either they are skipped.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import io
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from helpers.browser import ARGUMENTS, CHROMIUM, NAMES, OVERFLOWING, Opened, colors
 from helpers.reports import HOSTILE, confirm_by_hand, page_of, troubled_run
 from helpers.toys import TOY
 
@@ -28,35 +26,15 @@ from primeval.search.run.store import open_store
 from primeval.search.views.ranking import ranking
 
 playwright = pytest.importorskip(
-    "playwright.sync_api", reason="the browser test needs playwright: pip install -e .[dev]"
+    "playwright.sync_api", reason="needs playwright: pip install -e .[dev]"
 )
 
-CHROMIUM = next(
-    filter(
-        None,
-        map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome")),
-    ),
-    None,
-)
 pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="the browser test needs an installed Chromium"
+    CHROMIUM is None, reason=f"needs Chromium: none of {', '.join(NAMES)} is on the PATH"
 )
 
 WIDTHS = (1280, 390)
 TABS = ("overview", "ranking", "programs", "lineage", "budget", "setup")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-OVERFLOWING = """() => [...document.body.querySelectorAll("*")].filter((element) => {
-  if (element.closest(".scroll, .code, .skip, svg")) return false;
-  const box = element.getBoundingClientRect();
-  return box.width && element.checkVisibility() && box.right > innerWidth + 1;
-}).map((element) => element.outerHTML.slice(0, 90))"""
 
 
 @pytest.fixture(scope="module")
@@ -79,30 +57,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "report.html"
 
 
-class Opened:
-    """An open page, and all that it complained about, asked for or popped up."""
-
-    def __init__(self, browser: Any, path: Path, width: int, **options: Any) -> None:
-        viewport = {"width": width, "height": 860}
-        self.context = browser.new_context(viewport=viewport, **options)
-        self.page = self.context.new_page()
-        self.trouble: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda message: self.trouble.append(message.text))
-        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.trouble.append(f"alert {dialog.message}"))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.url = path.resolve().as_uri()
-        self.page.goto(self.url)
-
-    def wait_for(self, selector: str) -> None:
-        """Until it is visible, as links are followed after the click; fails after a while."""
-        self.page.locator(selector).first.wait_for(state="visible", timeout=5000)
-
-
 @pytest.fixture
 def opened(browser: Any, report: Path) -> Iterator[Callable[..., Opened]]:
-    """Opens the report; sees to it, at the end, that nothing happened that must not."""
+    """Opens the report; at the end, checks that there were no errors and no requests."""
     pages: list[Opened] = []
 
     def open_page(width: int = 1280, **options: Any) -> Opened:
@@ -114,14 +71,6 @@ def opened(browser: Any, report: Path) -> Iterator[Callable[..., Opened]]:
         assert one.trouble == []
         assert set(one.requests) == {one.url}
         one.context.close()
-
-
-def colors(picture: bytes) -> int:
-    """How many colours an image has."""
-    from matplotlib.image import imread
-
-    pixels = (255 * imread(io.BytesIO(picture))[:, :, :3]).astype(int)
-    return len(np.unique(pixels @ (65536, 256, 1)))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -152,7 +101,8 @@ def test_every_plot_is_drawn(opened: Callable[..., Opened], width: int, scheme: 
         assert box is not None
         assert box["width"] > 250
         assert box["height"] > 200
-        assert colors(area.screenshot()) > 20  # the line, the seed, dots of several bands
+        # for the line, the seed and the dots of several bands
+        assert colors(area.screenshot()) > 20
         strokes = area.locator("path").evaluate_all(
             "paths => paths.map((path) => getComputedStyle(path).stroke)"
         )
@@ -222,7 +172,7 @@ def test_light_and_dark_follow_the_system_and_the_button(opened: Callable[..., O
     light.locator("#theme").click()
     assert background(light) < 60
     light.reload()
-    assert background(light) < 60  # it is remembered
+    assert background(light) < 60  # the choice is remembered
 
 
 def test_a_dot_says_what_it_is(opened: Callable[..., Opened]) -> None:
@@ -289,12 +239,12 @@ def test_a_watched_page_loads_itself_again_until_it_is_paused(
 
 
 def grow(folder: Path, count: int) -> None:
-    """Make a run's history longer: what happened in it happens again and again."""
+    """Lengthen a run's history by repeating what happened in it."""
     run = open_run(folder)
     individuals, outcomes = list(run.store.individuals()), dict(run.store.outcomes())
     run.close()
     store = open_store(folder / "run.sqlite", write=True)
-    store._connection.execute("BEGIN")  # one transaction, as nobody else is here
+    store._connection.execute("BEGIN")  # one transaction is faster, and there is no reader
     for number in range(len(individuals), count):
         again = individuals[1 + number % (len(individuals) - 1)]
         fields = {field.name: getattr(again, field.name) for field in dataclasses.fields(again)}

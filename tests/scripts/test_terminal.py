@@ -1,4 +1,4 @@
-"""What commands print for people: at any width, in black and white, and while a search runs."""
+"""Terminal output: it fits any width, needs no colour, and works while a search runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def folder(toy_config: Callable[..., RunConfig]) -> Path:
 
 
 def test_top_and_show_start_quickly(folder: Path, tmp_path: Path) -> None:
-    # compiled once, as by an installation, wherever this is run
+    # compile the files once, as an installation does
     environment = os.environ | {"PYTHONPYCACHEPREFIX": str(tmp_path)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     for command in (["top", str(folder)], ["show", f"{folder}:1", "--diff"]):
@@ -50,7 +50,7 @@ def test_top_and_show_start_quickly(folder: Path, tmp_path: Path) -> None:
             subprocess.run(run, check=True, stdout=subprocess.DEVNULL, env=environment)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        assert min(taken) < 0.4  # seconds of the processor; of the clock when it is idle
+        assert min(taken) < 0.4  # CPU seconds; as many on the clock if the machine is idle
 
 
 def test_help_lists_every_command(capsys: Capture) -> None:
@@ -135,7 +135,7 @@ def test_a_watched_ranking_is_redrawn_in_place(folder: Path) -> None:
     assert shown.startswith("\x1b[H\x1b[2J")
     assert shown.endswith("\x1b[J")
     rows = re.findall(r"^ *\d+ +\d+ +\d\.\d{4} ", re.sub(r"\x1b\[[\dA-Z]*m?", "", shown), re.M)
-    assert len(rows) == 20  # as many as the terminal has room for
+    assert len(rows) == 20  # as many rows as the terminal has room for
 
 
 # -- differences as code ------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Following a running search: `report --watch` and `top --watch` end when it does."""
+"""`report --watch` and `top --watch` follow a running search and end with it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from helpers.toys import primeval
 
 from primeval.scripts.cli import main
-from primeval.search.config.settings import RunConfig
 from primeval.search.run.folder import open_run
 
 Capture = pytest.CaptureFixture[str]
-Config = Callable[..., RunConfig]
-MINUS = "\N{MINUS SIGN}"
 
 
 @pytest.fixture
@@ -43,7 +39,7 @@ def running(tmp_path: Path, config_file: Path) -> subprocess.Popen[str]:
 
 
 def count_in(line: str) -> int:
-    """How many candidates a watched report says it shows."""
+    """The number of candidates that a watched report says it shows."""
     return int(re.findall(r"([\d,]+) candidates", line)[0].replace(",", ""))
 
 

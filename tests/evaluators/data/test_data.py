@@ -1,20 +1,18 @@
-"""Text in, tokens out: embedded corpora, settings of data, and how much text is needed."""
+"""From text to tokens: embedded corpora, settings of data, and how much text is needed."""
 
 from __future__ import annotations
 
 import hashlib
 import lzma
 import math
-import subprocess
-import sys
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.corpora import PROSE, load_files, run_python, text_of
 
 from primeval.evaluators.data.corpus import (
-    Corpus,
     cache_dir,
     load_corpus,
     require_batches,
@@ -28,30 +26,6 @@ SHA256 = {
     "austen": "6d5776bfe4f44c675652444d1de8d4d863ae0b254262ab17340ffce9703b1773",
     "moby-dick": "fb9bcb0acf6209907f842a2ccda5cd31c5f99289106fc5397e8d9ca09c8dd3b3",
 }
-PROSE = (
-    "It is a truth universally acknowledged, that a paragraph must be in want.\n\n" * 40
-).encode()
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A token cache of the test's own."""
-    monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "tokens"
-
-
-def load_files(*patterns: Path | str) -> Corpus:
-    return load_corpus(DataSettings(files=tuple(map(str, patterns))))
-
-
-def text_of(tokens: np.ndarray) -> bytes:
-    return tokens.astype(np.uint8).tobytes()
-
-
-def run_python(code: str, *arguments: object, prefix: tuple[str, ...] = ()) -> str:
-    command = [*prefix, sys.executable, "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    return done.stdout + done.stderr
 
 
 # The embedded corpora
@@ -131,7 +105,7 @@ def test_settings_that_make_no_sense_are_refused(settings: dict, message: str) -
         DataSettings(**settings)
 
 
-def test_the_cache_is_where_the_setting_the_variable_or_the_habit_says(
+def test_the_cache_is_where_the_setting_the_variable_or_the_default_puts_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PRIMEVAL_CACHE", "/some/where")
@@ -150,7 +124,7 @@ def test_a_split_too_small_for_the_batches_is_refused(tmp_path: Path) -> None:
         require_windows(validation, 16, most + 1, "validation")
 
 
-def test_every_batch_of_a_split_is_asked_for_once(tmp_path: Path) -> None:
+def test_a_corpus_must_hold_a_training_batch_and_a_whole_validation(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(PROSE)
     corpus = load_files(tmp_path / "a.txt")
     model = ModelSettings(length=16)
@@ -165,5 +139,5 @@ def test_every_batch_of_a_split_is_asked_for_once(tmp_path: Path) -> None:
 
 def test_bits_per_byte_follow_from_nats_per_token() -> None:
     corpus = load_corpus(DataSettings())
-    uniform = math.log(corpus.vocabulary)  # nats per token of a model that knows nothing
+    uniform = math.log(corpus.vocabulary)  # nats per token if all tokens are equally likely
     assert uniform / math.log(2) / corpus.bytes_per_token["validation"] == pytest.approx(8)

@@ -1,4 +1,4 @@
-"""Local text files: packed and plain, patterns, splits, and what is wrong with them."""
+"""Local text files: packed and plain ones, patterns, splits, and messages about faults."""
 
 from __future__ import annotations
 
@@ -10,38 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.corpora import PROSE, entries, load_files, text_of
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from primeval.evaluators.data.corpus import Corpus, load_corpus
+from primeval.evaluators.data.corpus import load_corpus
 from primeval.evaluators.data.documents import SPLITS, split_documents
 from primeval.evaluators.data.files import split_file
 from primeval.evaluators.errors import DataError
 from primeval.evaluators.settings import DataSettings
-
-PROSE = (
-    "It is a truth universally acknowledged, that a paragraph must be in want.\n\n" * 40
-).encode()
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A token cache of the test's own."""
-    monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "tokens"
-
-
-def entries(cache: Path) -> list[str]:
-    """What lies in the cache, locks apart: those are empty files."""
-    return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
-
-
-def load_files(*patterns: Path | str) -> Corpus:
-    return load_corpus(DataSettings(files=tuple(map(str, patterns))))
-
-
-def text_of(tokens: np.ndarray) -> bytes:
-    return tokens.astype(np.uint8).tobytes()
 
 
 def test_packed_files_give_the_tokens_of_plain_ones(tmp_path: Path) -> None:
@@ -66,7 +43,7 @@ def test_a_pattern_stands_for_its_files_once_and_in_order(tmp_path: Path) -> Non
     assert train.count(b"\f") == 2
 
 
-def test_marks_of_other_systems_are_taken_off(tmp_path: Path) -> None:
+def test_windows_line_ends_and_byte_order_marks_are_removed(tmp_path: Path) -> None:
     path = tmp_path / "windows.txt"
     path.write_bytes(b"\xef\xbb\xbf" + PROSE.replace(b"\n", b"\r\n"))
     corpus = load_files(path)
@@ -105,7 +82,7 @@ def test_one_long_text_is_cut_at_blank_lines(tmp_path: Path) -> None:
 @example(("é" * 400).encode())
 @example(b"no space" * 100)
 def test_cutting_loses_no_text_and_breaks_no_character(text: bytes) -> None:
-    with contextlib.suppress(DataError):  # a span of nothing but spaces
+    with contextlib.suppress(DataError):  # if a span holds only spaces
         parts = list(split_file(text, None, Path("f")))
         assert b"".join(part for _, part in parts).split() == text.replace(b"\f", b"").split()
         assert all(part.decode() for _, part in parts)
@@ -128,12 +105,21 @@ MISTAKES = {
     "random.txt": (bytes(range(1, 255)) * 9, "not UTF-8: byte 0x80 at 127"),
     "packed.txt": (gzip.compress(PROSE), "packed by gzip. Give its name the ending .gz"),
     "report.pdf": (b"%PDF-1.4\n\xe2\xe3\0" * 99, "it is a PDF"),
-    "cut.gz": (gzip.compress(PROSE)[:-20], "no whole .gz file: Compressed file ended before"),
-    "cut.xz": (lzma.compress(PROSE)[:-20], "no whole .xz file: Compressed data ended before"),
-    "cut.bz2": (bz2.compress(PROSE)[:-20], "no whole .bz2 file: Compressed data ended before"),
-    "plain.gz": (PROSE, "no whole .gz file: Not a gzipped file"),
-    "plain.xz": (PROSE, "no whole .xz file"),
-    "plain.bz2": (PROSE, "no whole .bz2 file"),
+    "cut.gz": (
+        gzip.compress(PROSE)[:-20],
+        "not a complete .gz file: Compressed file ended before",
+    ),
+    "cut.xz": (
+        lzma.compress(PROSE)[:-20],
+        "not a complete .xz file: Compressed data ended before",
+    ),
+    "cut.bz2": (
+        bz2.compress(PROSE)[:-20],
+        "not a complete .bz2 file: Compressed data ended before",
+    ),
+    "plain.gz": (PROSE, "not a complete .gz file: Not a gzipped file"),
+    "plain.xz": (PROSE, "not a complete .xz file"),
+    "plain.bz2": (PROSE, "not a complete .bz2 file"),
     "empty.gz": (b"", "empty"),
 }
 
@@ -163,12 +149,14 @@ def test_a_missing_file_is_offered_its_nearest_name(tmp_path: Path) -> None:
         load_files(tmp_path)
 
 
-def test_a_path_that_cannot_be_looked_up_is_said() -> None:
+def test_a_path_that_cannot_be_looked_up_is_reported() -> None:
     with pytest.raises(DataError, match="cannot be looked up: File name too long"):
         load_files("x" * 5000)
 
 
-def test_a_file_larger_than_a_chunk_moves_the_bar_and_is_one_document(tmp_path: Path) -> None:
+def test_a_file_larger_than_a_chunk_is_one_document_and_its_progress_is_shown(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "long.txt"
     path.write_bytes(PROSE * 2000)  # 6 MB
     heard: list[float] = []

@@ -1,8 +1,8 @@
-"""Data sets of tensorflow-datasets, offline, through the genuine `tfds.load`.
+"""Data sets of tensorflow-datasets, offline, through the real `tfds.load`.
 
-The prepared data sets here are STAND-INS: they have the names, versions, configurations and
-features of the true ones, filled with a few paragraphs of the embedded corpus. They test
-the loading; no figure got from them says anything about lm1b, c4 or pg19.
+The prepared data sets here are STAND-INS. They have the names, versions, configurations and
+features of the real ones, filled with a few paragraphs of the embedded corpus. They test the
+loading; no figure taken from them says anything about lm1b, c4 or pg19.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from primeval.evaluators.settings import DataSettings
 
 pytestmark = pytest.mark.tf
 
-# Name, version, configuration and examples of each split: the layout of the true ones, whose
-# features are asked of their builders. The last two are our own.
+# Name, version, configuration and examples of each split: the layout of the true ones. Their
+# features come from tfds's builders. The last two are our own.
 STAND_INS: list[tuple[str, str, str | None, dict[str, int]]] = [
     ("lm1b", "1.1.0", None, {"train": 200, "test": 40}),
     ("c4", "3.1.0", "en", {"train": 100, "validation": 40}),
@@ -45,7 +45,7 @@ def paragraphs() -> list[bytes]:
 
 
 def store(folder: Path, name: str, version: str, config: str | None, sizes: dict) -> None:
-    """Prepares a stand-in, its texts marked with the split they belong to."""
+    """Prepare a stand-in, whose texts begin with the name of their split."""
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
@@ -81,11 +81,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
-
-
 def load(name: str, prepared: str, **settings: Any) -> Corpus:
     return load_corpus(DataSettings(tfds=name, data_dir=prepared, **settings))
 
@@ -95,7 +90,7 @@ def documents(tokens: np.ndarray) -> list[bytes]:
 
 
 def origins(tokens: np.ndarray) -> set[bytes]:
-    """The splits of the data set that the documents came from."""
+    """The splits of the data set from which the documents came."""
     return {document.partition(b":")[0] for document in documents(tokens)}
 
 
@@ -200,7 +195,7 @@ def test_tokens_of_a_data_set_are_made_once(prepared: str) -> None:
         ),
     ],
 )
-def test_what_cannot_be_loaded_says_so_at_once(
+def test_a_data_set_that_cannot_be_loaded_is_refused_at_once(
     name: str, settings: dict[str, Any], message: str, prepared: str
 ) -> None:
     start = time.monotonic()
@@ -220,7 +215,7 @@ def test_what_cannot_be_loaded_says_so_at_once(
         ("dataset_info.json", lambda data: b""),
     ],
 )
-def test_damaged_files_are_said(
+def test_damaged_files_are_reported(
     name: str, damage: Callable[[bytes], bytes], tmp_path: Path
 ) -> None:
     store(tmp_path, "notes", "1.0.0", None, {"train": 100})
@@ -232,7 +227,7 @@ def test_damaged_files_are_said(
 
 
 @pytest.mark.parametrize("name", ["lm1b", "pg19", "c4/en"])
-def test_a_download_that_cannot_be_fails_at_once(name: str, tmp_path: Path) -> None:
+def test_an_impossible_download_fails_at_once(name: str, tmp_path: Path) -> None:
     try:
         socket.create_connection(("www.statmt.org", 80), 5).close()
     except OSError:
@@ -249,7 +244,7 @@ def test_a_data_set_is_prepared_where_download_allows_it(tmp_path: Path) -> None
     import tensorflow_datasets as tfds
 
     class OwnText(tfds.core.GeneratorBasedBuilder):
-        """A user's own data set: `tfds.load` finds it by its registered name."""
+        """A user's own data set; `tfds.load` finds it by its registered name."""
 
         VERSION = tfds.core.Version("1.0.0")
         pkg_dir_path = tmp_path

@@ -1,4 +1,4 @@
-"""The token cache: made once, shared, never half-written; full disks and killed processes."""
+"""The token cache: tokens are made once, shared, and never left half-written."""
 
 from __future__ import annotations
 
@@ -12,34 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.corpora import PROSE, entries, run_python, text_of
 
 from primeval.evaluators.data.corpus import load_corpus
 from primeval.evaluators.errors import DataError
 from primeval.evaluators.settings import DataSettings
-
-PROSE = b"It is a truth universally acknowledged, that a paragraph must be in want.\n\n" * 40
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A token cache of the test's own."""
-    monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "tokens"
-
-
-def entries(cache: Path) -> list[str]:
-    """What lies in the cache, locks apart: those are empty files."""
-    return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
-
-
-def text_of(tokens: np.ndarray) -> bytes:
-    return tokens.astype(np.uint8).tobytes()
-
-
-def run_python(code: str, *arguments: object, prefix: tuple[str, ...] = ()) -> str:
-    command = [*prefix, sys.executable, "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    return done.stdout + done.stderr
 
 
 def test_tokens_are_made_once_and_memory_mapped(cache: Path) -> None:
@@ -120,7 +97,7 @@ LOAD = """if True:
 """
 
 
-def test_a_process_killed_while_making_tokens_leaves_nothing_that_is_used(cache: Path) -> None:
+def test_what_a_process_killed_while_making_tokens_leaves_is_not_used(cache: Path) -> None:
     killed = "    load(lambda what, done: done > 0.3 and os.kill(os.getpid(), 9))\n"
     run_python(LOAD + killed, cache.parent)
     assert entries(cache)[0].endswith(".part")
@@ -154,14 +131,14 @@ def test_a_second_process_waits_for_the_first_and_shares_its_tokens(
     assert corpus.train.size == 3586180
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(cache: Path) -> None:
+def test_a_full_disk_is_reported_and_nothing_is_left_on_it(cache: Path) -> None:
     limit = "    resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6))\n    load()\n"
     assert "The disk is full" in run_python(LOAD + limit, cache.parent)
     assert entries(cache) == []
     assert load_corpus(DataSettings()).train.size == 3586180
 
 
-def test_a_disk_without_space_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_disk_without_space_is_reported_and_nothing_is_left_on_it(tmp_path: Path) -> None:
     """The true error of the system, where a small disk can be made without rights."""
     if not shutil.which("unshare"):
         pytest.skip("needs Linux")
@@ -176,11 +153,11 @@ def test_a_disk_without_space_is_said_and_leaves_nothing(tmp_path: Path) -> None
     assert answer.endswith("[]\n"), "only the lock is left"
 
 
-def test_tokens_that_cannot_fit_are_not_begun(tmp_path: Path, cache: Path) -> None:
+def test_tokens_that_cannot_fit_on_the_disk_are_not_begun(tmp_path: Path, cache: Path) -> None:
     huge = tmp_path / "huge.txt"
     huge.touch()
     try:
-        os.truncate(huge, 8 << 40)  # holes: takes no space
+        os.truncate(huge, 8 << 40)  # a file with a hole takes no space
     except OSError:
         pytest.skip("the file system has no files of that size")
     with pytest.raises(DataError, match=r"would take about 8TB"):
@@ -188,7 +165,7 @@ def test_tokens_that_cannot_fit_are_not_begun(tmp_path: Path, cache: Path) -> No
     assert entries(cache) == []
 
 
-def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"Set data\.cache_dir"):
         load_corpus(DataSettings(cache_dir=str(tmp_path / "file")))

@@ -1,4 +1,4 @@
-"""What tokenisers do to text, and what they say when they cannot."""
+"""What tokenisers do to text, and how they refuse settings that cannot work."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.corpora import PROSE, entries
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,17 +23,7 @@ from primeval.evaluators.data.tokenizer import (
 from primeval.evaluators.errors import DataError
 from primeval.evaluators.settings import DataSettings
 
-PROSE = (
-    "It is a truth universally acknowledged, that a paragraph must be in want.\n\n" * 40
-).encode()
 AUSTEN = [document.text[:3000] for document in embedded("austen").documents()][:20]
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A token cache of the test's own."""
-    monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "tokens"
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +37,6 @@ def novel(tmp_path: Path) -> Path:
     path = tmp_path / "novel.txt"
     path.write_bytes(b"\f".join(AUSTEN))
     return path
-
-
-def entries(cache: Path) -> list[str]:
-    """What lies in the cache, locks apart: those are empty files."""
-    return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
 
 
 def decode(model: bytes, tokens: np.ndarray) -> str:
@@ -107,7 +93,7 @@ def test_tokens_are_kept_in_the_smallest_type(vocabulary: int, dtype: type) -> N
     assert smallest_dtype(vocabulary) == dtype
 
 
-def test_a_corpus_can_be_had_in_sentencepiece(novel: Path, cache: Path) -> None:
+def test_a_corpus_can_be_tokenised_by_sentencepiece(novel: Path, cache: Path) -> None:
     settings = DataSettings(files=(str(novel),), tokenizer="sentencepiece", vocabulary=600)
     corpus = load_corpus(settings)
     assert (corpus.vocabulary, corpus.train.dtype) == (600, np.uint16)
@@ -143,7 +129,7 @@ def test_a_model_can_be_loaded(novel: Path, model: bytes, tmp_path: Path) -> Non
         load_corpus(DataSettings(files=(str(novel),), tokenizer=str(path)))
 
 
-def test_a_model_that_loses_text_is_warned_of(
+def test_a_model_that_loses_text_causes_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     import sentencepiece
@@ -170,7 +156,7 @@ def test_a_model_that_loses_text_is_warned_of(
         (__file__, 600, r"is not a SentencePiece model"),
     ],
 )
-def test_a_tokeniser_that_cannot_be_is_explained(
+def test_an_impossible_tokeniser_is_refused_with_the_reason(
     tokenizer: str, vocabulary: int, message: str, tmp_path: Path, cache: Path
 ) -> None:
     (tmp_path / "a.txt").write_bytes(PROSE)

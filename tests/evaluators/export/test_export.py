@@ -1,4 +1,4 @@
-"""Exported models: stock Keras, equal numbers, trainable."""
+"""Exported models consist of stock Keras parts, give equal numbers and can be trained."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from primeval.primitives.widths import Rejection
 
 pytestmark = pytest.mark.tf
 
-# Equal numbers, everywhere
+# Equal numbers on every backend
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Files of three named programs and two mutants; benchmarks/backends.py has fifty."""
+    """A folder with exports of three named programs and two mutants."""
     folder = tmp_path_factory.mktemp("exported")
     exports.write_exports(folder, mutants=2)
     return folder
@@ -49,7 +49,7 @@ def test_exports_open_and_train_alike_on_every_backend(exported: Path, backend: 
 
 
 def test_random_programs_become_equal_stock_models(tmp_path: Path) -> None:
-    """Saved, loaded again and compared, in this process to be quick."""
+    """Save, load again and compare; in this process, as that is quicker."""
     import keras
 
     from primeval.evaluators.export.stock_model import stock_model
@@ -99,7 +99,7 @@ def test_shorter_texts_fit_unless_the_length_is_fixed(name: str, length: int | N
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model and its source: pair.keras, pair.py."""
+    """A folder with a model and its source: pair.keras and pair.py."""
     folder = tmp_path_factory.mktemp("pair")
     path, source = folder / "pair.keras", folder / "pair.py"
     done = export(seed_text("primer_evolved"), path, seed=3, source=source)

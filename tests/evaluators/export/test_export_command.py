@@ -1,4 +1,4 @@
-"""`primeval export`: trained weights, other sizes, mistakes."""
+"""`primeval export`: trained weights, other sizes, and messages about mistakes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.tf
 
 @pytest.fixture
 def run(toy_config: Callable[..., RunConfig]) -> Run:
-    """A toy run of the Transformer that has kept the weights of individual 0."""
+    """A toy run of the Transformer in which individual 0 has trained weights."""
     sizes = ("model.parameters=null", "model.width=16", "model.length=8", "model.layers=1")
     run, search = begin(toy_config("budget.max_candidates=3", *sizes))
     drive(run, search, make_evaluator(run.config.task(run.reference)))
@@ -57,7 +57,7 @@ def test_trained_weights_of_a_run_are_exported(
     assert "class Run0Block(" in source.read_text(encoding="utf-8")
 
 
-def test_weights_that_were_not_kept_are_told(
+def test_weights_that_were_not_kept_are_reported(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "winner.keras"
@@ -125,7 +125,7 @@ def test_more_layers_leave_the_width_as_it_was_searched() -> None:
         (["evolved_transformer", "model.keras", "--config", "narrow.yaml"], "no unit gives"),
     ],
 )
-def test_mistakes_are_told_and_write_nothing(
+def test_mistakes_are_reported_and_write_nothing(
     arguments: list[str],
     problem: str,
     tmp_path: Path,

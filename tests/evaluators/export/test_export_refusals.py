@@ -1,4 +1,4 @@
-"""What cannot be exported, or not be verified, is said, and leaves nothing behind."""
+"""An export that is impossible or cannot be verified is reported and leaves no file."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def test_numbers_that_are_not_finite_are_not_verified(tmp_path: Path) -> None:
 
 
 def waves(frequency: int) -> str:
-    """A program that magnifies the rounding of a matrix product."""
+    """A program that magnifies the rounding of a matrix product, as `frequency` says."""
     lines = "c = CONV_1X1 a dim0\n d = C_MUL c const0\n e = SIN d\n f = ADD a e\n"
     return f"constants {frequency}\ndims 4\nS0 main(a, b):\n {lines}"
 
 
 @pytest.fixture
 def rounded_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exported weights that differ in the last place: some machines round all alike."""
+    """Exports weights that differ in the last place, as some machines round exactly alike."""
     from primeval.evaluators.export import export as module
 
     def rounded(scale: Scale, trained: Any) -> Any:

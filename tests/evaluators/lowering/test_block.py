@@ -64,7 +64,7 @@ def _layer_norm(x, scale, shift):  # type: ignore[no-untyped-def]
 
 
 def _attention(x, query, key, value, out, conv=None):  # type: ignore[no-untyped-def]
-    """Causal attention of 8 heads; `conv` are depthwise taps on the projections."""
+    """Causal attention with 8 heads; `conv` holds depthwise taps for the projections."""
     import tensorflow as tf
 
     def project(weight, taps):  # type: ignore[no-untyped-def]
@@ -90,7 +90,7 @@ def _attention(x, query, key, value, out, conv=None):  # type: ignore[no-untyped
 
 
 def _by_hand(x, w, squared=False, conv=False):  # type: ignore[no-untyped-def]
-    """The pre-norm block, written the usual way, from weights in canonical order."""
+    """The pre-norm block as usually written, with weights in canonical order."""
     import tensorflow as tf
 
     w = list(w)
@@ -137,7 +137,7 @@ def test_blocks_equal_those_written_by_hand(name: str, by_hand) -> None:  # type
     weights = [tf.convert_to_tensor(weight) for weight in block.trainable_weights]
     x = tf.constant(np.random.default_rng(1).normal(size=(2, 12, width)).astype("float32"))
     order = list(range(len(weights)))
-    if name == "transformer_pp":  # gate and value are ordered by their fingerprints
+    if name == "transformer_pp":  # fingerprints decide the order of gate and value
         gate = next(n.inputs[0] for n in graph.nodes if n.op == "SIGMOID")
         owners = list(block.weight_of)
         first = owners.index(gate)

@@ -1,4 +1,4 @@
-"""The kernels' forms for training: the same values and gradients as the plain ones."""
+"""The kernels' fast forms for training give the plain forms' values and gradients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.tf
 
 
 def gradients(function: Any, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
-    """The value and the gradients of a weighted sum of it, compiled by XLA."""
+    """The function's value, and the gradients of a weighted sum of it, compiled by XLA."""
     import tensorflow as tf
 
     @tf.function(jit_compile=True)
@@ -38,7 +38,7 @@ def numbers(*shape: int) -> np.ndarray:
         ((2, 4, 5, 3), (2, 4, 3, 5)),
         ((2, 4, 5, 5), (2, 4, 5, 3)),
         ((2, 4, 5, 5), (2, 1, 5, 3)),
-        ((6, 3), (3, 512)),  # as many columns as collide in the cache of some
+        ((6, 3), (3, 512)),  # so many columns collide in the caches of some processors
         ((6, 512), (512, 3)),
     ],
 )

@@ -1,4 +1,4 @@
-"""The rewrites of a graph before it is computed: what they skip and what they leave."""
+"""Rewriting a graph before it is computed: which operations are skipped and which are kept."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_scores_divided_by_scores_do_not_wait() -> None:
     graph = changed("  f = DIVIDE d e\n", "  f = DIVIDE d c\n")
     (product,) = (step for step in plan(graph) if step.node.op == "MAT_MUL")
     assert product.late == ()
-    assert product.fills[0] == 0.0  # 0 / x is not known to be zero where x may be zero
+    assert product.fills[0] == 0.0  # 0 / x need not be zero, as x may be zero
 
 
 def test_scores_without_an_exponential_are_masked_where_they_are_summed() -> None:

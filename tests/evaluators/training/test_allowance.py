@@ -1,4 +1,4 @@
-"""The steps that a budget buys: measured roughly at first, and finely once that is worth it."""
+"""How many steps a budget buys: measured roughly first, and precisely when it is worth it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from primeval.evaluators.training.calibration import FINE, ROUGH
 
 pytestmark = pytest.mark.tf
 
-STEPS = 1100  # reference steps, with one hurdle: 733 of them lie behind it
+STEPS = 1100  # reference steps; with one hurdle, 733 of them come after it
 ONE = Candidate(1, seed_text("squared_relu"), seed=5)
 
 
@@ -31,7 +31,7 @@ def evaluated(budget: Budget, one: Candidate = ONE, **training: object) -> Outco
 
 @pytest.fixture
 def precisions(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How precisely was measured, each time."""
+    """The precision asked of each calibration."""
     from primeval.evaluators.training import allowance
 
     wanted: list[float] = []
@@ -63,12 +63,13 @@ def test_measuring_in_two_stages_leaves_no_trace_in_the_training(
     ("budget", "training", "expected"),
     [
         (Budget("reference_steps", STEPS, hurdles=1), {}, [ROUGH]),
-        (Budget("reference_steps", STEPS / 2, hurdles=1), {}, [FINE]),  # no time for more
+        # too short for two stages
+        (Budget("reference_steps", STEPS / 2, hurdles=1), {}, [FINE]),
         (Budget("reference_steps", STEPS, hurdles=1), {"schedule": "cosine"}, [FINE]),
         (Budget("steps", STEPS, hurdles=1), {}, []),
     ],
 )
-def test_who_is_stopped_at_the_first_hurdle_is_measured_roughly(
+def test_a_candidate_stopped_at_the_first_hurdle_is_measured_roughly(
     budget: Budget, training: dict[str, object], expected: list[float], precisions: list[float]
 ) -> None:
     outcome = evaluated(budget, replace(ONE, thresholds=(0.0,)), **training)

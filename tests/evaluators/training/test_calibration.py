@@ -1,4 +1,4 @@
-"""When a step-time ratio is known well enough."""
+"""When the ratio of two step times is known precisely enough."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def test_a_quiet_machine_needs_the_least_pairs() -> None:
     assert pairs_needed(0.002, seed=0)[0] == LEAST_PAIRS
 
 
-def test_noise_is_met_with_more_pairs_up_to_a_limit() -> None:
+def test_noise_takes_more_pairs_up_to_a_limit() -> None:
     counts = [pairs_needed(0.04, seed)[0] for seed in range(20)]
     assert LEAST_PAIRS < sum(counts) / 20 < MOST_PAIRS
     assert pairs_needed(0.5, seed=0)[0] == MOST_PAIRS
 
 
-def test_roughly_takes_far_fewer_pairs() -> None:
+def test_the_rough_precision_takes_far_fewer_pairs() -> None:
     fine, rough = (
         sum(pairs_needed(0.04, seed, precision)[0] for seed in range(20))
         for precision in (FINE, ROUGH)

@@ -1,4 +1,4 @@
-"""The digest: equal for programs that train to the same thing, and for no others."""
+"""The digest is equal for programs that train to the same result, and for no others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TWO, THREE, SIX, MINUS, LOW, LOWER, SMALL = (f"const{at}" for at in range(2, 9))
 
 
 def body(name: str, *lines: str, text: str = SEED) -> str:
-    """The program with other lines in one of its subprograms; states c, d, … in order."""
+    """The program with new lines in one subprogram; their states are c, d, ... in order."""
     written = [f"  {state_name(at)} = {line}\n" for at, line in enumerate(lines, start=2)]
     found = re.sub(rf"(S\d {name}\(a, b\):\n)(  .*\n)+", rf"\1{''.join(written)}", text)
     assert found != text
@@ -146,18 +146,18 @@ def test_programs_that_train_differently_have_different_digests(name: str) -> No
     assert one != other
 
 
-def test_programs_that_are_built_in_all_differ() -> None:
+def test_all_built_in_programs_have_different_digests() -> None:
     digests = [digest(seed_text(name)) for name in seed_names()]
     assert None not in digests
     assert all(one != other for one, other in combinations(digests, 2))
 
 
 @pytest.mark.parametrize("lines", [("LOG c",), ("DIVIDE c c",)])
-def test_what_is_not_finite_is_the_same_as_nothing(lines: tuple[str, ...]) -> None:
+def test_a_program_that_is_not_finite_has_no_digest(lines: tuple[str, ...]) -> None:
     assert digest(relu(*lines)) is None
 
 
-def test_what_never_changes_is_the_same_as_nothing() -> None:
+def test_a_program_without_gradients_has_no_digest() -> None:
     nothing = body("main", "S5 a a", "DIFFERENCE c c", "SIN d")
     assert digest(nothing) is None
 
@@ -171,7 +171,7 @@ def test_a_program_of_one_length_has_a_digest() -> None:
     )
 
 
-def test_numbers_in_another_order_are_other_numbers() -> None:
+def test_numbers_in_another_order_are_hashed_differently() -> None:
     from primeval.evaluators.training.probe import _quantised
 
     numbers = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
@@ -181,7 +181,7 @@ def test_numbers_in_another_order_are_other_numbers() -> None:
 
 
 @given(st.floats(1e-300, 1e300), st.sampled_from((1e-12, -1e-12)))
-def test_rounding_seldom_shows_and_the_sixth_digit_always_does(
+def test_a_hash_ignores_most_rounding_and_never_the_sixth_digit(
     number: float, noise: float
 ) -> None:
     from primeval.evaluators.training.probe import _quantised
@@ -215,7 +215,7 @@ def test_every_process_has_the_same_digests(threads: int) -> None:
     assert json.loads(output) == [digest(seed_text(name)) for name in seed_names()]
 
 
-def test_nobodys_random_numbers_are_touched() -> None:
+def test_a_digest_leaves_the_global_random_generators_alone() -> None:
     before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index, union-attr]
     assert digest(SEED) == digest(SEED)
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # type: ignore[index, union-attr]
@@ -230,7 +230,7 @@ def test_a_probe_never_raises() -> None:
 
 
 def test_a_probe_costs_little_beside_a_training() -> None:
-    """Compiling a candidate alone takes seconds."""
+    """For comparison: compiling one candidate takes seconds."""
     from primeval.evaluators.training.probe import digest
 
     graph = build_graph(parse(SEED))

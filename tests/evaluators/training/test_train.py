@@ -1,4 +1,4 @@
-"""Training one candidate: budgets, hurdles, divergence, repeatability."""
+"""Training one candidate: budgets, hurdles, divergence and repeatability."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from helpers.training import DIVERGING, SEED, task
 from primeval.evaluators.budget import Budget, StepCost
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
+from primeval.evaluators.settings import Task
 
 
 def test_hurdles_give_each_band_the_same_expected_compute() -> None:
@@ -42,10 +43,14 @@ def test_every_budget_becomes_steps(unit: str, amount: float, steps: int) -> Non
 
 @pytest.fixture(scope="module")
 def bench() -> Any:
-    """One workbench for all tests: real training, tiny."""
-    from primeval.evaluators.training.workbench import Workbench
+    """One workbench for several tests: real training, tiny."""
+    return workbench(task())
 
-    return Workbench(task())
+
+def workbench(settings: Task) -> Any:
+    from primeval.evaluators.training.workbench import Workbench  # imports TensorFlow
+
+    return Workbench(settings)
 
 
 def evaluate(bench: Any, candidate: Candidate) -> Outcome:
@@ -73,13 +78,13 @@ def test_steps_repeat_to_the_last_bit(bench: Any) -> None:
 
 
 @pytest.mark.tf
-def test_seeds_differ(bench: Any) -> None:
+def test_two_seeds_give_two_losses(bench: Any) -> None:
     one, other = (evaluate(bench, Candidate(0, SEED, seed=n)) for n in range(2))
     assert one.loss != other.loss
 
 
 @pytest.mark.tf
-def test_a_missed_hurdle_stops_it(bench: Any) -> None:
+def test_a_missed_hurdle_stops_the_training(bench: Any) -> None:
     outcome = evaluate(bench, Candidate(0, SEED, 1, thresholds=(None, 0.1, None, None)))
     assert (outcome.status, outcome.hurdle) == (Status.STOPPED, 1)
     assert outcome.steps == 3
@@ -87,16 +92,16 @@ def test_a_missed_hurdle_stops_it(bench: Any) -> None:
 
 
 @pytest.mark.tf
-def test_a_loss_that_is_no_number_is_a_divergence(bench: Any) -> None:
+def test_a_loss_that_is_not_finite_is_a_divergence(bench: Any) -> None:
     outcome = evaluate(bench, Candidate(0, DIVERGING, seed=1))
     assert outcome.status is Status.DIVERGED
     assert outcome.loss is None
     assert outcome.fitness == -math.inf
-    assert "compile" not in outcome.seconds  # it is no number from the first step
+    assert "compile" not in outcome.seconds  # the first step's loss is not a number already
 
 
 @pytest.mark.tf
-def test_what_has_no_meaning_is_rejected_with_the_reason(bench: Any) -> None:
+def test_a_program_without_meaning_is_rejected_with_the_reason(bench: Any) -> None:
     text = SEED.replace("g = T_MAT_MUL f d", "g = MAT_MUL f d")
     outcome = evaluate(bench, Candidate(0, text, seed=1))
     assert outcome.status is Status.REJECTED
@@ -131,11 +136,10 @@ def test_weights_are_kept_where_asked(bench: Any, tmp_path: Path) -> None:
 
 @pytest.mark.tf
 @pytest.mark.parametrize("optimizer", ["adam", "adafactor"])
-def test_validation_leaves_no_trace(optimizer: str) -> None:
+def test_validation_leaves_no_trace_in_the_training(optimizer: str) -> None:
     from primeval.dna.cost import measure
-    from primeval.evaluators.training.workbench import Workbench
 
-    bench = Workbench(task(optimizer=optimizer))
+    bench = workbench(task(optimizer=optimizer))
     cost = measure(bench._reference_graph, bench.scale)
     looked_at, left_alone = (bench.trainer(cost, seed=3) for _ in range(2))
     for trainer in (looked_at, left_alone):
@@ -146,11 +150,9 @@ def test_validation_leaves_no_trace(optimizer: str) -> None:
 
 @pytest.mark.tf
 @pytest.mark.parametrize("optimizer", ["adam", "adafactor"])
-def test_a_batch_in_parts_is_the_same_batch(optimizer: str) -> None:
-    from primeval.evaluators.training.workbench import Workbench
-
+def test_a_batch_in_parts_trains_as_the_whole_batch(optimizer: str) -> None:
     whole, parts = (
-        Workbench(task(amount=8, optimizer=optimizer, accumulation=count)) for count in (1, 2)
+        workbench(task(amount=8, optimizer=optimizer, accumulation=count)) for count in (1, 2)
     )
     losses = [evaluate(bench, Candidate(0, SEED, 1)).loss for bench in (whole, parts)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
@@ -158,10 +160,8 @@ def test_a_batch_in_parts_is_the_same_batch(optimizer: str) -> None:
 
 @pytest.mark.tf
 def test_bfloat16_trains_with_weights_in_float32() -> None:
-    from primeval.evaluators.training.workbench import Workbench
-
     exact, rounded = (
-        Workbench(task(amount=20, precision=name)) for name in ("float32", "mixed_bfloat16")
+        workbench(task(amount=20, precision=name)) for name in ("float32", "mixed_bfloat16")
     )
     losses = [evaluate(bench, Candidate(0, SEED, 1)).loss for bench in (exact, rounded)]
     assert losses[0] != losses[1]
@@ -173,9 +173,7 @@ def test_bfloat16_trains_with_weights_in_float32() -> None:
 @pytest.mark.tf
 @pytest.mark.parametrize("optimizer", ["adam", "adafactor", "sgd", "lion"])
 def test_any_keras_optimizer_trains(optimizer: str) -> None:
-    from primeval.evaluators.training.workbench import Workbench
-
-    bench = Workbench(task(amount=20, optimizer=optimizer, learning_rate=0.01))
+    bench = workbench(task(amount=20, optimizer=optimizer, learning_rate=0.01))
     outcome = evaluate(bench, Candidate(0, SEED, seed=1))
     assert outcome.status is Status.COMPLETED
     assert outcome.loss is not None
@@ -184,10 +182,8 @@ def test_any_keras_optimizer_trains(optimizer: str) -> None:
 
 @pytest.mark.tf
 @pytest.mark.parametrize("schedule", ["rsqrt", "cosine", "constant"])
-def test_schedules_rise_and_fall(schedule: str) -> None:
-    from primeval.evaluators.training.workbench import Workbench
-
-    bench = Workbench(task(schedule=schedule, learning_rate=1.0, warmup_steps=10))
+def test_learning_rates_rise_in_the_warm_up_and_then_follow_the_schedule(schedule: str) -> None:
+    bench = workbench(task(schedule=schedule, learning_rate=1.0, warmup_steps=10))
     trainer = bench.reference()
     trainer.plan(100)
     rates = [float(trainer._schedule.learning_rate(step)) for step in (0, 4, 9, 39, 99)]
@@ -199,11 +195,9 @@ def test_schedules_rise_and_fall(schedule: str) -> None:
 @pytest.mark.tf
 @pytest.mark.slow
 def test_a_reference_budget_buys_a_slower_program_fewer_steps() -> None:
-    from primeval.evaluators.training.workbench import Workbench
-
     settings = task("reference_steps", 60)
     settings = replace(settings, model=replace(settings.model, length=32, width=32))
-    bench = Workbench(settings)
+    bench = workbench(settings)
     slow = SEED.replace("  c = MAX a const0\n", "  c = MAX a const0\n  d = CONV_31X1 c dim2\n")
     same, slower = (evaluate(bench, Candidate(n, t, 1)) for n, t in enumerate((SEED, slow)))
     assert (same.step_ratio, same.steps) == (1.0, 60)

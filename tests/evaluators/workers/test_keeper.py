@@ -1,4 +1,4 @@
-"""What becomes of the process that trains, and what its keeper says of it."""
+"""How the process that trains can end, and what its keeper reports."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def keeper() -> Iterator[Keeper]:
 
 
 def assert_ended(keeper: Keeper, name: str, status: Status, words: str) -> None:
-    """The candidate is reported so, and its process is gone and replaced by another."""
+    """The candidate has this status, and its process has ended and been replaced."""
     process = keeper.prepare()
     report = keeper.evaluate(Candidate(0, SEED.replace(RELU, f"{RELU}  d = {name} c\n"), 1))
     assert report.outcome.status is status, report.outcome
@@ -65,13 +65,13 @@ def assert_ended(keeper: Keeper, name: str, status: Status, words: str) -> None:
         ("CRASH", Status.CRASHED, "SIGSEGV"),
     ],
 )
-def test_a_hostile_candidate_is_ended_named_and_survived(
+def test_a_hostile_candidate_is_ended_and_named_and_the_keeper_continues(
     keeper: Keeper, name: str, status: Status, words: str
 ) -> None:
     assert_ended(keeper, name, status, words)
 
 
-def test_a_candidate_that_hangs_is_ended_named_and_survived() -> None:
+def test_a_candidate_that_hangs_is_ended_and_named_and_the_keeper_continues() -> None:
     impatient = Keeper(settings(timeout=15.0))
     try:
         assert_ended(impatient, "HANG", Status.TIMED_OUT, "candidate.timeout (15s)")
@@ -79,7 +79,7 @@ def test_a_candidate_that_hangs_is_ended_named_and_survived() -> None:
         impatient.close()
 
 
-def test_the_last_words_of_a_process_are_kept(keeper: Keeper) -> None:
+def test_the_last_output_of_a_process_is_kept(keeper: Keeper) -> None:
     text = SEED.replace(RELU, f"{RELU}  d = ABORT c\n")
     message = keeper.evaluate(Candidate(0, text, 1)).outcome.message
     assert "Fatal Python error: Aborted" in message

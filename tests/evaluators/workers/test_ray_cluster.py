@@ -1,4 +1,4 @@
-"""Clusters: machines come and go, and bring nothing but Python, TensorFlow and Ray."""
+"""Clusters: machines come and go, and have only Python, TensorFlow and Ray."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from primeval.search.drive.loop import drive
 from primeval.search.drive.progress import Progress
 
 COUNT = 24
-HELD = 20  # the candidate that does not end before the new machine has a worker
+HELD = 20  # this candidate does not finish before the new machine has a worker
 
 
 class Napper:
-    """Stands in for a worker: naps instead of training.
+    """Replaces a worker: it sleeps instead of training.
 
     Args:
-        dying: Candidates that take the worker with them.
-        gate: A file without which the candidate HELD does not end.
+        dying: Candidates that end the worker's process.
+        gate: A file for which the candidate HELD waits.
     """
 
     def __init__(self, dying: tuple[int, ...] = (), gate: str = "") -> None:
@@ -62,12 +62,12 @@ class Napper:
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Any]:
-    """A head and two more nodes, on this machine; each has one core."""
+    """A cluster of a head and two nodes on this machine, with one core each."""
     from ray.cluster_utils import Cluster
 
     from primeval.evaluators.workers.ray_cluster import ray
 
-    ray.shutdown()  # of a session of other tests
+    ray.shutdown()  # other tests may have started it
     head = {"num_cpus": 1, "include_dashboard": False}
     made = Cluster(initialize_head=True, head_node_args=head)
     try:
@@ -81,7 +81,7 @@ def nodes() -> Iterator[Any]:
 
 @pytest.fixture
 def cluster(nodes: Any) -> Iterator[Any]:
-    """The same, for a test that joins it."""
+    """The same cluster, for tests that connect to it."""
     from primeval.evaluators.workers.ray_cluster import ray
 
     yield nodes
@@ -95,14 +95,15 @@ def pool_on(cluster: Any, dying: tuple[int, ...] = (), gate: str = "", **setting
     workers = WorkerSettings(count=3, address=cluster.address, ship_code=False)
     workers = replace(workers, **settings)
     connect(workers)
-    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # nodes have no tests
+    # the nodes cannot import tests
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     napper = ray.remote(Napper).options(**worker_options(workers))
     hire = lambda: napper.remote(dying, gate)  # noqa: E731
     return RayEvaluator(replace(task(), workers=workers), hire=hire)
 
 
 class Mover(Progress):
-    """Takes a node away when some candidates are evaluated, and adds one later."""
+    """Removes a node after some candidates, and adds one later."""
 
     def __init__(self, cluster: Any, pool: Any, gate: Path) -> None:
         self.cluster, self.pool, self.gate, self.count = cluster, pool, gate, 0
@@ -124,7 +125,7 @@ class Mover(Progress):
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_node_goes_and_another_comes_and_nothing_is_missing(
+def test_no_outcome_is_missing_when_a_node_goes_and_another_comes(
     cluster: Any, tmp_path: Path
 ) -> None:
     sets = [f"run_dir={tmp_path / 'run'}", f"budget.max_candidates={COUNT}"]
@@ -139,15 +140,17 @@ def test_a_node_goes_and_another_comes_and_nothing_is_missing(
     assert sorted(number for number, _ in outcomes) == list(range(COUNT))
     assert {one.status for _, one in outcomes} == {Status.COMPLETED}
     assert run.store.asked() == COUNT
-    assert gate.exists()  # there were two workers, and then three again
+    assert gate.exists()  # the workers were two, and then three again
     lost = [one.seconds["lost"] for _, one in outcomes if "lost" in one.seconds]
-    assert len(lost) <= 1  # what the node held was asked again, and its time is not forgotten
+    assert len(lost) <= 1  # of the lost node's candidate, whose time is not forgotten
     run.close()
 
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_who_loses_every_worker_is_lost_and_the_others_are_not(cluster: Any) -> None:
+def test_a_candidate_that_loses_every_worker_is_lost_and_the_others_are_not(
+    cluster: Any,
+) -> None:
     pool = pool_on(cluster, dying=(1,), retries=2)
     try:
         for number in range(3):
@@ -174,18 +177,19 @@ def outcomes_of(pool: Any, count: int) -> dict[int, Outcome]:
 def test_workers_go_where_their_resources_are(cluster: Any) -> None:
     from primeval.evaluators.workers.ray_cluster import ray
 
-    pool = pool_on(cluster, threads=0, gpus=0.5, resources={"tpu_host": 1.0})
+    pool = pool_on(cluster, gpus=0.5, resources={"tpu_host": 1.0})
     try:
         pool.submit(Candidate(0, SEED, 1))
-        assert pool.wait(2.0) == []  # nobody has what they need
-        node = cluster.add_node(num_cpus=0, num_gpus=1, resources={"tpu_host": 9})
+        assert pool.wait(2.0) == []  # no node has what they need
+        node = cluster.add_node(num_cpus=3, num_gpus=1, resources={"tpu_host": 9})
         assert outcomes_of(pool, 1)[0].status is Status.COMPLETED
         end, number = time.monotonic() + 100, 0
         while pool.capacity < 2 and time.monotonic() < end:
             number += 1
             pool.submit(Candidate(number, SEED, 1))
             assert outcomes_of(pool, 1)[number].status is Status.COMPLETED
-        assert pool.capacity == 2  # two halves of a card, though three workers may come
+        # half a card each; a third finds no room
+        assert pool.capacity == 2
         assert ray.available_resources().get("GPU", 0) == 0
         assert ray.available_resources()["tpu_host"] == 7
     finally:
@@ -228,17 +232,19 @@ def test_a_killed_driver_leaves_no_worker_on_a_cluster(nodes: Any, tmp_path: Pat
     driver = start(tmp_path, LONG, *given)
     wait_for(lambda: told(tmp_path / "run") >= 1)
     on_nodes = [one for one in training(os.getpid()) if one.is_running()]
-    assert len(on_nodes) == 1  # below this process, which started the nodes
+    assert len(on_nodes) == 1  # this process started the nodes, so it is a descendant
     keepers = [one.parent() for one in on_nodes]
     driver.kill()
     driver.communicate()
     assert not psutil.wait_procs([*on_nodes, *keepers], timeout=60)[1]
-    assert nodes.remaining_processes_alive()  # what is the cluster's goes on
+    assert nodes.remaining_processes_alive()  # the cluster itself continues
 
 
 @pytest.mark.ray
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "192.0.2.1:6379", "ray://head:10001"])
-def test_an_address_where_nobody_answers_is_said_soon(address: str, tmp_path: Path) -> None:
+def test_an_address_where_nothing_answers_is_reported_soon(
+    address: str, tmp_path: Path
+) -> None:
     began = time.monotonic()
     where = ["--run-dir", tmp_path / "run", "--set", f"workers.address='{address}'"]
     done = primeval("search", "quickstart", *where)

@@ -1,4 +1,4 @@
-"""Drivers that are killed, interrupted, or two at a time: what is left, and what goes on."""
+"""Drivers that are killed, interrupted, or run side by side: what ends and what continues."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ ONE = "workers.count=1"
 
 
 def family_of(driver: subprocess.Popen[str]) -> list[psutil.Process]:
-    """All that a driver has started, Ray and what Ray has started too."""
+    """All processes that a driver has started, including Ray's and those that Ray started."""
     return psutil.Process(driver.pid).children(recursive=True)
 
 
 def gone(family: list[psutil.Process], seconds: float) -> bool:
-    """Whether all of them end in time."""
+    """Whether all of these processes end within the time."""
     _, alive = psutil.wait_procs(family, timeout=seconds)
     return not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
 
@@ -58,7 +58,7 @@ def test_ctrl_c_gives_up_candidates_in_flight_at_once(tmp_path: Path) -> None:
     driver, run = start(tmp_path, LONG, ENDLESS, ONE), tmp_path / "run"
     wait_for(lambda: asked(run) >= 1 and bool(training(driver.pid)))
     family, began = family_of(driver), time.monotonic()
-    os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: to everybody
+    os.killpg(driver.pid, signal.SIGINT)  # to all its processes, as a terminal does
     output, _ = driver.communicate(timeout=60)
     assert time.monotonic() - began < 10
     assert driver.returncode == 0, output
@@ -77,7 +77,7 @@ def test_ctrl_c_lets_candidates_in_flight_finish_if_they_may(tmp_path: Path) -> 
     assert driver.returncode == 0, output
     assert 3 <= asked(run) == told(run) < 200
     lost = [one for _, one in open_run(run).store.outcomes() if "lost" in one.seconds]
-    assert not lost  # the signal was for the driver, and not for those who train
+    assert not lost  # the processes that train ignore the signal
 
 
 def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     family = family_of(driver)
     os.killpg(driver.pid, signal.SIGINT)
     time.sleep(2)
-    assert driver.poll() is None  # it waits for those in flight
+    assert driver.poll() is None  # it waits for the candidates in flight
     began = time.monotonic()
     os.killpg(driver.pid, signal.SIGINT)
     output, _ = driver.communicate(timeout=60)

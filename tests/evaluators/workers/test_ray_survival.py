@@ -1,4 +1,4 @@
-"""Nothing that a candidate or a machine does costs more than the candidates in flight."""
+"""Whatever a candidate or a machine does, a run loses at most the candidates in flight."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ ENDS = {
 
 
 def hostile_program(name: str) -> str:
-    """The Transformer with one of them after its activation; LOG is NaN from the start."""
+    """The Transformer with a hostile primitive after its activation; LOG gives NaN at once."""
     return SEED.replace(RELU, f"{RELU}  d = {name} c\n")
 
 
 class Killer(Progress):
-    """Kills once a process that trains, and once a worker that keeps one."""
+    """Kills one process that trains, and later one worker that keeps such a process."""
 
     def __init__(self, pool: Any) -> None:
         self.pool, self.killed = pool, list[int]()
@@ -55,7 +55,7 @@ class Killer(Progress):
         if len(self.killed) == 2 or len(self.told_outcomes) < 2 * len(self.killed) + 1:
             return
         for trainer in busy_processes(self.pool):
-            with suppress(psutil.NoSuchProcess):  # it has just been replaced
+            with suppress(psutil.NoSuchProcess):  # the process has just been replaced
                 victim = psutil.Process(trainer)
                 if self.killed:
                     victim = victim.parent()

@@ -1,4 +1,4 @@
-"""What machines of a cluster lack: this primeval, users' primitives, the tokens."""
+"""What is sent to machines of a cluster: this primeval, users' primitives, the tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from primeval.evaluators.data.corpus import load_corpus, open_corpus
 from primeval.evaluators.workers.shipping import pack, write_wheel
 
 
-def test_the_wheel_is_whole_and_needs_nothing(tmp_path: Path) -> None:
+def test_the_wheel_is_complete_and_names_no_dependencies(tmp_path: Path) -> None:
     wheel = write_wheel(tmp_path)
     assert wheel.read_bytes() == write_wheel(tmp_path).read_bytes()
     with zipfile.ZipFile(wheel) as archive:

@@ -1,4 +1,4 @@
-"""The algorithm: whatever the order of asks and tells, its promises hold."""
+"""The algorithm keeps its promises in any order of asks and tells."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SMALL = SearchSettings(population_size=6, tournament_size=3)
 
 
 def run_alone(search: Search, count: int) -> list[str]:
-    """Ask and tell in turns; the programs in order."""
+    """The programs of a search that asks and tells in turns, in order."""
     texts = []
     for _ in range(count):
         individual = search.ask()
@@ -188,7 +188,7 @@ def test_another_process_with_other_string_hashes_asks_for_the_same() -> None:
     assert one == other
 
 
-# What may happen next: ask, tell the i-th in flight a loss, or die and be replayed.
+# Possible events: ask, tell a loss to the i-th in flight, or die and be replayed.
 STEPS = st.lists(
     st.one_of(
         st.just("ask"),
@@ -225,7 +225,7 @@ def test_in_any_order_of_asks_tells_and_resumes_the_promises_hold(
 
 
 def replayed(journal: list[tuple[str, object]], seeds: list[object]) -> Search:
-    """A search brought to where the journal ends; half of it derived, half restored."""
+    """A search replayed to the end of the journal; half of the asks are derived."""
     search = Search(SMALL, seeds, hurdles=4)  # type: ignore[arg-type]
     for at, (what, value) in enumerate(journal):
         if what == "told":
@@ -259,6 +259,6 @@ def check_promises(
 
 
 def not_known(one: object, told: dict[int, Outcome]) -> bool:
-    """Whether the parent's failure came after the child was asked for."""
+    """Whether the parent failed only after the child had been asked for."""
     parent = one.parent  # type: ignore[attr-defined]
     return list(told).index(parent) >= one.told  # type: ignore[attr-defined]

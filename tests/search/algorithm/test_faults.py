@@ -1,6 +1,6 @@
-"""Faults that searches like this one have had; each test is named after what went wrong there.
+"""Faults that similar searches have had; each test is named after what went wrong there.
 
-Others of the kind have a file of their own: duplicates that were trained all the same
+Other such faults have files of their own: duplicates that were trained nevertheless
 (test_known.py), digests that collided (test_probe.py), misspelt settings (test_config.py).
 """
 
@@ -51,7 +51,7 @@ def test_an_evaluator_that_always_fails_looped_for_ever(
     assert run.store.statuses() == {"completed": 1, "crashed": 20}
 
 
-def test_the_clock_decided_who_is_older(toy_config: Make) -> None:
+def test_the_clock_decided_which_is_older(toy_config: Make) -> None:
     run, _ = driven(toy_config(), capacity=3)
     run.close()
     with sqlite3.connect(run.store.path) as connection:
@@ -61,7 +61,7 @@ def test_the_clock_decided_who_is_older(toy_config: Make) -> None:
     assert verify(open_run(run.folder)) == 30
 
 
-def test_somebody_set_the_seed_of_everybodys_random_numbers(toy_config: Make) -> None:
+def test_the_seed_of_the_global_random_numbers_was_set(toy_config: Make) -> None:
     runs = []
     for seed in (1, 2):
         random.seed(seed)
@@ -73,7 +73,7 @@ def test_somebody_set_the_seed_of_everybodys_random_numbers(toy_config: Make) ->
     assert runs[0] == runs[1]
 
 
-# Two values of each setting, which a run must tell apart.
+# Two values of each setting; runs with different values must differ.
 SETTINGS = {
     "search.algorithm": ("evolution", "random"),
     "search.seeds": ("[transformer]", "[transformer, squared_relu]"),
@@ -117,7 +117,7 @@ def test_no_setting_of_the_search_is_left_out_above() -> None:
 
 
 def plain(value: Any) -> Any:
-    """A search's state as values that can be compared, whatever it is made of."""
+    """A search's state as plain values that can be compared."""
     if isinstance(value, sqlite3.Connection):
         return list(value.iterdump())
     if dataclasses.is_dataclass(value) or isinstance(
@@ -136,7 +136,7 @@ def test_parts_of_the_state_were_missing_after_a_resume(toy_config: Make, derive
     config = toy_config("search.reevaluations=2", "budget.max_candidates=40")
     run, search = driven(config, capacity=3, digests=by_length)
     again = replay(run, derive)
-    leave_out = {"_cost", "_vocabulary"}  # functions and tables that never change
+    leave_out = {"_cost", "_vocabulary"}  # these functions and tables never change
     before, after = (
         {name: plain(value) for name, value in vars(one).items() if name not in leave_out}
         for one in (search, again)

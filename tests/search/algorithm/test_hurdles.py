@@ -1,4 +1,4 @@
-"""Halving hurdles: thresholds from the run's own history."""
+"""Halving hurdles take their thresholds from the run's own history."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.search.algorithm.hurdles import LEAST, Hurdles
 
 
-def test_there_is_no_bar_before_enough_have_reached_it() -> None:
+def test_there_is_no_threshold_before_enough_have_reached_it() -> None:
     hurdles = Hurdles(2, window=10)
     for _ in range(LEAST - 1):
         hurdles.tell(outcome(1.0, marks=3))
     assert hurdles.thresholds() == (None, None)
-    hurdles.tell(outcome(1.0, marks=1))  # reached the first hurdle only
+    hurdles.tell(outcome(1.0, marks=1))  # it reached only the first hurdle
     assert hurdles.thresholds()[0] is not None
     assert hurdles.thresholds()[1] is None
 
 
 @given(st.lists(st.floats(0, 9), min_size=1, max_size=60), st.integers(LEAST, 12))
-def test_the_bar_is_the_median_of_the_last_to_reach_it(losses: list[float], size: int) -> None:
+def test_the_threshold_is_the_median_of_the_last_to_reach_it(
+    losses: list[float], size: int
+) -> None:
     hurdles = Hurdles(1, window=size)
     for loss in losses:
         hurdles.tell(Outcome(Status.COMPLETED, loss=loss, curve=(Point(1, loss),)))
@@ -44,14 +46,14 @@ def test_failures_count_where_they_had_a_loss() -> None:
     assert hurdles.thresholds() == (2.0, None)
 
 
-def test_no_hurdles_no_bars() -> None:
+def test_without_hurdles_there_are_no_thresholds() -> None:
     hurdles = Hurdles(0, window=10)
     hurdles.tell(outcome(1.0))
     assert hurdles.thresholds() == ()
 
 
 def test_half_pass_each_hurdle_and_compute_falls_as_the_paper_says() -> None:
-    """Paper, A.3: mean cost 6.2 times less than training everyone to the end."""
+    """Paper, A.3: the mean cost is 6.2 times less than training every candidate to the end."""
     marks, count, rng = Budget("seconds", 25_200).marks(), 4000, random.Random(0)
     hurdles, reached, cost = Hurdles(4, window=100), [0] * 5, 0.0
     for _ in range(count):

@@ -1,4 +1,4 @@
-"""The queue in which the oldest dies, and its tournament."""
+"""The population is a queue in which the oldest dies, with a tournament over it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_tournament_of_all_finds_the_fittest() -> None:
     assert population.tournament(30, random.Random(0)).id == 1
 
 
-def test_a_tournament_of_one_draws_everybody() -> None:
+def test_a_tournament_of_one_draws_every_member() -> None:
     population = filled([-3.0, -1.0, -2.0])
     drawn = {population.tournament(1, random.Random(seed)).id for seed in range(50)}
     assert drawn == {0, 1, 2}

@@ -1,4 +1,4 @@
-"""Re-evaluations: a known program that is proposed again is trained again, and averaged."""
+"""Re-evaluations: a known program that is proposed again is trained again and averaged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TRANSFORMER = load_seed("transformer")
 
 
 def noisy(config: RunConfig) -> Callable[[Candidate], Outcome]:
-    """The toy evaluator with a loss that depends on the seed of the weights too."""
+    """The toy evaluator, with a loss that also depends on the seed of the weights."""
     script = toy_script(config)
 
     def evaluate(candidate: Candidate) -> Outcome:
@@ -44,7 +44,7 @@ def noisy(config: RunConfig) -> Callable[[Candidate], Outcome]:
 
 @pytest.fixture(params=[1, 3])
 def run(request: pytest.FixtureRequest, toy_config: Make) -> Iterator[Run]:
-    """Sixty individuals of a search in which a digest is soon known, by one worker or three."""
+    """Sixty individuals of a search that soon meets known digests, with one worker or three."""
     config = toy_config("search.reevaluations=2", "budget.max_candidates=60")
     made, search = begin(config)
     drive(made, search, Scripted(noisy(config), request.param, digests=by_length))
@@ -74,10 +74,10 @@ def test_each_time_with_other_weights_and_as_far_as_the_first_time(run: Run) -> 
         assert len({individuals[at].seed for at in (original, *repeats)}) == 1 + len(repeats)
         assert {len(outcomes[at].curve) for at in repeats} <= {len(outcomes[original].curve)}
         for at in repeats:
-            thresholds = individuals[at].thresholds
-            assert set(thresholds) <= {None, 0.0}
+            given = individuals[at].thresholds
+            assert set(given) <= {None, 0.0}
             hurdle = outcomes[original].hurdle
-            assert (thresholds.index(0.0) if thresholds else None) == hurdle
+            assert (given.index(0.0) if given else None) == hurdle
 
 
 def test_fitness_is_the_mean_in_the_population_and_in_the_ranking(run: Run) -> None:
@@ -100,7 +100,7 @@ def test_fitness_is_the_mean_in_the_population_and_in_the_ranking(run: Run) -> N
     assert losses == sorted(losses)
 
 
-def test_the_run_replays_and_goes_on(run: Run) -> None:
+def test_the_run_replays_and_resumes(run: Run) -> None:
     assert verify(run) == 60
     run.close()
     again = reopen_run(run.folder, ["budget.max_candidates=80", "search.reevaluations=5"])
@@ -187,7 +187,7 @@ def test_a_graph_whose_worker_was_lost_is_new_again() -> None:
     known, (first, second) = Known(), map(one_graph, range(2))
     known.enter(first)
     known.enter(second)
-    known.tell(second, Outcome(Status.LOST))  # it was not the first
+    known.tell(second, Outcome(Status.LOST))  # it was not the first with this graph
     assert known.first(first.fingerprint) == 0
     known.tell(first, Outcome(Status.LOST))
     assert known.first(first.fingerprint) is None
@@ -211,7 +211,7 @@ def test_memory_does_not_grow_with_the_individuals() -> None:
         if number == 50_000:
             before = psutil.Process().memory_info().rss
     assert known.first(f"{7:032x}") == 7
-    assert psutil.Process().memory_info().rss - before < 4_000_000  # 35 MB as a dict
+    assert psutil.Process().memory_info().rss - before < 4_000_000  # a dict would need 35 MB
 
 
 def test_without_the_setting_nothing_is_evaluated_again(toy_config: Make) -> None:

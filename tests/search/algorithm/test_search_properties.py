@@ -1,7 +1,7 @@
-"""Generated runs of the real engine, with its real store: whatever happens, in whatever order.
+"""Generated runs of the real engine and its real store: promises hold whatever happens.
 
-A machine asks, tells, dies and resumes as Hypothesis likes, and keeps a plain model of what
-must be true beside it (`plain_model.py`).
+Hypothesis lets a run ask, tell, die and resume in any order. A plain model beside it
+(`plain_model.py`) keeps what must be true.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def successes(draw: st.DrawFn) -> Outcome:
 
 @st.composite
 def failures(draw: st.DrawFn) -> Outcome:
-    """Also what a broken evaluator might say: success, and no loss."""
+    """Failures, including some that only a broken evaluator gives: success without a loss."""
     curve = tuple(Point(1, loss) for loss in draw(st.lists(LOSSES, max_size=5)))
     loss = draw(st.sampled_from([None, math.nan, math.inf, -math.inf]))
     status = draw(st.sampled_from((Status.COMPLETED, Status.STOPPED, *FAILURES)))
@@ -66,7 +66,7 @@ TELLS = st.lists(st.tuples(st.integers(0, 99), OUTCOMES), min_size=1, max_size=6
 
 
 class Engine(RuleBasedStateMachine):
-    """A run that anything may happen to."""
+    """A run to which anything may happen."""
 
     @initialize(
         seeds=st.integers(1, 3),
@@ -118,7 +118,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 99), same=st.integers(0, 99))
     def tell_that_it_is_known(self, which: int, same: int) -> None:
-        """A probe found that a child computes what another individual does."""
+        """A probe found that a child computes the same as another individual."""
         flying = [
             one.id
             for one in self.search.in_flight.values()
@@ -138,7 +138,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 99), outcome=OUTCOMES)
     def tell_again(self, which: int, outcome: Outcome) -> None:
-        """An outcome that comes twice is refused, and has no effect."""
+        """An outcome that comes twice is refused and changes nothing."""
         if self.model.told_:
             number = self.model.told_[which % len(self.model.told_)]
             with pytest.raises(StoreError):
@@ -148,7 +148,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(["primer_ez", "transformer", "mdha"]))
     def inject(self, name: str) -> None:
-        """The user gives a program to the run, known or not."""
+        """A user gives a program to the run; it may be known already."""
         if self.search.asked >= self.search.seed_count:
             inject(self.run_, {name: load_seed(name)})
             individual = Injections(self.run_).take(self.search, 1.5)
@@ -169,7 +169,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule()
     def die_while_asking(self) -> None:
-        """An individual that was not appended was never asked for, and comes again."""
+        """An individual that was not recorded was never asked for, and comes again."""
         with contextlib.suppress(StuckError):
             lost = self.search.ask()
             self.reopen()
@@ -179,13 +179,13 @@ class Engine(RuleBasedStateMachine):
     @precondition(lambda self: self.search.in_flight)
     @rule(which=st.integers(0, 99), outcome=OUTCOMES)
     def die_while_telling(self, which: int, outcome: Outcome) -> None:
-        """What was appended counts, though the driver died before it had consequences."""
+        """An outcome that was recorded counts, even if the search died before it was told."""
         self.give(which, outcome)
         self.reopen()
 
     @rule()
     def read(self) -> None:
-        """Readers need not wait: they see the ranking, failures last."""
+        """Readers need not wait for the search; the ranking puts failures last."""
         reader = open_run(self.run_.folder)
         numbers = [row.id for row in ranking(reader).rows]
         reader.close()
@@ -194,7 +194,7 @@ class Engine(RuleBasedStateMachine):
         assert fitness == [*finite, *[None] * (len(fitness) - len(finite))]
 
     def give(self, which: int, outcome: Outcome) -> None:
-        """An individual in flight gets an outcome, in the store and in the model."""
+        """Record an outcome of an individual in flight, in the store and in the model."""
         flying = list(self.search.in_flight)
         number = flying[which % len(flying)]
         if number in self.model.same:
@@ -209,7 +209,7 @@ class Engine(RuleBasedStateMachine):
         self.model.resize(self.run_.config.search.population_size)
 
     def enter(self, individual: Individual) -> None:
-        """A new individual has the next number, a living parent and a program that is new."""
+        """The next individual has a living parent and is no known program."""
         assert individual.id == len(self.asked)
         assert individual.told == len(self.model.told_)
         assert individual.fingerprint == build_graph(parse(individual.text)).fingerprint
@@ -223,7 +223,7 @@ class Engine(RuleBasedStateMachine):
         assert is_seed <= (individual.parent is None) == (individual.edit is None)
 
     def check_repeat(self, individual: Individual, program: int) -> None:
-        """Nothing known is trained again, but for as many re-evaluations as are wanted."""
+        """A known program is trained again only as often as the setting allows."""
         assert self.model.repeats[program] < self.run_.config.search.reevaluations
         assert self.model.fitness(program) is not None
         assert individual.seed not in {one.seed for one in self.asked}

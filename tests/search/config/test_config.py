@@ -1,4 +1,4 @@
-"""Configurations: strict, exact about what is wrong, and the same when read back."""
+"""Configurations: strict, exact about mistakes, and the same when read back."""
 
 from __future__ import annotations
 

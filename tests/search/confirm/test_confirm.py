@@ -1,4 +1,4 @@
-"""Confirming: fresh seeds, the test split, nothing trained twice and nothing left out."""
+"""Confirming uses fresh seeds and the test split, trains nothing twice, leaves nothing out."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Script = Callable[[Candidate], Outcome]
 
 @pytest.fixture
 def run(toy_config: Callable[..., RunConfig]) -> Run:
-    """A finished toy search, open for confirming."""
+    """A finished toy search, opened for confirming."""
     opened, search = begin(toy_config("budget.max_candidates=12"))
     drive(opened, search, make_evaluator(opened.config.task(opened.reference)))
     return opened
@@ -56,7 +56,7 @@ def entries_of(run: Run, *names: str, best: int = 0) -> list[Entry]:
 
 
 def noisy(**offsets: float) -> Script:
-    """A loss that depends on the order of the data much more than on the program."""
+    """A loss that depends on the order of the data far more than on the program."""
 
     def script(candidate: Candidate) -> Outcome:
         assert candidate.data_seed is not None
@@ -69,7 +69,7 @@ def noisy(**offsets: float) -> Script:
 
 
 def train(run: Run, entries: list[Entry], seeds: int, script: Script) -> list[Candidate]:
-    """Confirm with a scripted evaluator; what was submitted to it."""
+    """Confirm with a scripted evaluator; returns what was submitted to it."""
     evaluator = Scripted(script, capacity=3)
     jobs = missing_jobs(run, entries, seeds)
     assert confirm(run, jobs, evaluator, lambda job, outcome: None)
@@ -114,7 +114,7 @@ def test_other_runs_have_other_seeds() -> None:
     assert max(drawn) < 2**31
 
 
-def test_no_program_meets_a_threshold(run: Run) -> None:
+def test_confirmed_candidates_meet_no_threshold(run: Run) -> None:
     assert any(individual.thresholds for individual in run.store.individuals())
     assert {one.thresholds for one in train(run, entries_of(run, best=3), 1, noisy())} == {()}
 
@@ -197,7 +197,7 @@ def test_a_diverged_seed_is_shown_and_never_dropped(run: Run, capsys: Capture) -
     entries = entries_of(run, "squared_relu", "mdha")
     train(run, entries, 5, failing("squared_relu", {1, 3}, Status.DIVERGED, run))
     rows = confirmed_rows(run)
-    last = rows[-1]  # though its other seeds are the best by far
+    last = rows[-1]  # even though its other seeds are by far the best
     figures = last.figures
     assert last.name == "squared_relu"
     assert (figures.loss, figures.interval, figures.loss_vs_seed) == (None, None, None)

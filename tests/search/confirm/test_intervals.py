@@ -1,4 +1,4 @@
-"""Intervals of Student's t: the tables' quantiles, and the coverage that they promise."""
+"""Student's t intervals have the quantiles of the tables and the coverage that they promise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs given to a running or stopped search: recorded as such, evaluated, and members."""
+"""Programs given to a running or stopped search are recorded, evaluated and become members."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PRIMER = load_seed("primer_ez")
 
 
 def injected(run: Run) -> list[tuple[int, int | None]]:
-    """What the events say: which injection became which individual."""
+    """From the events: which injection became which individual."""
     events = [event.data for event in run.store.events() if event.kind == "injected"]
     return [(data["seq"], data["id"]) for data in events]
 
@@ -52,7 +52,7 @@ def stopped(toy_config: Make, *sets: str) -> Run:
     return run
 
 
-def test_a_stopped_search_takes_it_first_when_it_goes_on(toy_config: Make) -> None:
+def test_a_resumed_search_takes_an_injected_program_first(toy_config: Make) -> None:
     folder = stopped(toy_config).folder
     inject(open_run(folder, write=True), {"primer_ez": PRIMER})
     assert open_run(folder).store.asked() == 12
@@ -67,7 +67,7 @@ def test_a_stopped_search_takes_it_first_when_it_goes_on(toy_config: Make) -> No
     assert run.store.asked() == 20
 
 
-def test_it_is_a_member_like_any_other_and_has_children(toy_config: Make) -> None:
+def test_an_injected_program_is_a_member_and_has_children(toy_config: Make) -> None:
     folder = stopped(toy_config).folder
     inject(open_run(folder, write=True), {"primer_ez": PRIMER})
     run = reopen_run(folder, ["budget.max_candidates=40"])
@@ -83,7 +83,7 @@ def test_it_is_a_member_like_any_other_and_has_children(toy_config: Make) -> Non
     assert [row.id for row in lineage(run, child)] == [12, child]
 
 
-def test_it_is_shown_as_injected_under_its_name(toy_config: Make) -> None:
+def test_an_injected_program_is_shown_under_its_name(toy_config: Make) -> None:
     folder = stopped(toy_config).folder
     inject(open_run(folder, write=True), {"my.dna": PRIMER})
     run = finish(folder, "budget.max_candidates=20")
@@ -151,7 +151,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_left(toy_config: Make) -> N
     assert opened.store.injection(0) is None
 
 
-def test_a_running_search_takes_it_up(config_file: Path, tmp_path: Path) -> None:
+def test_a_running_search_takes_an_injected_program(config_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = start(config_file, folder, "--set", "budget.max_candidates=100_000")
     wait_for(lambda: (folder / "run.sqlite").exists() and told(folder) > 3)

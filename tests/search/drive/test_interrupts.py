@@ -1,4 +1,4 @@
-"""The first Ctrl-C: candidates in flight are given up, or get their time."""
+"""At the first Ctrl-C, candidates in flight are given up, or get the time set for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Make = Callable[..., RunConfig]
 
 
 class Slow(Evaluator):
-    """Takes its time for each candidate; is interrupted when it holds the fourth."""
+    """Takes some time for each candidate, and is interrupted once it has the fourth."""
 
     capacity = 3
 

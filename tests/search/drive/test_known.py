@@ -1,4 +1,4 @@
-"""What is known is not trained again: before training, in flight, and over resumes."""
+"""Known programs are not trained again: before training, in flight, and after a resume."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def test_every_candidate_is_probed_before_it_is_trained(toy_config: Make) -> Non
     assert probed == set(range(30))
 
 
-def test_who_is_in_flight_counts_as_known(toy_config: Make) -> None:
-    """Four workers; no outcome is told before all candidates are probed."""
+def test_a_candidate_in_flight_counts_as_known(toy_config: Make) -> None:
+    """There are four workers, and all candidates are probed before the first outcome."""
     config = toy_config("budget.max_candidates=4")
     run, search = begin(config)
 
@@ -98,7 +98,7 @@ def test_seeds_are_trained_whatever_they_compute(toy_config: Make) -> None:
     assert trained(evaluator) == [0]
 
 
-def test_without_a_digest_everybody_is_trained(toy_config: Make) -> None:
+def test_without_a_digest_every_candidate_is_trained(toy_config: Make) -> None:
     run, evaluator = driven(toy_config(), digests=lambda candidate: None)
     assert len(trained(evaluator)) == 30
     assert "known" not in run.store.statuses()
@@ -242,7 +242,7 @@ LINES = ("SQUARE c", "MULTIPLY c c")
 
 
 def written(number: int, text: str) -> Individual:
-    """An individual as if a mutation had made it."""
+    """An individual with the fields that a mutation would give it."""
     program = parse(text)
     fingerprint = build_graph(program).fingerprint
     return Individual.of(

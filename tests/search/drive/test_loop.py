@@ -1,4 +1,4 @@
-"""Driving a search: budgets, stops, and what observers see."""
+"""Driving a search: budgets, stops, and what observers receive."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_budget_counts_evaluated_individuals_seeds_included(toy_config: Make
     assert [event.kind for event in run.store.events()] == ["started", "stopped"]
 
 
-def test_bars_travel_with_candidates_and_stop_some(toy_config: Make) -> None:
+def test_thresholds_travel_with_candidates_and_stop_some(toy_config: Make) -> None:
     run, search = begin(toy_config())
     drive(run, search, make_evaluator(run.config.task(run.reference)))
     individuals, _ = history(run)
@@ -70,7 +70,7 @@ def test_a_seed_that_fails_stops_the_search_with_the_reason(toy_config: Make) ->
     assert "not finite" in stop.message
 
 
-def test_without_a_parent_the_search_waits_for_candidates_in_flight(
+def test_with_no_parent_left_the_search_waits_for_candidates_in_flight(
     toy_config: Make,
 ) -> None:
     run, search = begin(toy_config())
@@ -80,7 +80,7 @@ def test_without_a_parent_the_search_waits_for_candidates_in_flight(
 
 
 class Recorder:
-    """Watches a search."""
+    """An observer that records all events."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -109,7 +109,7 @@ def test_observers_see_every_event(toy_config: Make) -> None:
 
 
 def test_a_search_stops_when_its_compute_is_used_up(toy_config: Make) -> None:
-    """Three seconds each, failures too: the fourth reaches ten."""
+    """Each takes three seconds, failures too; the fourth exceeds ten."""
 
     def script(candidate: Candidate) -> Outcome:
         failed = Outcome(Status.CRASHED, seconds={"lost": 3.0}, message="gone")

@@ -1,4 +1,4 @@
-"""Searches as processes of their own: killed, interrupted, out of disk."""
+"""Searches in processes of their own: killed, interrupted, or out of disk space."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_killed_run_loses_nothing_it_recorded(config_file: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
+def test_ctrl_c_stops_cleanly_and_says_how_to_resume(
     config_file: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     run = tmp_path / "run"
@@ -63,10 +63,14 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
     assert f"primeval resume {run}" in output
     store = open_run(run).store
     assert store.events()[-1].data["reason"] == "interrupted"
-    assert store.asked() - store.told() in (0, 1)  # given up, and asked again on resume
+    # it was given up, and is asked again on resume
+    assert store.asked() - store.told() in (
+        0,
+        1,
+    )
 
 
-def test_a_full_disk_stops_the_run_and_it_goes_on_when_there_is_room(
+def test_a_full_disk_stops_the_run_which_resumes_when_there_is_room(
     config_file: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "full"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from helpers.plain_model import FAILURES, SIZES, Model
-from helpers.toys import TOY, Scripted, history, primeval, toy_script
+from helpers.toys import TOY, PowerCutError, Scripted, history, primeval, toy_script
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,12 +26,8 @@ from primeval.search.drive.starting import make_search
 from primeval.search.run.folder import Run, create_run, open_run, reopen_run
 
 
-class PowerCutError(Exception):
-    """Ends a drive in the midst of it."""
-
-
 def careless(seed: int, deaths: float) -> Scripted:
-    """Up to eight workers that finish in any order and anyhow, and may take all with them."""
+    """Up to eight workers that finish in any order, with any outcome, and may end the run."""
     rng = random.Random(seed)
 
     def script(candidate: Candidate) -> Outcome:
@@ -66,7 +62,7 @@ def test_runs_of_careless_workers_that_die_keep_every_promise(
             stop = None
         submitted = [candidate.id for candidate in evaluator.submitted]
         assert len(set(submitted)) == len(submitted), "no candidate is trained twice at once"
-        assert known.isdisjoint(submitted), "no candidate with an outcome is trained"
+        assert known.isdisjoint(submitted), "no candidate is trained whose outcome is known"
         trained.update(submitted)
         run.close()
         if stop is not None:
@@ -80,7 +76,7 @@ def test_runs_of_careless_workers_that_die_keep_every_promise(
 
 
 def check_journal(run: Run) -> None:
-    """Read a run's store from the start, and hold it to what a search promises."""
+    """Read a run's store from the start and check what a search promises."""
     individuals, told = history(run)
     fingerprints = [one.fingerprint for one in individuals]
     assert len(set(fingerprints)) == len(fingerprints), "no program twice"

@@ -1,4 +1,4 @@
-"""The scalars that TensorBoard is given are the run's own."""
+"""The scalars written for TensorBoard are the run's own figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Scalars = dict[str, dict[int, float]]
 
 
 def scalars(run: Path) -> Scalars:
-    """All that was written, by name and step, read by TensorBoard's own format."""
+    """All scalars that were written, by name and step, read in TensorBoard's own format."""
     from tensorboardX.proto.event_pb2 import Event
     from tensorboardX.record_writer import RecordWriter  # noqa: F401  (the format is its)
 
@@ -36,7 +36,7 @@ def scalars(run: Path) -> Scalars:
     return found
 
 
-def test_a_run_leaves_its_scalars_and_goes_on_with_them(
+def test_a_resumed_run_adds_to_its_scalars(
     toy_config: Callable[..., RunConfig],
 ) -> None:
     run, search = begin(toy_config("budget.max_candidates=12"))

@@ -1,4 +1,4 @@
-"""The forecast of a run: arithmetic from what a few seconds of it took."""
+"""The forecast of a run follows by arithmetic from a few measured seconds."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def test_half_of_the_candidates_at_each_hurdle_leave_five_thirty_firsts_of_the_b
 
 def test_a_run_is_reckoned_from_a_step_a_validation_and_the_overhead() -> None:
     found = reckoned()
-    overhead = 5 + 10 / 10  # a tenth of a worker's start
+    overhead = 5 + 10 / 10  # a tenth of a worker's start belongs to each candidate
     assert found.training == pytest.approx(31.0)
     assert found.full == pytest.approx(overhead + 31 + 5 * 0.5)
     validations = 1 + 1 / 2 + 1 / 4 + 1 / 8 + 1 / 16
     assert found.mean == pytest.approx(overhead + 5 + validations * 0.5)
     assert found.per_hour == pytest.approx(2 * 3600 / found.mean)
-    # four meet no threshold, and one more has started before there is one
+    # four meet no threshold, and one more is in flight before there is one
     assert found.seconds == pytest.approx(10 + (5 * found.full + 25 * found.mean) / 2)
     assert (found.candidates, found.ends_by) == (30, "candidates")
     assert found.memory == 2_500

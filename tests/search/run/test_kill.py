@@ -1,4 +1,4 @@
-"""Killed at any moment, or out of disk: nothing recorded is lost, and it resumes.
+"""A run that is killed at any moment, or whose disk is full, loses no record and can continue.
 
 `python benchmarks/kills.py` does the same with 200 kills.
 """
@@ -43,7 +43,7 @@ def test_a_row_that_is_gone_or_changed_would_be_noticed(after: set[tuple[object,
 
 
 class SmallDisk:
-    """A file system of a few megabytes, which only processes that `run` starts can see."""
+    """A file system of a few megabytes that only the processes started by `run` can see."""
 
     def __init__(self, folder: Path, megabytes: int) -> None:
         mount = f'mount -t tmpfs -o size={megabytes}m tmpfs "$0" && echo mounted && exec cat'
@@ -72,12 +72,12 @@ class SmallDisk:
         return self.run(*COMMAND, *arguments)
 
     def close(self) -> None:
-        self._holder.communicate()  # closes the input of `cat`
+        self._holder.communicate()  # this closes the input of `cat`, which ends it
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    """A disk of 5 MB. Skips where users may not mount: see test_loop.py for a size limit."""
+    """A disk of 5 MB; skips where users may not mount. test_loop.py tests a size limit."""
     if not (shutil.which("unshare") and shutil.which("nsenter")):
         pytest.skip("needs unshare and nsenter (util-linux)")
     folder = tmp_path / "disk"
@@ -90,7 +90,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     disk.close()
 
 
-def test_a_full_disk_damages_nothing_and_the_run_goes_on_when_there_is_room(
+def test_a_full_disk_damages_nothing_and_the_run_resumes_when_there_is_room(
     disk: SmallDisk, tmp_path: Path
 ) -> None:
     run, filler = disk.folder / "run", disk.folder / "filler"
@@ -102,7 +102,7 @@ def test_a_full_disk_damages_nothing_and_the_run_goes_on_when_there_is_room(
     assert "could not be written: database or disk is full" in stopped.stderr
     assert "Traceback" not in stopped.stderr
 
-    # while it is full: it can be read, it is sound, and going on says the same again
+    # while the disk is full, the run can be read and is sound; resuming gives the same error
     assert disk.primeval("top", run).stdout.startswith(f"{run}: ")
     assert disk.primeval("replay", run).returncode == 0
     again = disk.primeval("resume", run)
@@ -118,7 +118,7 @@ def test_a_full_disk_damages_nothing_and_the_run_goes_on_when_there_is_room(
 
 
 def recorded(disk: SmallDisk, run: Path, copy: Path) -> Rows:
-    """What a copy of the run's folder says; the copy is sound."""
+    """All rows in a copy of the run's folder, after checking that the copy is sound."""
     into = "import shutil, sys; shutil.copytree(*sys.argv[1:])"
     assert disk.run(sys.executable, "-c", into, run, copy).returncode == 0
     require_sound(copy)

@@ -1,4 +1,4 @@
-"""Going on after any stop: nothing lost, nothing twice, the same again."""
+"""Resuming after any stop loses nothing, repeats nothing, and gives the same run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Make = Callable[..., RunConfig]
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(deaths=st.lists(st.integers(0, 7), min_size=1, max_size=3))
-def test_a_run_that_died_anywhere_goes_on_as_if_it_had_not(
+def test_a_run_that_died_anywhere_resumes_as_if_it_had_not(
     toy_config: Make, tmp_path: Path, deaths: list[int]
 ) -> None:
     fifteen = "budget.max_candidates=15"
@@ -163,7 +163,7 @@ def test_what_makes_outcomes_incomparable_is_refused(toy_config: Make, assignmen
     with pytest.raises(ConfigError):
         reopen_run(run.folder, [assignment])
     assert [event.kind for event in open_run(run.folder).store.events()] == ["started"]
-    reopen_run(run.folder).close()  # and the lock was let go
+    reopen_run(run.folder).close()  # the lock was released
 
 
 def test_a_tampered_store_is_noticed(toy_config: Make) -> None:
@@ -176,7 +176,7 @@ def test_a_tampered_store_is_noticed(toy_config: Make) -> None:
         verify(open_run(run.folder))
 
 
-def test_a_changed_last_outcome_is_noticed(
+def test_a_changed_outcome_is_noticed_though_nothing_was_asked_after_it(
     toy_config: Make,
 ) -> None:
     run, search = begin(toy_config())
@@ -192,7 +192,7 @@ def test_a_changed_last_outcome_is_noticed(
 
 
 def test_populations_are_compared_where_they_were_noted(toy_config: Make) -> None:
-    """Between the same two candidates it stops, shrinks, stops, and grows again."""
+    """Between the same two candidates the run stops, shrinks, stops, and grows again."""
     config = toy_config("budget.max_candidates=20")
     run, search = begin(config)
     drive(run, search, Scripted(toy_script(config), capacity=3))

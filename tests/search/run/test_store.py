@@ -1,4 +1,4 @@
-"""The run store: everything that was appended is there, whatever happens to the process."""
+"""The run store keeps everything that was appended, whatever happens to the process."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:
     child_process = os.fork()
     if child_process == 0:
         RunLock(tmp_path)
-        os._exit(0)  # as abruptly as a kill
+        os._exit(0)  # ends as abruptly as a kill
     os.waitpid(child_process, 0)
     lock = RunLock(tmp_path)
     assert (tmp_path / "run.lock").read_text().startswith(f"process {os.getpid()} ")

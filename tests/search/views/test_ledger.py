@@ -1,4 +1,4 @@
-"""The ledger: every draw, every individual and every failure is accounted for, once."""
+"""The ledger counts every draw, every individual and every failure exactly once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from primeval.search.views.ledger import ledger
 
 @pytest.fixture
 def run(toy_config: Callable[..., RunConfig]) -> Run:
-    """Sixty individuals, of which every fifth fails, one way or another."""
+    """Sixty individuals, of which every fifth fails, with several causes."""
     config = toy_config("budget.max_candidates=60")
     made, search = begin(config)
     script = toy_script(config)
@@ -52,7 +52,7 @@ def test_every_draw_and_every_individual_is_counted_once(run: Run) -> None:
         assert row.tried >= row.valid >= row.new >= row.better + row.lost
 
 
-def test_every_failure_is_in_it_with_its_message(run: Run) -> None:
+def test_every_failure_is_in_the_ledger_with_its_message(run: Run) -> None:
     rows = ledger(run).failures
     assert sum(row.count for row in rows) == 12
     assert {row.status for row in rows} == {"crashed", "diverged"}
@@ -63,7 +63,7 @@ def test_every_failure_is_in_it_with_its_message(run: Run) -> None:
     assert sorted(lost) == list(range(4, 60, 5))
 
 
-def test_top_prints_it(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_top_prints_the_ledger(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["top", str(run.folder), "--ledger"]) == 0
     printed = capsys.readouterr().out
     assert "mutation" in printed

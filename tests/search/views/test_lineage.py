@@ -1,4 +1,4 @@
-"""What each edit of a lineage gained: figures that add up, everywhere they are shown."""
+"""The gain of each edit of a lineage: the figures add up wherever they are shown."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_gains_of_the_page_add_up_digit_by_digit(troubled: Path) -> None:
 
 
 def told(number: int, *losses: float) -> LineageRow:
-    """A row of a lineage, as far as gains look at it."""
+    """A row of a lineage, with the fields that gains read."""
     edit = Edit("insert", 0, 0, "") if number else None
     individual = Individual(number, None, edit, text="", fingerprint="", seed=0)
     curve = tuple(Point(step, loss) for step, loss in enumerate(losses))
