@@ -70,7 +70,7 @@ def begin(folder: Path, individuals: int) -> tuple[Run, Search]:
     ]
     config = load_config("toy", sets)
     run = create_run(config, {"transformer": load_seed("transformer")})
-    return run, make_search(config, list(run.store.seeds.values()))
+    return run, make_search(config, list(run.store.seeds.values()), run.language)
 
 
 def throughput(folder: Path, individuals: int) -> dict[str, float]:

@@ -145,7 +145,7 @@ def seen(run: Run) -> list[Seen]:
             number,
             elapsed[number] / 60,
             outcome,
-            ideas_of(build_graph(individuals[number].program)),
+            ideas_of(build_graph(individuals[number].program())),
             describe_edit(run, individuals[number]),
         )
         for number, outcome in told.items()

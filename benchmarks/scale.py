@@ -140,7 +140,7 @@ def concurrent(workers: int, rounds: int, naps: list[float]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         config = _config(folder, rounds * workers, workers)
         run = create_run(config, {"transformer": load_seed("transformer")})
-        search = make_search(config, list(run.store.seeds.values()))
+        search = make_search(config, list(run.store.seeds.values()), run.language)
         pool = RayEvaluator(config.task(run.reference), hire=lambda: next(turns))
         pool.processes()  # waits until all are ready
         clock, cpu, began = Clock(rounds * workers), time.process_time(), time.monotonic()
@@ -173,7 +173,7 @@ def toy(candidates: int) -> dict[str, Any]:
         config = _config(folder, candidates, 1)
         run = create_run(config, {"transformer": load_seed("transformer")})
         weight, cpu = Weight(candidates), time.process_time()
-        search = make_search(config, list(run.store.seeds.values()))
+        search = make_search(config, list(run.store.seeds.values()), run.language)
         stop = drive(run, search, make_evaluator(config.task(run.reference)), weight)
         if stop.reason != "candidates":
             sys.exit(f"the search stopped: {stop.message}")

@@ -145,7 +145,7 @@ def memory(candidates: int, sets: Sequence[str] = ()) -> dict[str, Any]:
         config = load_config("laptop", given)
         run = create_run(config, {"transformer": load_seed("transformer")})
         worker = _OneWorker(config.task(run.reference))
-        drive(run, make_search(config, list(run.store.seeds.values())), worker)
+        drive(run, make_search(config, list(run.store.seeds.values()), run.language), worker)
         statuses = run.store.statuses()
         run.close()
     held = [size / 1e6 for size in worker.held]

@@ -28,7 +28,7 @@ MISTAKES = [
     (["search", "CONFIG", "--run-dir", "/proc/none/run"], "The run folder /proc/none/run"),
     (["search", "CONFIG", "--run-dir", "CONFIG"], "is not a folder"),
     (["resume", "RUNS/smal"], "Did you mean"),
-    (["resume", "RUN", "--set", "seed=9"], "cannot be resumed with another seed"),
+    (["resume", "RUN", "--set", "seed=9"], "cannot continue with another seed"),
     (["resume", "RUN", "--set", "budget.max_candidate=9"], "Did you mean 'max_candidates'?"),
     (["top", "RUNS"], "holds no run"),
     (["top", "RUNS/smal"], "Did you mean"),

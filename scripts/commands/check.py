@@ -46,10 +46,11 @@ def add_check(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = load_config(args.config, args.set)
-    seeds = load_seeds(config.search.seeds, config.language)
-    costs = check_seeds(config, seeds)
+    language = config.make_language()
+    seeds = load_seeds(config.search.seeds, config.language, language.vocabulary)
+    costs = check_seeds(config, seeds, language)
     first_cost = first_seed(costs)
-    try_primitives(config.language.modules)
+    try_primitives(language)
     tried = None
     if args.train is False:
         _look_for_files(config)

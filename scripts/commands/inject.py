@@ -27,7 +27,8 @@ def add_inject(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     opened = open_run(args.run_folder, write=True)
-    programs = {reference: find_program(reference).program for reference in args.programs}
+    vocabulary = opened.language.vocabulary
+    programs = {name: find_program(name, vocabulary).program for name in args.programs}
     known = inject(opened, programs)
     held = is_held(opened.folder)
     if args.json:

@@ -25,8 +25,9 @@ def add_search(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = load_config(args.config, args.set, run_dir=args.run_dir)
-    seeds = load_seeds(config.search.seeds, config.language)
-    check_seeds(config, seeds)
+    language = config.make_language()
+    seeds = load_seeds(config.search.seeds, config.language, language.vocabulary)
+    check_seeds(config, seeds, language)
     check_free(Path(config.run_dir))
     # the evaluator comes first: if it cannot start, nothing has been written
     evaluator = start_evaluator(config.task(format_program(first_seed(seeds))))
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         evaluator.close()
         raise
     try:
-        search = make_search(config, list(opened.store.seeds.values()))
+        search = make_search(config, list(opened.store.seeds.values()), language)
         return drive_and_report(opened, search, evaluator)
     finally:
         opened.close()

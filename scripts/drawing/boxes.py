@@ -17,7 +17,6 @@ from primeval.dna.printing import format_number
 from primeval.dna.program import INPUTS, Instruction
 from primeval.dna.writing.calls import CallPath, Calls
 from primeval.primitives.primitive import CONSTANT, DIM
-from primeval.primitives.vocabulary import PRIMITIVES
 
 
 class Change(str, Enum):
@@ -96,7 +95,7 @@ def draw_program(graph: Graph, cost: Cost | None = None) -> Box:
 class _Drawer:
     def __init__(self, graph: Graph, cost: Cost | None) -> None:
         self.calls, self.cost = Calls(graph), cost
-        self.subprograms = graph.program.subprograms
+        self.program, self.subprograms = graph.program, graph.program.subprograms
 
     def call(self, index: int, path: CallPath, branches: int, same: bool) -> Box:
         """The box of a call. `same` means that both its inputs are one value."""
@@ -144,7 +143,7 @@ class _Drawer:
         return child, read
 
     def _operation(self, op: str, instruction: Instruction) -> Box:
-        row, bank = PRIMITIVES[op], self.calls.graph.program.bank
+        row, bank = self.program.vocabulary[op], self.program.bank
         constant = bank.constants[instruction.constant] if CONSTANT in row.reads else None
         dim = bank.dims[instruction.dim] if DIM in row.reads else None
         number = "" if constant is None else f" {format_number(float(f'{constant:.4g}'))}"
@@ -165,7 +164,7 @@ class _Drawer:
                 continue
             states = [instruction.input1, instruction.input2]
             if not isinstance(instruction.op, int):
-                states = states[: PRIMITIVES[instruction.op].arity]
+                states = states[: self.program.vocabulary[instruction.op].arity]
             elif states[0] != states[1]:
                 states = self._read(instruction.op, (*path, (index, place)), states)
             read |= {state for state in states if state < INPUTS}

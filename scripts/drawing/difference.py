@@ -63,8 +63,8 @@ class _Join:
         index = new.subprogram or 0
         old_at = {box.place: number for number, box in enumerate(old.boxes)}
         new_at = {box.place: number for number, box in enumerate(new.boxes)}
-        bodies = [one.subprograms[index].instructions for one in (self.old, self.new)]
-        for before, after in pair(*bodies).pairs:
+        was, now = (one.subprograms[index].instructions for one in (self.old, self.new))
+        for before, after in pair(was, now, self.old.vocabulary).pairs:
             one = None if before is None else old_at.get(before)
             other = None if after is None else new_at.get(after)
             if one is not None or other is not None:

@@ -25,7 +25,10 @@ UNABLE = (RunError, ProgramError, Rejection)
 
 
 def programs(run: Run, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """What is shown of each of these programs of the ranking, best first."""
+    """What is shown of each of these programs of the ranking, best first.
+
+    Raises LanguageError if the modules with the run's primitives cannot be loaded.
+    """
     return [_program(run, rank, row) for rank, row in enumerate(rows, 1)]
 
 
@@ -34,10 +37,12 @@ def _program(run: Run, rank: int, row: Row) -> dict[str, Any]:
     if individual is None:
         raise KeyError(row.id)
     scale = run.config.scale
-    facts = Facts(individual.program, scale)
+    vocabulary = run.language.vocabulary
+    program = individual.program(vocabulary)
+    facts = Facts(program, scale)
     root = root_of(run.store, individual)
     parent = None if individual.parent is None else run.store.individual(individual.parent)
-    name = f"#{individual.id}"
+    seed, name = Facts(root.program(vocabulary), scale), f"#{individual.id}"
     return {
         "rank": rank,
         "row": row,
@@ -45,14 +50,14 @@ def _program(run: Run, rank: int, row: Row) -> dict[str, Any]:
         "operations": len(facts.graph.nodes) if facts.graph else None,
         "fixed_length": bool(facts.graph and facts.graph.fixed_length),
         "against": [
-            _against(facts, other.id, which, other.program, scale)
+            _against(facts, other.id, which, other.program(vocabulary), scale)
             for which, other in (("seed", root), ("parent", parent))
             if other is not None and other.id != individual.id
             and not (which == "parent" and other.id == root.id)
         ],
-        "drawing": _made(lambda: _drawing(name, facts, root.id, Facts(root.program, scale))),
+        "drawing": _made(lambda: _drawing(name, facts, root.id, seed)),
         "code": _made(lambda: _code(facts)),
-        "text": format_program(individual.program, dormant=False),
+        "text": format_program(program, dormant=False),
     }  # fmt: skip
 
 

@@ -43,5 +43,6 @@ def _print_winner(run: Run, best: int) -> None:
         return
     seed = root_of(run.store, individual)
     print(f"\n#{best} against the seed:")
-    lines = diff(seed.program, individual.program)
+    vocabulary = run.language.vocabulary
+    lines = diff(seed.program(vocabulary), individual.program(vocabulary))
     terminal.print_diff(lines, terminal.wants_color())

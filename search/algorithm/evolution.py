@@ -219,7 +219,7 @@ class Search:
 
         def mutated(parent: Individual) -> Child:
             return mutate(
-                parent.program,
+                parent.program(self._seeds[0].vocabulary),
                 rng,
                 weights=self.settings.mutations,
                 known=self.known.is_settled,

@@ -11,13 +11,14 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from primeval.dna.mutations import Edit
 from primeval.dna.parsing import parse
 from primeval.dna.printing import format_program
 from primeval.dna.program import Program
+from primeval.primitives.primitive import Vocabulary
+from primeval.primitives.vocabulary import PRIMITIVES
 
 Thresholds = tuple[float | None, ...]
 
@@ -38,7 +39,7 @@ class Individual:
             the outcomes this makes every decision of a run repeatable.
         parameters: Trainable numbers of its model; None if they were not counted.
         attempts: How many mutations were thrown away before it, by reason.
-        parsed: The program, where it is at hand already; saves parsing the text.
+        parsed: Holds the program once it is at hand, so that it is parsed only once.
     """
 
     id: int
@@ -51,17 +52,21 @@ class Individual:
     told: int = 0
     parameters: int | None = None
     attempts: dict[str, int] = field(default_factory=dict)
-    parsed: Program | None = field(default=None, compare=False, repr=False)
+    parsed: list[Program] = field(default_factory=list, compare=False, repr=False)
 
-    @cached_property
-    def program(self) -> Program:
-        """The program, parsed at the first use. Raises ProgramError if the text is none."""
-        return self.parsed or parse(self.text, source=f"individual {self.id}")
+    def program(self, vocabulary: Vocabulary = PRIMITIVES) -> Program:
+        """The program, made of its run's primitives; parsed at the first use.
+
+        Raises ProgramError if the text is no program of these primitives.
+        """
+        if not self.parsed or self.parsed[0].vocabulary is not vocabulary:
+            self.parsed[:] = [parse(self.text, f"individual {self.id}", vocabulary)]
+        return self.parsed[0]
 
     @classmethod
     def of(cls, program: Program, **fields: Any) -> Individual:
         """The individual with this program and these other fields."""
-        return cls(text=format_program(program), parsed=program, **fields)
+        return cls(text=format_program(program), parsed=[program], **fields)
 
 
 @dataclass(frozen=True)

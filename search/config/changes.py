@@ -58,11 +58,11 @@ def refuse_incomparable(before: RunConfig, after: RunConfig) -> None:
             continue
         if any(key == fixed or key.startswith(f"{fixed}.") for fixed in FIXED):
             raise ConfigError(
-                f"A run cannot be resumed with another {key}: what it has found could not be "
+                f"A run cannot continue with another {key}: what it has found could not be "
                 f"compared with what comes. It has {flat(before).get(key)!r}. Start a new run."
             )
         if key == "run_dir":
-            raise ConfigError("A resumed run stays in its folder. Move the folder instead.")
+            raise ConfigError("A run stays in its folder. Move the folder instead.")
     evaluators = {before.workers.evaluator, after.workers.evaluator}
     if "toy" in evaluators and len(evaluators) > 1:
         raise ConfigError(

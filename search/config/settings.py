@@ -24,6 +24,7 @@ from primeval.evaluators.settings import (
     TrainingSettings,
     WorkerSettings,
 )
+from primeval.primitives.language import Language, make_language
 
 ALGORITHMS = ("evolution", "random", "hill_climbing")
 
@@ -51,6 +52,7 @@ class SearchSettings(Settings):
     seeds: Annotated[tuple[str, ...], Limit(some=True)] = ("transformer",)
     population_size: Annotated[int, Limit(least=1, most=1_000_000, unit="individuals")] = 100
     tournament_size: Annotated[int, Limit(least=1, unit="individuals")] = 10
+    # CHOICE: a mutation left out of the mapping is never drawn.
     mutations: Annotated[
         Mapping[str, float], Limit(least=0, some=True, choices=tuple(MUTATIONS))
     ] = field(default_factory=lambda: dict.fromkeys(MUTATIONS, 1.0))
@@ -155,6 +157,13 @@ class RunConfig(Settings):
     def scale(self) -> Scale:
         """The scale at which candidates are measured and trained."""
         return self.model.scale(self.data.vocabulary)
+
+    def make_language(self) -> Language:
+        """The language of its programs. Imports the modules that it names.
+
+        Raises PrimitiveError if one of them is not usable, or a primitive does not exist.
+        """
+        return make_language(self.language.modules, self.language.primitives)
 
     def task(self, reference: str) -> Task:
         """What an evaluator needs to know; `reference` is the first seed's text."""

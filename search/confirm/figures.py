@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from primeval.dna.graph import build_graph
-from primeval.dna.parsing import parse
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.confirm.intervals import Interval, interval
 from primeval.search.run.folder import Run
@@ -165,7 +163,8 @@ def read_confirmed(run: Run) -> dict[str, Confirmed]:
 
 def reference_of(run: Run, confirmed: dict[str, Confirmed]) -> Confirmed | None:
     """The run's first seed, which the others are compared with; None if it is not confirmed."""
-    return confirmed.get(build_graph(parse(run.reference)).fingerprint)
+    keys = (one.fingerprint for one in run.store.confirmations() if one.text == run.reference)
+    return confirmed.get(next(keys, ""))
 
 
 def best_first(confirmed: Iterable[Confirmed]) -> list[Confirmed]:

@@ -43,7 +43,7 @@ def replay(run: Run, derive: int = VERIFIED_ON_RESUME) -> Search:
     """
     first_derived = run.store.asked() - derive
     first, *events = run.store.events()
-    search = make_search(_config_of(first), list(run.store.seeds.values()))
+    search = make_search(_config_of(first), list(run.store.seeds.values()), run.language)
     outcomes, milestones = run.store.outcomes(), _Milestones(search, events, derive > 0)
     for individual in run.store.individuals():
         while search.told < individual.told:
@@ -51,7 +51,7 @@ def replay(run: Run, derive: int = VERIFIED_ON_RESUME) -> Search:
             _tell_next(run, search, next(outcomes, None))
         milestones.pass_by()
         if individual.id >= first_derived:
-            _compare(individual, _derived(search, individual))
+            _compare(individual, _derived(run, search, individual))
         else:
             search.restore(individual)
     for told in outcomes:
@@ -66,10 +66,10 @@ def verify(run: Run) -> int:
     return replay(run, derive=run.store.asked()).asked
 
 
-def _derived(search: Search, recorded: Individual) -> Individual:
+def _derived(run: Run, search: Search, recorded: Individual) -> Individual:
     """What the search asks for now; an injected program itself cannot be derived."""
     if recorded.parent is None and recorded.id >= search.seed_count:
-        return search.inject(recorded.program)
+        return search.inject(recorded.program(run.language.vocabulary))
     return search.ask()
 
 

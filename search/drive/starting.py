@@ -12,18 +12,22 @@ from primeval.dna.cost import Cost, measure
 from primeval.dna.graph import Graph, build_graph
 from primeval.dna.parsing import parse
 from primeval.dna.program import Program
-from primeval.primitives.user import restricted
+from primeval.primitives.language import Language
+from primeval.primitives.primitive import Vocabulary
+from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection
 from primeval.search.algorithm.evolution import Search
 from primeval.search.config.settings import LanguageSettings, RunConfig
 from primeval.search.errors import ConfigError
-from primeval.search.run.programs import find_program
+from primeval.search.run.programs import program_for
 
 LANGUAGE = LanguageSettings()
 
 
 def load_seeds(
-    references: Sequence[str], language: LanguageSettings = LANGUAGE
+    references: Sequence[str],
+    language: LanguageSettings = LANGUAGE,
+    vocabulary: Vocabulary = PRIMITIVES,
 ) -> dict[str, Program]:
     """The programs to start from, by names that can be file names, with banks of full size.
 
@@ -33,7 +37,7 @@ def load_seeds(
     """
     seeds: dict[str, Program] = {}
     for reference in references:
-        program = find_program(reference).program
+        program = program_for(reference, vocabulary)
         try:
             program = with_bank(program, language.constants, language.dims)
         except ProgramError as error:
@@ -50,7 +54,7 @@ def load_seeds(
     return seeds
 
 
-def make_search(config: RunConfig, seeds: Sequence[str]) -> Search:
+def make_search(config: RunConfig, seeds: Sequence[str], language: Language) -> Search:
     """The search of a run before its first individual. `seeds` are program texts."""
     scale = config.scale
 
@@ -58,12 +62,13 @@ def make_search(config: RunConfig, seeds: Sequence[str]) -> Search:
         return measure(graph, scale)
 
     hurdles = config.candidate.budget.hurdles
-    programs = [parse(text) for text in seeds]
-    vocabulary = restricted(config.language.primitives)
-    return Search(config.search, programs, config.seed, hurdles, cost, vocabulary)
+    programs = [parse(text, vocabulary=language.vocabulary) for text in seeds]
+    return Search(config.search, programs, config.seed, hurdles, cost, language.drawn)
 
 
-def check_seeds(config: RunConfig, seeds: dict[str, Program]) -> dict[str, Cost]:
+def check_seeds(
+    config: RunConfig, seeds: dict[str, Program], language: Language
+) -> dict[str, Cost]:
     """The cost of each seed, by name. Raises ConfigError if one cannot start this search."""
     if len(seeds) > config.search.population_size:
         raise ConfigError(
@@ -71,10 +76,9 @@ def check_seeds(config: RunConfig, seeds: dict[str, Program]) -> dict[str, Cost]
             f"Received: {config.search.population_size}."
         )
     costs, known = {}, dict[str, str]()
-    vocabulary = restricted(config.language.primitives)
     for name, program in seeds.items():
         try:
-            check(program, vocabulary)
+            check(program, language.drawn)
             graph = build_graph(program)
             costs[name] = measure(graph, config.scale)
         except Rejection as rejection:

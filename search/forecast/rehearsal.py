@@ -103,7 +103,7 @@ def rehearse(
 
 def _drive(run: Run, start: Start) -> tuple[float, _Observer]:
     """Drive the run to its end: seconds until the workers were ready, and what was noted."""
-    search = make_search(run.config, list(run.store.seeds.values()))
+    search = make_search(run.config, list(run.store.seeds.values()), run.language)
     began = time.perf_counter()
     evaluator = start(run.config.task(run.reference))
     observer = _Observer(_ready(evaluator))

@@ -15,6 +15,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,10 +23,12 @@ from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.evaluators.whole_files import remove_drafts, replacing
 from primeval.primitives.errors import did_you_mean
+from primeval.primitives.language import Language
+from primeval.primitives.user import PrimitiveError
 from primeval.search.config.changes import refuse_incomparable
 from primeval.search.config.config import parse_config, to_yaml
 from primeval.search.config.settings import RunConfig
-from primeval.search.errors import RunError
+from primeval.search.errors import LanguageError, RunError
 from primeval.search.run.environment import META, environment
 from primeval.search.run.locking import RunLock
 from primeval.search.run.schema import FILE_NAME
@@ -59,6 +62,21 @@ class Run:
     def seed_name(self) -> str:
         """Name of the first seed."""
         return first_seed({name: name for name in self.store.seeds})
+
+    @cached_property
+    def language(self) -> Language:
+        """What its programs are written in. Imports the modules that its settings name.
+
+        Raises LanguageError if they are not there, or not usable.
+        """
+        try:
+            return self.config.make_language()
+        except PrimitiveError as error:
+            raise LanguageError(
+                f"The primitives of {self.folder} cannot be loaded: {error} The run needs the "
+                "modules as they were. Without them, `primeval top` and `primeval lineage` "
+                "work, and `primeval show` prints the text of an individual."
+            ) from None
 
     def close(self) -> None:
         """Close the store and release the lock."""
@@ -110,6 +128,7 @@ def open_run(path: str | Path, write: bool = False) -> Run:
     """A run, for reading; also while it is driven. Raises RunError if there is none.
 
     With `write`, injections and confirmations may be appended, which do not disturb a driver.
+    No module of users' primitives is imported before `Run.language` is asked for.
     """
     folder = _existing(Path(path))
     store = open_store(folder / FILE_NAME, write)
@@ -140,6 +159,8 @@ def reopen_run(path: str | Path, sets: Sequence[str] = (), lasting: bool = True)
         before = _config(store, folder)
         config = parse_config(to_yaml(before), sets, source=f"{folder}/config.yaml")
         refuse_incomparable(before, config)
+        run = Run(folder, config, store, lock)
+        _ = run.language  # if it cannot be made, nothing has been written
         if lasting:
             changed = {} if config == before else {"config": to_yaml(config), "set": list(sets)}
             store.append_event("resumed", changed, store.elapsed())
@@ -148,7 +169,7 @@ def reopen_run(path: str | Path, sets: Sequence[str] = (), lasting: bool = True)
     except BaseException:
         lock.close()
         raise
-    return Run(folder, config, store, lock)
+    return run
 
 
 def _config(store: Store, folder: Path) -> RunConfig:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from primeval.dna.library import seed_names, seed_text
 from primeval.dna.parsing import MAX_TEXT, parse
+from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.primitives.errors import UnknownNameError
+from primeval.primitives.primitive import Vocabulary
+from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.search.algorithm.population import Individual
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run, open_run
@@ -32,8 +35,12 @@ class Reference:
     individual: Individual | None = None
 
 
-def find_program(reference: str) -> Reference:
+def find_program(reference: str, vocabulary: Vocabulary = PRIMITIVES) -> Reference:
     """The program a reference stands for.
+
+    Args:
+        reference: A built-in name, a path, or RUN:ID.
+        vocabulary: The primitives that a file may name; an individual's are its run's.
 
     Raises:
         UnknownNameError: There is no such program file.
@@ -41,14 +48,15 @@ def find_program(reference: str) -> Reference:
         ProgramError: The file is no program.
     """
     if reference in seed_names():
-        return Reference(reference, parse(seed_text(reference), source=reference))
+        return Reference(reference, parse(seed_text(reference), reference, vocabulary))
     path = Path(reference)
     if path.is_file():
-        return Reference(reference, read_program(path))
+        return Reference(reference, read_program(path, vocabulary))
     folder, colon, _ = reference.rpartition(":")
     if colon and folder:
         run, individual = find_individual(reference)
-        return Reference(reference, individual.program, run, individual)
+        program = individual.program(run.language.vocabulary)
+        return Reference(reference, program, run, individual)
     if path.is_dir():
         raise RunError(
             f"{reference} is a folder. An individual of the run in it is written RUN:ID, as in "
@@ -63,7 +71,19 @@ def find_program(reference: str) -> Reference:
     )
 
 
-def read_program(path: Path) -> Program:
+def program_for(reference: str, vocabulary: Vocabulary) -> Program:
+    """The program a reference stands for, as one of these primitives.
+
+    An individual may be of a run with other primitives of the same names, so its text counts.
+    Raises ProgramError if it has a primitive that is not among them.
+    """
+    program = find_program(reference, vocabulary).program
+    if program.vocabulary is vocabulary:
+        return program
+    return parse(format_program(program), reference, vocabulary)
+
+
+def read_program(path: Path, vocabulary: Vocabulary = PRIMITIVES) -> Program:
     """The program in a file. Raises RunError if it cannot be read, or ProgramError."""
     if path.suffix == ".keras":
         raise RunError(
@@ -77,7 +97,7 @@ def read_program(path: Path) -> Program:
         raise RunError(
             f"{path}: this file cannot be read: {error}. A program is a text in UTF-8."
         ) from None
-    return parse(text, source=str(path))
+    return parse(text, str(path), vocabulary)
 
 
 def find_individual(reference: str) -> tuple[Run, Individual]:

@@ -65,7 +65,7 @@ def test_without_training_there_is_no_cost() -> None:
 def test_what_a_run_paid_is_read_from_its_store(tmp_path: Path) -> None:
     config = parse_config(TOY, [f"run_dir={tmp_path / 'run'}"])
     run = create_run(config, {"transformer": load_seed("transformer")})
-    search = make_search(config, list(run.store.seeds.values()))
+    search = make_search(config, list(run.store.seeds.values()), run.language)
     drive(run, search, Scripted(toy_script(config)))
     outcomes, marks = recorded(tmp_path / "run")
     shown = "\n".join(lines(figures(outcomes, marks), marks))

@@ -37,7 +37,7 @@ workers: {evaluator: toy, count: 1}
 def begin(config: RunConfig) -> tuple[Run, Search]:
     """Create a new run of the Transformer; returns it and its search."""
     run = create_run(config, {"transformer": load_seed("transformer")})
-    return run, make_search(config, list(run.store.seeds.values()))
+    return run, make_search(config, list(run.store.seeds.values()), run.language)
 
 
 def toy_run(config: RunConfig) -> Run:

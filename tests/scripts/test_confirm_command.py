@@ -96,7 +96,7 @@ def test_programs_are_confirmed_without_a_search(tmp_path: Path, capsys: Capture
     assert as_json(capsys, *command, *programs) == data
     assert len(list(open_run(folder).store.confirmations())) == count == 9
     other = refused(capsys, *command, "--set", "model.layers=3")
-    assert "cannot be resumed with another model.layers" in other
+    assert "cannot continue with another model.layers" in other
     assert "--run-dir" in other
 
 
@@ -107,7 +107,7 @@ MISTAKES = [
     (["RUN", "--top", "-1"], "Received: '-1'"),
     (["RUN", "--programs", "primr"], "Did you mean 'primer'"),
     (["RUN", "--programs", "99999"], "has no individual 99999"),
-    (["RUN", "--set", "model.layers=5"], "cannot be resumed with another model.layers"),
+    (["RUN", "--set", "model.layers=5"], "cannot continue with another model.layers"),
     (["RUN", "--run-dir", "NEW"], "Leave --run-dir out"),
     (["RUN", "--markdown", "NEW/none/table.md"], "--markdown is a file in a folder"),
     (["CONFIG", "--top", "3"], "--top is about the individuals of a run"),

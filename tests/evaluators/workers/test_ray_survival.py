@@ -80,7 +80,7 @@ def test_a_run_survives_whatever_its_candidates_do(
         (tmp_path / f"{name}.dna").write_text(hostile_program(name), encoding="utf-8")
     seeds = load_seeds(["transformer", *(f"{tmp_path / name}.dna" for name in names)])
     run = create_run(config, seeds)
-    search = make_search(config, list(run.store.seeds.values()))
+    search = make_search(config, list(run.store.seeds.values()), run.language)
     pool = RayEvaluator(config.task(run.reference))
     killer = Killer(pool)
     assert drive(run, search, pool, killer).reason == "candidates"

@@ -124,7 +124,7 @@ def test_a_best_that_was_lucky_is_the_best_no_longer() -> None:
     seed, lucky, steady = (search.ask() for _ in range(3))
     for one, loss in ((seed, 2.5), (lucky, 1.0), (steady, 1.5)):
         search.tell(one.id, outcome(loss))
-    again = search.inject(lucky.program)
+    again = search.inject(lucky.program())
     search.tell(again.id, outcome(4.0))
     assert search.best is not None
     assert (search.best[1].id, search.best[0]) == (steady.id, -1.5)
@@ -154,7 +154,7 @@ def test_a_program_whose_first_evaluation_failed_is_ranked_by_the_others(
 ) -> None:
     run, search = begin(toy_config("budget.max_candidates=3"))
     first = search.ask()
-    again = [search.inject(first.program) for _ in range(2)]
+    again = [search.inject(first.program()) for _ in range(2)]
     losses = (None, 3.0, 2.0)
     for one in (first, *again):
         run.store.append_individual(one, 0.0)

@@ -86,7 +86,9 @@ class Engine(RuleBasedStateMachine):
         ]
         config = parse_config(TOY, sets)
         self.run_ = create_run(config, {name: load_seed(name) for name in names})
-        self.search = make_search(config, list(self.run_.store.seeds.values()))
+        self.search = make_search(
+            config, list(self.run_.store.seeds.values()), self.run_.language
+        )
         self.model = Model(size, seeds)
         self.asked: list[Individual] = []
 

@@ -59,7 +59,7 @@ def test_a_resumed_search_takes_an_injected_program_first(toy_config: Make) -> N
     run = finish(folder, "budget.max_candidates=20")
     one = run.store.individual(12)
     assert one is not None
-    assert one.program == PRIMER
+    assert one.program() == PRIMER
     assert (one.parent, one.edit) == (None, None)
     assert one.thresholds == run.store.individual(13).thresholds  # type: ignore[union-attr]
     assert run.store.outcome(12) is not None
@@ -114,7 +114,7 @@ def test_each_is_taken_once_also_if_the_driver_dies(toy_config: Make) -> None:
         run.close()
     run = finish(folder, "budget.max_candidates=30")
     assert [seq for seq, _ in injected(run)] == [1, 2, 3]
-    texts = [one.program for one in run.store.individuals()]
+    texts = [one.program() for one in run.store.individuals()]
     assert [texts.count(program) for program in programs.values()] == [1, 1, 1]
 
 

@@ -176,7 +176,7 @@ def test_a_known_child_is_trained_if_its_program_was_injected_meanwhile(
     in_flight = InFlight(search, evaluator, weights, lambda: True)
     in_flight.submit(child)
     if injected:
-        search.inject(child.program)
+        search.inject(child.program())
     known = in_flight.decide(child.id, Outcome(Status.PROBED, digest=digest))
     assert (known is None) == injected
     assert [one.purpose for one in evaluator.submitted] == ["probe", *["train"] * injected]

@@ -52,7 +52,10 @@ def test_runs_of_careless_workers_that_die_keep_every_promise(
     sets = [f"run_dir={folder}", f"seed={seed}", f"search.population_size={size}"]
     config = parse_config(TOY, [*sets, "failure.max_consecutive=100"])
     run = create_run(config, {"transformer": load_seed("transformer")})
-    search, trained = make_search(config, list(run.store.seeds.values())), Counter[int]()
+    search, trained = (
+        make_search(config, list(run.store.seeds.values()), run.language),
+        Counter[int](),
+    )
     for session in itertools.count():
         evaluator = careless(seed + session, deaths=0.05 if session < 5 else 0.0)
         known = {number for number, _ in run.store.outcomes()}
@@ -99,7 +102,7 @@ def check_journal(run: Run) -> None:
 def finished(folder: Path, evaluator: Scripted, *sets: str) -> tuple[Run, Search]:
     config = parse_config(TOY, [f"run_dir={folder}", *sets])
     run = create_run(config, {"transformer": load_seed("transformer")})
-    search = make_search(config, list(run.store.seeds.values()))
+    search = make_search(config, list(run.store.seeds.values()), run.language)
     drive(run, search, evaluator)
     return run, search
 
