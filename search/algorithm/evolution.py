@@ -83,13 +83,10 @@ class Search:
     def ask(self) -> Individual:
         """The next individual. Raises StuckError, or ExhaustedError when no child is new."""
         if self.asked < self.seed_count:
-            individual = self._root(self._seeds[self.asked])
-        elif (known := self.known.next_repeat()) is not None:
-            individual = self._repeat(known)
-        else:
-            individual = self._child()
-        self._enter(individual)
-        return individual
+            return self._enter(self._root(self._seeds[self.asked]))
+        if (known := self.known.next_repeat()) is not None:
+            return self._enter(self._repeat(known))
+        return self._enter(self._child())
 
     def inject(self, program: Program) -> Individual:
         """Make the next individual of a program from outside; only after the seeds.
@@ -103,9 +100,7 @@ class Search:
         """
         if self.asked < self.seed_count:
             raise ValueError("The seeds come first.")
-        individual = self._root(program)
-        self._enter(individual)
-        return individual
+        return self._enter(self._root(program))
 
     def restore(self, individual: Individual) -> None:
         """Take the next individual from a run's history instead of asking for it.
@@ -142,7 +137,7 @@ class Search:
         if not self.known.is_repeat(number):  # each program counts once in the medians
             self._hurdles.tell(outcome)
         if number < self.seed_count:
-            self.population.settle(individual, fitness)
+            self.population.rate(lambda one: one.id == number, fitness)
         elif fitness is not None:
             self.population.add(individual, fitness)
         if fitness is None:
@@ -167,7 +162,7 @@ class Search:
             ]
             self.best = max([(fitness, self.best[1]), *living], key=itemgetter(0))
 
-    def _enter(self, individual: Individual) -> None:
+    def _enter(self, individual: Individual) -> Individual:
         self.asked += 1
         self.in_flight[individual.id] = individual
         self.known.enter(individual)
@@ -176,6 +171,7 @@ class Search:
             # the population starts as copies of the seeds, as evenly as its size allows
             for _ in range(size // count + (individual.id < size % count)):
                 self.population.add(individual, None)
+        return individual
 
     def _root(self, program: Program) -> Individual:
         """A seed or an injected program: it has no parent."""

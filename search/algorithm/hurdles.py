@@ -9,7 +9,7 @@ a reader of the run can see which ones were used.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
+import statistics
 from collections import deque
 
 from primeval.evaluators.outcome import Outcome
@@ -28,20 +28,21 @@ LEAST = 4
 
 
 class Hurdles:
-    """Thresholds as running medians, one sorted window of losses per hurdle."""
+    """Thresholds as running medians, one window of losses per hurdle."""
 
     def __init__(self, count: int, window: int) -> None:
-        self._window = max(window, LEAST)
-        self._recent: list[deque[float]] = [deque() for _ in range(count)]
-        self._sorted: list[list[float]] = [[] for _ in range(count)]
+        self._recent = [deque[float](maxlen=max(window, LEAST)) for _ in range(count)]
 
     def resize(self, window: int) -> None:
         """Change how many individuals the medians are of."""
-        self._window = max(window, LEAST)
+        self._recent = [deque(losses, maxlen=max(window, LEAST)) for losses in self._recent]
 
     def thresholds(self) -> Thresholds:
         """The threshold at each hurdle; None where too few individuals have reached it."""
-        return tuple(_median(losses) for losses in self._sorted)
+        return tuple(
+            statistics.median(losses) if len(losses) >= LEAST else None
+            for losses in self._recent
+        )
 
     def tell(self, outcome: Outcome) -> None:
         """Take in an outcome: its losses at the hurdles that it reached.
@@ -49,20 +50,6 @@ class Hurdles:
         Failures count too: a candidate that diverged later had a loss at the earlier hurdles
         like every other one.
         """
-        for recent, losses, point in zip(
-            self._recent, self._sorted, outcome.curve, strict=False
-        ):
+        for losses, point in zip(self._recent, outcome.curve, strict=False):
             if math.isfinite(point.loss):
-                recent.append(point.loss)
-                insort(losses, point.loss)
-                while len(recent) > self._window:
-                    del losses[bisect_left(losses, recent.popleft())]
-
-
-def _median(losses: list[float]) -> float | None:
-    if len(losses) < LEAST:
-        return None
-    middle = len(losses) // 2
-    if len(losses) % 2:
-        return losses[middle]
-    return (losses[middle - 1] + losses[middle]) / 2
+                losses.append(point.loss)

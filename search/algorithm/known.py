@@ -21,7 +21,6 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections import deque
-from typing import Any
 
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.algorithm.population import Individual, Thresholds
@@ -92,8 +91,8 @@ class Known:
 
     def original(self, number: int) -> int:
         """The first individual that was the same program; itself if it was new."""
-        found = self._row("SELECT original FROM repeats WHERE id = ?", number)
-        return found[0] if found else number
+        found = self._value("SELECT original FROM repeats WHERE id = ?", number)
+        return number if found is None else found
 
     def is_repeat(self, number: int) -> bool:
         """Whether an individual is the same program as an earlier one."""
@@ -101,21 +100,17 @@ class Known:
 
     def has_repeats(self, number: int) -> bool:
         """Whether a later individual is the same program as this one."""
-        found = self._row("SELECT repeats > 0 FROM originals WHERE id = ?", number)
-        return bool(found and found[0])
+        return bool(self._value("SELECT repeats > 0 FROM originals WHERE id = ?", number))
 
     def first(self, fingerprint: str) -> int | None:
         """The first individual that had this graph; None if the graph is new."""
         query = "SELECT first FROM graphs WHERE fingerprint = ?"
-        found = self._row(query, _key(fingerprint))
-        return found[0] if found else None
+        return self._value(query, _key(fingerprint))
 
     def same_digest(self, digest: str) -> int | None:
         """The individual in flight or evaluated that has this digest; None if it is new."""
-        if digest in self._digests:
-            return self._digests[digest]
-        found = self._row("SELECT first FROM digests WHERE digest = ?", bytes.fromhex(digest))
-        return found[0] if found else None
+        query = "SELECT first FROM digests WHERE digest = ?"
+        return self._digests.get(digest, self._value(query, bytes.fromhex(digest)))
 
     # -- which of them are evaluated ----------------------------------------------------------
 
@@ -127,8 +122,7 @@ class Known:
     def may_repeat(self, number: int) -> bool:
         """Whether a program has a fitness, and fewer re-evaluations than the limit."""
         query = "SELECT count > 0 AND repeats < ? FROM originals WHERE id = ?"
-        found = self._row(query, self.limit, self.original(number))
-        return bool(found and found[0])
+        return bool(self._value(query, self.limit, self.original(number)))
 
     def next_repeat(self) -> Individual | None:
         """The next individual that was found to be known and may be evaluated all the same."""
@@ -148,7 +142,7 @@ class Known:
         if first is None:
             return None
         query = "SELECT stopped_at FROM originals WHERE id = ? AND count > 0"
-        found = self._row(query, self.original(first))
+        found = self._execute(query, self.original(first)).fetchone()
         if found is None:
             return None
         return () if found[0] is None else (*(None,) * found[0], UNREACHABLE)
@@ -162,8 +156,8 @@ class Known:
             self.remember(individual.fingerprint, number)
             return
         original = self.original(first)
-        self._write("INSERT INTO repeats VALUES (?, ?)", number, original)
-        self._write(
+        self._execute("INSERT INTO repeats VALUES (?, ?)", number, original)
+        self._execute(
             "INSERT INTO originals (id, repeats) VALUES (?, 1) "
             "ON CONFLICT (id) DO UPDATE SET repeats = repeats + 1",
             original,
@@ -171,7 +165,7 @@ class Known:
 
     def remember(self, fingerprint: str, number: int) -> None:
         """Take in a new graph and the individual that has it."""
-        self._write("INSERT INTO graphs VALUES (?, ?)", _key(fingerprint), number)
+        self._execute("INSERT INTO graphs VALUES (?, ?)", _key(fingerprint), number)
 
     def launch(self, number: int, digest: str | None) -> None:
         """Note that an individual with this digest is going to be trained."""
@@ -185,7 +179,7 @@ class Known:
             del self._digests[digest]
         if outcome.status is Status.KNOWN and outcome.same_as is not None:
             original = self.original(outcome.same_as)
-            self._write("INSERT OR REPLACE INTO repeats VALUES (?, ?)", number, original)
+            self._execute("INSERT OR REPLACE INTO repeats VALUES (?, ?)", number, original)
             if self.may_repeat(number):
                 self._waiting.append(individual)
             return None
@@ -193,17 +187,17 @@ class Known:
             self._forget(individual)
         elif digest is not None and outcome.same_as is None:
             row = (bytes.fromhex(digest), number)
-            self._write("INSERT OR IGNORE INTO digests VALUES (?, ?)", *row)
+            self._execute("INSERT OR IGNORE INTO digests VALUES (?, ?)", *row)
         if not math.isfinite(outcome.fitness):
             return None
         return self._average(self.original(number), outcome)
 
     def _average(self, original: int, outcome: Outcome) -> float | None:
         """Count an evaluation in its program's mean fitness, which is returned."""
-        found = self._row("SELECT total, count FROM originals WHERE id = ?", original)
-        mean = Mean(*found) if found else Mean()
+        query = "SELECT total, count FROM originals WHERE id = ?"
+        mean = Mean(*self._execute(query, original).fetchone() or ())
         mean.step(outcome.fitness)
-        self._write(
+        self._execute(
             "INSERT INTO originals (id, total, count, stopped_at) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET total = excluded.total, count = excluded.count, "
             "stopped_at = CASE count WHEN 0 THEN excluded.stopped_at ELSE stopped_at END",
@@ -214,18 +208,16 @@ class Known:
     def _forget(self, individual: Individual) -> None:
         """Make a graph new again, as the worker was lost that was to evaluate it."""
         values = (_key(individual.fingerprint), individual.id)
-        self._write("DELETE FROM graphs WHERE fingerprint = ? AND first = ?", *values)
+        self._execute("DELETE FROM graphs WHERE fingerprint = ? AND first = ?", *values)
 
     # -- the database -------------------------------------------------------------------------
 
-    def _row(self, query: str, *values: object) -> tuple[Any, ...] | None:
-        row: tuple[Any, ...] | None = self._execute(query, values).fetchone()
-        return row
+    def _value(self, query: str, *values: object) -> int | None:
+        """The first column of the first row; None if there is no row."""
+        row = self._execute(query, *values).fetchone()
+        return row[0] if row else None
 
-    def _write(self, statement: str, *values: object) -> None:
-        self._execute(statement, values)
-
-    def _execute(self, statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
+    def _execute(self, statement: str, *values: object) -> sqlite3.Cursor:
         try:
             return self._database.execute(statement, values)
         except sqlite3.Error as error:

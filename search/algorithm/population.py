@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,20 +106,12 @@ class Population:
         """Append a member; the oldest is removed if there is no room."""
         self._queue.append(Member(individual, fitness))
 
-    def settle(self, individual: Individual, fitness: float | None) -> None:
-        """Give the copies of a seed its fitness; None removes them, as the seed failed."""
-        copies: Iterable[Member] = list(self._queue)
-        self._queue.clear()
-        for member in copies:
-            if member.individual.id != individual.id:
-                self._queue.append(member)
-            elif fitness is not None:
-                self._queue.append(Member(individual, fitness))
-
-    def rate(self, which: Callable[[Individual], bool], fitness: float) -> None:
-        """Change the fitness of the members that `which` selects; their places stay."""
+    def rate(self, which: Callable[[Individual], bool], fitness: float | None) -> None:
+        """Change the fitness of the members that `which` selects; None removes them."""
         members = [
-            Member(one.individual, fitness) if which(one.individual) else one for one in self
+            Member(one.individual, fitness) if which(one.individual) else one
+            for one in self
+            if fitness is not None or not which(one.individual)
         ]
         self._queue = deque(members, maxlen=self._queue.maxlen)
 

@@ -65,8 +65,8 @@ def test_copies_of_a_seed_get_its_fitness_or_go() -> None:
     population = Population(6)
     for number in (0, 1, 0, 1):
         population.add(individual(number), None)
-    population.settle(individual(0), -2.0)
-    population.settle(individual(1), None)
+    population.rate(lambda one: one.id == 0, -2.0)
+    population.rate(lambda one: one.id == 1, None)
     assert [(m.individual.id, m.fitness) for m in population] == [(0, -2.0), (0, -2.0)]
 
 
