@@ -163,7 +163,7 @@ def finalists_of(run: Run, seeds: int) -> list[Finalist]:
             ideas_of(build_graph(parse(texts[key]))),
             one,
             one.figures(reference),
-            run.store.find(key),
+            None if (same := run.store.find(key)) is None else same.id,
         )
         for key, one in found.items()
     ]

@@ -85,13 +85,12 @@ def entry_of(name: str, program: Program, config: RunConfig) -> Entry:
 def best_entries(run: Run, count: int) -> list[Entry]:
     """The `count` individuals that the search found best, without its seeds."""
     entries: list[Entry] = []
-    for number in run.store.ranked():
-        individual, outcome = run.store.individual(number), run.store.outcome(number)
+    for individual, outcome, _ in run.store.standings():
         if len(entries) == count or outcome is None or not math.isfinite(outcome.fitness):
             break  # failures are at the end
-        if individual is None or individual.parent is None or outcome.same_as is not None:
-            continue  # a seed, or the same program as another
-        entries.append(Entry(f"#{number}", individual.text, individual.fingerprint, number))
+        if individual.parent is not None:  # not a seed
+            name, number = f"#{individual.id}", individual.id
+            entries.append(Entry(name, individual.text, individual.fingerprint, number))
     return entries
 
 

@@ -62,7 +62,8 @@ def inject(run: Run, programs: dict[str, Program]) -> dict[str, int | None]:
     }
     for name, (program, _) in made.items():
         run.store.append_injection(name, format_program(program))
-    return {name: run.store.find(graph.fingerprint) for name, (_, graph) in made.items()}
+    same = {name: run.store.find(graph.fingerprint) for name, (_, graph) in made.items()}
+    return {name: None if one is None else one.id for name, one in same.items()}
 
 
 class Injections:

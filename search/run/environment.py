@@ -35,8 +35,7 @@ def environment() -> dict[str, str]:
 
 def read_environment(store: Store) -> dict[str, str]:
     """What was noted when the run was made. Raises RunError if the store is damaged."""
-    found = store.parsed(store.meta(META), dict)
-    return {str(name): str(text) for name, text in found.items()}
+    return store.parsed(store.meta(META), dict)
 
 
 def _processor() -> str:

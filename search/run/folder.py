@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from primeval.dna.printing import format_program
 from primeval.dna.program import Program
@@ -30,7 +30,7 @@ from primeval.search.config.config import parse_config, to_yaml
 from primeval.search.config.settings import RunConfig
 from primeval.search.errors import LanguageError, RunError
 from primeval.search.run.environment import META, environment
-from primeval.search.run.locking import RunLock
+from primeval.search.run.locking import take_lock
 from primeval.search.run.schema import FILE_NAME
 from primeval.search.run.store import Store, create_store, open_store
 
@@ -51,7 +51,7 @@ class Run:
     folder: Path
     config: RunConfig
     store: Store = field(repr=False)
-    lock: RunLock | None = None
+    lock: TextIO | None = None
 
     @property
     def reference(self) -> str:
@@ -61,7 +61,7 @@ class Run:
     @property
     def seed_name(self) -> str:
         """Name of the first seed."""
-        return first_seed({name: name for name in self.store.seeds})
+        return next(iter(self.store.seeds))
 
     @cached_property
     def language(self) -> Language:
@@ -98,11 +98,7 @@ def create_run(config: RunConfig, seeds: dict[str, Program]) -> Run:
     """
     folder = Path(config.run_dir)
     check_free(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = RunLock(folder)
-    except OSError as error:
-        raise _unwritable(folder, error) from None
+    lock = _locked(folder)
     check_free(folder)  # again, now that the lock keeps other processes from making one
     try:
         texts = {name: format_program(program) for name, program in seeds.items()}
@@ -149,10 +145,7 @@ def reopen_run(path: str | Path, sets: Sequence[str] = (), lasting: bool = True)
         ConfigError: A setting is wrong, or would make outcomes incomparable.
     """
     folder = _existing(Path(path))
-    try:
-        lock = RunLock(folder)
-    except OSError as error:
-        raise _unwritable(folder, error) from None
+    lock = _locked(folder)
     try:
         store = open_store(folder / FILE_NAME, write=True)
         store.check()
@@ -170,6 +163,15 @@ def reopen_run(path: str | Path, sets: Sequence[str] = (), lasting: bool = True)
         lock.close()
         raise
     return run
+
+
+def _locked(folder: Path) -> TextIO:
+    """The lock of a folder, which is made if it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return take_lock(folder)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
 
 
 def _config(store: Store, folder: Path) -> RunConfig:

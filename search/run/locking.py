@@ -6,6 +6,7 @@ import os
 import re
 import socket
 from pathlib import Path
+from typing import TextIO
 
 from primeval.search.errors import RunError
 
@@ -15,31 +16,29 @@ except ImportError:  # Windows, whose standard library has no lock like it: no l
     fcntl = None  # type: ignore[assignment]
 
 
-class RunLock:
-    """Holds `run.lock` of a folder, which names the holder. Raises RunError if it is held."""
+def take_lock(folder: Path) -> TextIO:
+    """Lock a folder: closing the file that is returned releases the lock.
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "run.lock"
-        self._file = open(self._path, "a+", encoding="utf-8")  # noqa: SIM115
-        if fcntl is None:
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.seek(0)
-            holder = self._file.read().strip() or "another process"
-            self._file.close()
-            raise RunError(
-                f"{folder} is being driven by {holder}. Wait for it, or stop it with Ctrl-C "
-                f"or kill. `primeval top {folder}` works meanwhile."
-            ) from None
-        self._file.truncate(0)
-        self._file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        """Release it. The file stays: removing it would race with the next holder."""
-        self._file.close()
+    The file, `run.lock`, names the holder. It stays: removing it would race with the next
+    holder. Raises RunError if the lock is held, OSError if the file cannot be written.
+    """
+    file = open(folder / "run.lock", "a+", encoding="utf-8")  # noqa: SIM115
+    if fcntl is None:
+        return file
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        holder = file.read().strip() or "another process"
+        file.close()
+        raise RunError(
+            f"{folder} is being driven by {holder}. Wait for it, or stop it with Ctrl-C "
+            f"or kill. `primeval top {folder}` works meanwhile."
+        ) from None
+    file.truncate(0)
+    file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+    file.flush()
+    return file
 
 
 def is_held(folder: Path) -> bool:

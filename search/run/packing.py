@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import json
 import zlib
+from dataclasses import asdict
 from typing import Any
 
 from primeval.dna.mutations import Edit
 from primeval.search.algorithm.population import Individual
 
 COLUMNS = "id, parent, edit, program, fingerprint, seed, thresholds, told, parameters, attempts"
-
-
-class DamageError(ValueError):
-    """A row that cannot be read back."""
 
 
 class Packer:
@@ -31,7 +28,7 @@ class Packer:
         return (
             individual.id,
             individual.parent,
-            None if edit is None else json.dumps(_edit_fields(edit)),
+            None if edit is None else json.dumps(asdict(edit)),
             self.compress(individual.text),
             bytes.fromhex(individual.fingerprint),
             individual.seed,
@@ -42,7 +39,7 @@ class Packer:
         )
 
     def individual(self, row: tuple[Any, ...]) -> Individual:
-        """The individual with these values of COLUMNS. Raises DamageError."""
+        """The individual with these values of COLUMNS; raises what damage makes it raise."""
         number, parent, edit, program, fingerprint, seed, thresholds, told, *rest = row
         parameters, attempts = rest
         return Individual(
@@ -64,17 +61,5 @@ class Packer:
         return packer.compress(text.encode()) + packer.flush()
 
     def decompress(self, data: bytes) -> str:
-        """The text that was packed. Raises DamageError."""
-        try:
-            return zlib.decompressobj(zdict=self._dictionary).decompress(data).decode()
-        except (zlib.error, UnicodeDecodeError) as error:
-            raise DamageError(str(error)) from None
-
-
-def _edit_fields(edit: Edit) -> dict[str, Any]:
-    return {
-        "kind": edit.kind,
-        "subprogram": edit.subprogram,
-        "place": edit.place,
-        "summary": edit.summary,
-    }
+        """The text that was packed. Raises zlib.error or ValueError for any other data."""
+        return zlib.decompressobj(zdict=self._dictionary).decompress(data).decode()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -38,6 +39,7 @@ programs AS (
 )
 """
 BEST_FIRST = "ORDER BY mean IS NULL, mean DESC, id"
+BEST = f"{BEST_FIRST} LIMIT COALESCE(?, -1)"  # -1 is "no limit"
 
 
 class Event(NamedTuple):
@@ -129,19 +131,16 @@ class Reader:
 
     def individual(self, number: int) -> Individual | None:
         """An individual; None if there is none of this number."""
-        found = self._select(f"SELECT {COLUMNS} FROM individuals WHERE id = ?", number)
-        return next((self._whole(self._packer.individual, row) for row in found), None)
+        return next(self._individuals("WHERE id = ?", number), None)
 
     def individuals(self) -> Iterator[Individual]:
         """All individuals, in the order they were asked for."""
-        for row in self._select(f"SELECT {COLUMNS} FROM individuals ORDER BY id"):
-            yield self._whole(self._packer.individual, row)
+        return self._individuals("ORDER BY id")
 
-    def find(self, fingerprint: str) -> int | None:
+    def find(self, fingerprint: str) -> Individual | None:
         """The first individual with a fingerprint; None if there is none."""
-        query = "SELECT MIN(id) FROM individuals WHERE fingerprint = ?"
-        (number,) = next(self._select(query, bytes.fromhex(fingerprint)))
-        return None if number is None else int(number)
+        first = "WHERE fingerprint = ? ORDER BY id LIMIT 1"
+        return next(self._individuals(first, bytes.fromhex(fingerprint)), None)
 
     def outcome(self, number: int) -> Outcome | None:
         """The outcome of an individual; None if there is none yet."""
@@ -177,17 +176,17 @@ class Reader:
 
         Each program comes once, as its original, ranked by its mean fitness.
         """
-        query = f"{PROGRAMS} SELECT id FROM programs {BEST_FIRST} LIMIT ?"
-        return [number for (number,) in self._select(query, _limit(count))]
+        query = f"{PROGRAMS} SELECT id FROM programs {BEST}"
+        return [number for (number,) in self._select(query, count)]
 
     def standings(self, count: int | None = None) -> Iterator[Standing]:
         """The individuals of `ranked`, whole."""
-        best = f"SELECT id, mean, count, repeated FROM programs {BEST_FIRST} LIMIT ?"
+        best = f"SELECT id, mean, count, repeated FROM programs {BEST}"
         query = (
             f"{PROGRAMS} SELECT outcome, mean, count, repeated, {COLUMNS} FROM ({best}) "
             f"JOIN outcomes USING (id) JOIN individuals USING (id) {BEST_FIRST}"
         )
-        for text, mean, number, repeated, *row in self._select(query, _limit(count)):
+        for text, mean, number, repeated, *row in self._select(query, count):
             yield Standing(
                 self._whole(self._packer.individual, tuple(row)),
                 self.parsed(text, Outcome.from_dict),
@@ -246,6 +245,11 @@ class Reader:
         except sqlite3.DatabaseError as error:
             raise schema.damaged(self.path, error) from None
 
+    def _individuals(self, clause: str, *arguments: object) -> Iterator[Individual]:
+        query = f"SELECT {COLUMNS} FROM individuals {clause}"
+        for row in self._select(query, *arguments):
+            yield self._whole(self._packer.individual, row)
+
     def _one(self, query: str) -> Any:
         return next(self._select(query))[0]
 
@@ -256,9 +260,5 @@ class Reader:
         """What `read` makes of something stored; its errors mean damage."""
         try:
             return read(stored)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, zlib.error) as error:
             raise schema.damaged(self.path, f"a row is damaged ({error!r})") from None
-
-
-def _limit(count: int | None) -> int:
-    return -1 if count is None else count  # as SQLite writes "no limit"

@@ -70,19 +70,12 @@ class Store(Reader):
 
     def append_confirmation(self, one: Confirmation) -> None:
         """The training of a confirmed program with one of the fresh seeds."""
-        row = (
-            bytes.fromhex(one.fingerprint),
-            one.seed,
-            one.name,
-            self._packer.compress(one.text),
-            one.weight_seed,
-            one.data_seed,
-            json.dumps(one.outcome.to_dict()),
-            time.time(),
-        )
+        fingerprint, seed, name, text, *seeds, outcome = one
+        program = (bytes.fromhex(fingerprint), seed, name, self._packer.compress(text))
+        row = (*program, *seeds, json.dumps(outcome.to_dict()), time.time())
         columns = "fingerprint, seed, name, program, weight_seed, data_seed, outcome, time"
-        marks = "INSERT INTO confirmations ({}) VALUES (?,?,?,?,?,?,?,?)"
-        self._append((marks.format(columns), row))
+        marks = "VALUES (?,?,?,?,?,?,?,?)"
+        self._append((f"INSERT INTO confirmations ({columns}) {marks}", row))
 
     def _event(self, kind: str, data: dict[str, Any], elapsed: float) -> Statement:
         row = (kind, json.dumps(data), self.asked(), self.told(), time.time(), elapsed)

@@ -85,8 +85,7 @@ def confirmed_rows(
 
 
 def _searched(run: Run, one: Confirmed) -> Row | None:
-    number = run.store.find(one.fingerprint)
-    individual = None if number is None else run.store.individual(number)
+    individual = run.store.find(one.fingerprint)
     return None if individual is None else individual_row(run, individual)
 
 

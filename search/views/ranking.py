@@ -131,9 +131,7 @@ def ranking(run: Run, count: int | None = None) -> Ranking:
     reference, means = reference_of(run, confirmed), run.store.means()
     rows: dict[int, Row] = {}
     for program in best_first(confirmed.values()):
-        number = run.store.find(program.fingerprint)
-        individual = None if number is None else run.store.individual(number)
-        if individual is not None:
+        if (individual := run.store.find(program.fingerprint)) is not None:
             mean = means.get(individual.id)
             standing = Standing(individual, run.store.outcome(individual.id), mean)
             row = _row(run, standing, seed)

@@ -240,4 +240,4 @@ def test_weights_of_the_best_are_kept_over_resumes_and_no_others(toy_config: Mak
 def test_a_forked_child_does_not_hold_the_run(toy_config: Make) -> None:
     run, _ = begin(toy_config())
     run.close()
-    assert not os.get_inheritable(reopen_run(run.folder).lock._file.fileno())  # type: ignore[union-attr]
+    assert not os.get_inheritable(reopen_run(run.folder).lock.fileno())  # type: ignore[union-attr]

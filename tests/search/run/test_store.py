@@ -22,7 +22,7 @@ from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig
 from primeval.search.errors import RunError, StoreError
 from primeval.search.run.folder import open_run, reopen_run
-from primeval.search.run.locking import RunLock
+from primeval.search.run.locking import take_lock
 from primeval.search.run.store import Store, create_store, open_store
 
 TEXT = format_program(load_seed("transformer"))
@@ -201,10 +201,10 @@ def test_a_folder_is_driven_by_one_process(toy_config: Callable[..., RunConfig])
 def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:
     child_process = os.fork()
     if child_process == 0:
-        RunLock(tmp_path)
+        take_lock(tmp_path)
         os._exit(0)  # ends as abruptly as a kill
     os.waitpid(child_process, 0)
-    lock = RunLock(tmp_path)
+    lock = take_lock(tmp_path)
     assert (tmp_path / "run.lock").read_text().startswith(f"process {os.getpid()} ")
     lock.close()
 
