@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.confirm.intervals import Interval, interval
@@ -54,10 +53,6 @@ class Figures:
     def half_width(self) -> float | None:
         """Half the width of the interval."""
         return (self.interval[1] - self.interval[0]) / 2 if self.interval else None
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return vars(self) | {"interval": list(self.interval) if self.interval else None}
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run
-from primeval.search.run.reader import Injection
 
 EVENT = "injected"
 LOOK_SECONDS = 0.1  # before an empty queue is looked at again
@@ -77,7 +76,10 @@ class Injections:
 
     def take(self, search: Search, elapsed: float) -> Individual | None:
         """An individual of the next program that waits, appended to the store; or None."""
-        while search.asked >= search.seed_count and (found := self._next()) is not None:
+        if search.asked < search.seed_count or time.monotonic() < self._look_at:
+            return None
+        while (found := self._store.injection(self._taken)) is not None:
+            self._taken = found.seq
             try:
                 program, _ = fitted(found.text, found.name, self._config, self._language)
             except RunError as error:  # settings have changed since
@@ -88,15 +90,5 @@ class Injections:
             individual = search.inject(program)
             self._store.append_individual(individual, elapsed, found)
             return individual
+        self._look_at = time.monotonic() + LOOK_SECONDS
         return None
-
-    def _next(self) -> Injection | None:
-        now = time.monotonic()
-        if now < self._look_at:
-            return None
-        found = self._store.injection(self._taken)
-        if found is None:
-            self._look_at = now + LOOK_SECONDS
-        else:
-            self._taken = found.seq
-        return found

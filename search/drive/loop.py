@@ -93,14 +93,11 @@ class _Driver:
 
     def take(self, finished: list[tuple[int, Outcome]]) -> None:
         """Take in what has come; probed candidates first, as their workers are idle."""
-        for number, outcome in finished:
-            if outcome.status is Status.PROBED:
-                known = self.in_flight.decide(number, outcome)
-                if known is not None:
-                    self.tell(number, known)
-        for number, outcome in finished:
-            if outcome.status is not Status.PROBED:
-                self.tell(number, outcome)
+        for number, outcome in sorted(finished, key=lambda one: one[1].status != Status.PROBED):
+            probed = outcome.status is Status.PROBED
+            final = self.in_flight.decide(number, outcome) if probed else outcome
+            if final is not None:
+                self.tell(number, final)
 
     def next_individual(self) -> Individual | None:
         """The next to submit; None if there is none before another outcome comes."""

@@ -44,20 +44,20 @@ def replay(run: Run, derive: int = VERIFIED_ON_RESUME) -> Search:
     first_derived = run.store.asked() - derive
     first, *events = run.store.events()
     search = make_search(_config_of(first), list(run.store.seeds.values()), run.language)
-    outcomes, milestones = run.store.outcomes(), _Milestones(search, events, derive > 0)
+    outcomes, ahead = run.store.outcomes(), deque(events)
     for individual in run.store.individuals():
         while search.told < individual.told:
-            milestones.pass_by()
+            _pass_by(search, ahead, derive > 0)
             _tell_next(run, search, next(outcomes, None))
-        milestones.pass_by()
+        _pass_by(search, ahead, derive > 0)
         if individual.id >= first_derived:
             _compare(individual, _derived(run, search, individual))
         else:
             search.restore(individual)
     for told in outcomes:
-        milestones.pass_by()
+        _pass_by(search, ahead, derive > 0)
         _tell_next(run, search, told)
-    milestones.pass_by()
+    _pass_by(search, ahead, derive > 0)
     return search
 
 
@@ -73,28 +73,17 @@ def _derived(run: Run, search: Search, recorded: Individual) -> Individual:
     return search.ask()
 
 
-class _Milestones:
-    """Events between asks and tells, in order.
+def _pass_by(search: Search, ahead: deque[Event], compare: bool) -> None:
+    """Deal with the events ahead whose asks and tells have all been replayed.
 
-    Changed settings are applied; populations where the run stopped are compared.
+    Changed settings are applied; populations where the run stopped are compared if `compare`.
     """
-
-    def __init__(self, search: Search, events: list[Event], compare: bool) -> None:
-        self._search, self._compare = search, compare
-        self._ahead = deque(one for one in events if {"config", "population"} & one.data.keys())
-
-    def pass_by(self) -> None:
-        """Deal with the events whose asks and tells have all been replayed."""
-        search = self._search
-        while self._ahead:
-            event = self._ahead[0]
-            if search.asked < event.asked or search.told < event.told:
-                return
-            if "config" in event.data:
-                search.change(_config_of(event).search)
-            elif self._compare:
-                _compare_population(event, search)
-            self._ahead.popleft()
+    while ahead and search.asked >= ahead[0].asked and search.told >= ahead[0].told:
+        event = ahead.popleft()
+        if "config" in event.data:
+            search.change(_config_of(event).search)
+        elif compare and "population" in event.data:
+            _compare_population(event, search)
 
 
 def _config_of(event: Event) -> RunConfig:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from primeval.dna.bank import with_bank
 from primeval.dna.check import ProgramError, check
 from primeval.dna.cost import Cost, measure
-from primeval.dna.graph import Graph, build_graph
+from primeval.dna.graph import build_graph
 from primeval.dna.parsing import parse
 from primeval.dna.program import Program
 from primeval.primitives.language import Language
@@ -56,11 +57,7 @@ def load_seeds(
 
 def make_search(config: RunConfig, seeds: Sequence[str], language: Language) -> Search:
     """The search of a run before its first individual. `seeds` are program texts."""
-    scale = config.scale
-
-    def cost(graph: Graph) -> Cost:
-        return measure(graph, scale)
-
+    cost = partial(measure, scale=config.scale)
     hurdles = config.candidate.budget.hurdles
     programs = [parse(text, vocabulary=language.vocabulary) for text in seeds]
     return Search(config.search, programs, config.seed, hurdles, cost, language.drawn)

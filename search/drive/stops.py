@@ -44,10 +44,9 @@ class Stop:
         """The option of `primeval resume` that gives the search something to do; or nothing."""
         if self.reason == "candidates":
             return f" --set budget.max_candidates={2 * budget.max_candidates}"
-        if self.reason == "time" and budget.max_time is not None:
-            return f" --set budget.max_time={format_duration(2 * budget.max_time)}"
-        if self.reason == "compute" and budget.max_compute is not None:
-            return f" --set budget.max_compute={format_duration(2 * budget.max_compute)}"
+        limit = {"time": budget.max_time, "compute": budget.max_compute}.get(self.reason)
+        if limit is not None:
+            return f" --set budget.max_{self.reason}={format_duration(2 * limit)}"
         return ""
 
 

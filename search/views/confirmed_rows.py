@@ -46,7 +46,7 @@ class ConfirmedRow:
             "id": row and row.id,
             "fingerprint": self.fingerprint,
             "reference": self.reference,
-            **self.figures.as_json(),
+            **vars(self.figures),
             "search_status": row and row.status,
             "search_loss": row and row.loss,
             "search_loss_vs_seed": row and row.loss_vs_seed,
@@ -97,6 +97,6 @@ def _training(seed: int, outcome: Outcome) -> dict[str, Any]:
         "bits_per_byte": finite(outcome.bits_per_byte),
         "steps": outcome.steps,
         "step_ratio": finite(outcome.step_ratio),
-        "seconds": dict(outcome.seconds),
+        "seconds": outcome.seconds,
         "message": outcome.message,
     }

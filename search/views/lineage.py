@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from primeval.search.algorithm.population import Individual
 from primeval.search.run.folder import Run
@@ -36,10 +35,6 @@ class LineageRow(Row):
     loss_at_mark: float | None = None
     gain: float | None = None
     gain_of: tuple[int, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return super().as_json() | {"gain_of": list(self.gain_of)}
 
 
 def lineage(run: Run, number: int, digits: int | None = None) -> list[LineageRow]:

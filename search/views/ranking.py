@@ -79,12 +79,9 @@ class Row:
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for JSON, without the confirmation."""
-        data = dict(vars(self))
+        curve = [{"step": point.step, "loss": finite(point.loss)} for point in self.curve]
+        data = vars(self) | {"curve": curve}
         del data["confirmed"]
-        data["thresholds"] = list(self.thresholds)
-        data["curve"] = [
-            {"step": point.step, "loss": finite(point.loss)} for point in self.curve
-        ]
         return data
 
 
@@ -110,7 +107,7 @@ class Ranking:
         if not self.confirmed:
             return [row.as_json() for row in self.rows]
         return [
-            row.as_json() | {"confirmed": row.confirmed and row.confirmed.as_json()}
+            row.as_json() | {"confirmed": row.confirmed and vars(row.confirmed)}
             for row in self.rows
         ]
 
