@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from primeval.scripts.report.plots import all_plot, band_color, best_plot, plotted
+from primeval.scripts.report.plots import all_plot, best_plot, plotted
 from primeval.scripts.report.programs import changed_lines, programs
 from primeval.search.config.config import to_yaml
 from primeval.search.drive.stops import last_stop
@@ -38,10 +38,7 @@ def report_contents(run: Run, top: int, running: bool, refresh: float | None) ->
         "confirmed": confirmed_rows(run),
         "plots": [plot for plot in (best_plot(history), all_plot(history)) if plot],
         "points": plotted(history),
-        "bands": [
-            (one, None if one.band is None else band_color(one.band, history))
-            for one in history.bands()
-        ],
+        "bands": history.bands(),
         "records": history.records(),
         "ledger": ledger(run),
         "times": history.time_shares(),

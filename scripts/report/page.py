@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +38,8 @@ def render(contents: dict[str, Any]) -> str:
         "percent": percent,
         "duration": rough_duration,
         "drawn": Markup,  # for drawings only, which are escaped where they are made
-        "json": embedded_json,
     }
+    templates.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     script = (FOLDER / "page.js").read_text(encoding="utf-8")
     return templates.get_template("page.html").render(
         **contents,
@@ -70,11 +69,3 @@ def percent(share: float | None) -> str:
     if 0 < share < 0.001:
         return "< 0.1 %"
     return f"{100 * share:.1f} %"
-
-
-def embedded_json(data: Any) -> Markup:
-    """JSON that is safe in a script element: no text in it can end the element."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)

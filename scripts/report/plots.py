@@ -8,10 +8,11 @@ The points of a band are one path; points that would fall on the same spot are d
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from primeval.scripts.tables import terminal
 from primeval.search.views.history import History, Told
 
 SIZE = 1000  # width and height of a plot
@@ -67,10 +68,9 @@ class Plot:
     bands: list[tuple[float, str]]
     line: str
     seed: float | None
-    end: tuple[float, float] | None
+    end: tuple[float, float] | None = None
     failed: str = ""
     above: int = 0
-    notes: list[str] = field(default_factory=list)
 
 
 def best_plot(history: History) -> Plot | None:
@@ -85,44 +85,40 @@ def best_plot(history: History) -> Plot | None:
     x = _compute_axis(history)
     near = [one for one in history.told if one.loss is not None and one.loss <= y.high]
     gain = "" if seed is None else f" The seed has {seed:.4f}."
-    return Plot(
-        "best",
-        "Best loss over compute",
+    description = (
         f"The best loss falls from {records[0].loss:.4f} to {best:.4f} in {len(records) - 1} "
-        f"steps, over {x.title}.{gain}",
-        x,
-        y,
-        _bands(near, history, x, y),
-        _stairs(records, history.spent, x, y),
-        None if seed is None else 100 - y.at(seed),
-        (100 - y.at(best), best),
+        f"steps, over {x.title}.{gain}"
     )
+    plot = _plot("best", "Best loss over compute", description, near, history, x, y)
+    return replace(plot, end=(100 - y.at(best), best))
 
 
 def all_plot(history: History) -> Plot | None:
     """Every candidate's loss over compute by band (the paper's Figure 12); None without one."""
-    losses = sorted(one.loss for one in history.told if one.loss is not None)
+    shown = [one for one in history.told if one.loss is not None]
+    losses = sorted(one.loss or 0.0 for one in shown)
     if not losses:
         return None
     top = losses[min(len(losses) - 1, math.ceil(CLIPPED * len(losses)))]
     room = max(0.04 * (top - losses[0]), 1e-3)
     x, y = _compute_axis(history), _loss_axis(losses[0] - room, top + room)
-    seed = history.seed_loss
-    shown = [one for one in history.told if one.loss is not None]
-    return Plot(
-        "all",
-        "Every candidate",
+    description = (
         f"{len(shown):,} losses over {x.title}, coloured by how many hurdles were passed. "
-        "The table beside it has counts and medians.",
-        x,
-        y,
-        _bands(shown, history, x, y),
-        _stairs(history.records(), history.spent, x, y),
-        None if seed is None else 100 - y.at(seed),
-        None,
-        _marks(history.failed(), x),
-        sum(one.loss is not None and one.loss > y.high for one in shown),
+        "The table beside it has counts and medians."
     )
+    plot = _plot("all", "Every candidate", description, shown, history, x, y)
+    above = sum(loss > y.high for loss in losses)
+    return replace(plot, failed=_marks(history.failed(), x), above=above)
+
+
+def _plot(
+    key: str, title: str, text: str, points: list[Told], history: History, x: Axis, y: Axis
+) -> Plot:
+    """What both plots show: candidates by band, the best so far, the seed's loss."""
+    bands = _bands(points, history, x, y)
+    line = _stairs(history.records(), history.spent, x, y)
+    seed = None if history.seed_loss is None else 100 - y.at(history.seed_loss)
+    return Plot(key, title, text, x, y, bands, line, seed)
 
 
 def plotted(history: History) -> dict[str, Any]:
@@ -139,11 +135,6 @@ def plotted(history: History) -> dict[str, Any]:
     }
 
 
-def band_color(band: int, history: History) -> float:
-    """How far along the scale of colours a band is: 1 for the whole budget."""
-    return band / history.hurdles if history.hurdles else 1.0
-
-
 def _bands(
     points: Sequence[Told], history: History, x: Axis, y: Axis
 ) -> list[tuple[float, str]]:
@@ -155,31 +146,23 @@ def _bands(
             for one in points
             if one.band == band and one.loss is not None
         }
-        path = _path(spots, lambda spot: (spot[0] * SIZE / GRID_X, spot[1] * SIZE / GRID_Y))
-        if path:
-            paths.append((band_color(band, history), path))
+        # a dot is a line of no length with round ends
+        dots = [
+            f"M{across * SIZE / GRID_X:g} {SIZE - up * SIZE / GRID_Y:g}h0"
+            for across, up in sorted(spots)
+        ]
+        if dots:
+            paths.append((history.color(band), "".join(dots)))
     return paths
-
-
-def _path(
-    spots: Iterable[tuple[int, int]], place: Callable[[tuple[int, int]], tuple[float, float]]
-) -> str:
-    """A path of dots: lines of no length with round ends."""
-    placed = (place(spot) for spot in sorted(spots))
-    return "".join(f"M{x:g} {SIZE - y:g}h0" for x, y in placed)
 
 
 def _stairs(records: Sequence[Told], end: float, x: Axis, y: Axis) -> str:
     """The path of the best so far: level until a candidate is better."""
-    if not records:
-        return ""
-    words = []
-    for number, record in enumerate(records):
-        across, down = (
-            SIZE / 100 * x.at(record.compute),
-            SIZE - SIZE / 100 * y.at(record.loss or 0),
-        )
-        words.append(f"M{across:.1f} {down:.1f}" if not number else f"H{across:.1f}V{down:.1f}")
+    words: list[str] = []
+    for record in records:
+        across = f"{SIZE / 100 * x.at(record.compute):.1f}"
+        down = f"{SIZE - SIZE / 100 * y.at(record.loss or 0):.1f}"
+        words.append(f"H{across}V{down}" if words else f"M{across} {down}")
     return "".join(words) + f"H{SIZE / 100 * x.at(end):.1f}"
 
 
@@ -190,17 +173,14 @@ def _marks(points: Sequence[Told], x: Axis) -> str:
 
 
 def _compute_axis(history: History) -> Axis:
-    if history.unit == "steps":
-        factor, unit = 1.0, "training steps"
-    else:
-        factor, name = next(
-            (one for one in SECONDS if history.spent >= 2 * one[0]), SECONDS[-1]
-        )
+    factor, unit = 1.0, "training steps"
+    if history.unit == "seconds":
+        fitting = (one for one in SECONDS if history.spent >= 2 * one[0])
+        factor, name = next(fitting, SECONDS[-1])
         unit = f"{name} of worker time"
     high = max(history.spent, 1e-9) / factor
-    ticks = [
-        Tick(100 * value / high, _short(value)) for value in nice(0.0, high) if value <= high
-    ]
+    values = [value for value in nice(0.0, high) if value <= high]
+    ticks = [Tick(100 * value / high, terminal.short_count(value)) for value in values]
     return Axis(0.0, history.spent or 1.0, ticks, unit)
 
 
@@ -208,9 +188,9 @@ def _loss_axis(low: float, high: float) -> Axis:
     values = nice(low, high)
     step = values[1] - values[0] if values[1:] else 0.001
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    axis = Axis(low, high, [], "loss")
-    ticks = [Tick(100 - axis.at(value), f"{value:.{digits}f}") for value in values]
-    return Axis(low, high, ticks, "loss, nats per token")
+    axis = Axis(low, high, [], "loss, nats per token")
+    axis.ticks.extend(Tick(100 - axis.at(value), f"{value:.{digits}f}") for value in values)
+    return axis
 
 
 def nice(low: float, high: float, count: int = TICKS) -> list[float]:
@@ -221,10 +201,3 @@ def nice(low: float, high: float, count: int = TICKS) -> list[float]:
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [number * step for number in range(first, last + 1)]
-
-
-def _short(value: float) -> str:
-    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= limit:
-            return f"{value / limit:g}{unit}"
-    return f"{value:g}"

@@ -117,11 +117,17 @@ def find_individual(reference: str) -> tuple[Run, Individual]:
     return run, individual
 
 
+def lineage_of(store: Store, individual: Individual) -> list[Individual]:
+    """The seed, and all ancestors down to the individual. Raises RunError if one is missing."""
+    chain = [individual]
+    while (number := chain[-1].parent) is not None:
+        parent = store.individual(number)
+        if parent is None or number >= chain[-1].id:  # a damaged store must not loop
+            raise RunError(f"{store.path} has no parent of individual {chain[-1].id}.")
+        chain.append(parent)
+    return chain[::-1]
+
+
 def root_of(store: Store, individual: Individual) -> Individual:
     """The seed an individual descends from. Raises RunError if its lineage is broken."""
-    while individual.parent is not None:
-        parent = store.individual(individual.parent)
-        if parent is None or parent.id >= individual.id:
-            raise RunError(f"{store.path} has no parent of individual {individual.id}.")
-        individual = parent
-    return individual
+    return lineage_of(store, individual)[0]

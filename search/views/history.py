@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from primeval.evaluators.outcome import Outcome, Status
+from primeval.evaluators.outcome import Status
 from primeval.search.run.folder import Run
 from primeval.search.views.ranking import SEED_ID, describe_edit, finite
 
@@ -56,7 +56,7 @@ class Band:
 
     Attributes:
         name: Where they ended.
-        band: How many hurdles they passed; None for those without a loss.
+        color: How far along the scale of colours the band is; None for those without a loss.
         count: How many they are.
         share: Their share of all candidates.
         compute: Their share of the compute.
@@ -65,7 +65,7 @@ class Band:
     """
 
     name: str
-    band: int | None
+    color: float | None
     count: int
     share: float
     compute: float
@@ -121,39 +121,30 @@ class History:
         """From the whole budget down to the first hurdle; then those without a loss."""
         rows = []
         for band in range(self.hurdles, -1, -1):
-            rows.append(self._band(self.band_name(band), band, self._of_band(band)))
-        for name, others in (("failed", self.failed()), ("known, not trained", self.known())):
+            name = "whole budget" if band == self.hurdles else f"stopped at hurdle {band + 1}"
+            members = [one for one in self.told if one.band == band]
+            rows.append(self._band(name, self.color(band), members))
+        known = [one for one in self.told if one.status == KNOWN]
+        for name, others in (("failed", self.failed()), ("known, not trained", known)):
             if others:
                 rows.append(self._band(name, None, others))
         return rows
+
+    def color(self, band: int) -> float:
+        """How far along the scale of colours a band is: 1 for the whole budget."""
+        return band / self.hurdles if self.hurdles else 1.0
 
     def failed(self) -> list[Told]:
         """The candidates that failed."""
         return [one for one in self.told if one.loss is None and one.status != KNOWN]
 
-    def known(self) -> list[Told]:
-        """The candidates that were not trained, as their programs were known."""
-        return [one for one in self.told if one.status == KNOWN]
-
-    def _of_band(self, band: int) -> list[Told]:
-        return [one for one in self.told if one.band == band]
-
-    def _band(self, name: str, band: int | None, members: list[Told]) -> Band:
+    def _band(self, name: str, color: float | None, members: list[Told]) -> Band:
         losses = [one.loss for one in members if one.loss is not None]
+        best, median = (min(losses), statistics.median(losses)) if losses else (None, None)
+        share = len(members) / len(self.told) if self.told else 0.0
         spent = math.fsum(one.spent for one in members)
-        return Band(
-            name,
-            band,
-            len(members),
-            len(members) / len(self.told) if self.told else 0.0,
-            spent / self.spent if self.spent else 0.0,
-            min(losses, default=None),
-            statistics.median(losses) if losses else None,
-        )
-
-    def band_name(self, band: int) -> str:
-        """Where the candidates of a band ended."""
-        return "whole budget" if band == self.hurdles else f"stopped at hurdle {band + 1}"
+        compute = spent / self.spent if self.spent else 0.0
+        return Band(name, color, len(members), share, compute, best, median)
 
     def time_shares(self) -> list[TimeShare]:
         """The causes of worker time, the largest first."""
@@ -176,21 +167,8 @@ def read_history(run: Run) -> History:
         spent = math.fsum(outcome.seconds.values()) if timed else float(outcome.steps)
         compute += spent
         history.causes.update(outcome.seconds)
-        loss = finite(outcome.loss)
-        history.told.append(
-            Told(
-                number,
-                compute,
-                spent,
-                loss,
-                None if loss is None else _passed(outcome, history.hurdles),
-                outcome.status.value,
-                edits.get(number, ""),
-            )
-        )
+        loss, passed = finite(outcome.loss), max(0, len(outcome.curve) - 1)
+        band = None if loss is None else min(history.hurdles, passed)
+        status, edit = outcome.status.value, edits.get(number, "")
+        history.told.append(Told(number, compute, spent, loss, band, status, edit))
     return history
-
-
-def _passed(outcome: Outcome, hurdles: int) -> int:
-    """How many hurdles a candidate passed, of those there are."""
-    return min(hurdles, max(0, len(outcome.curve) - 1))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from primeval.evaluators.outcome import Outcome, Status
@@ -23,6 +23,7 @@ LOST = (
 )
 SEED_KIND, INJECTED_KIND = "seed", "injected"
 THROWN_AWAY = ("inapplicable", "rejected", "same_graph", "known")
+YIELDED = ("valid", "new", "duplicates", "repeats", "evaluated", "better", "lost", "budget")
 
 
 @dataclass
@@ -79,14 +80,7 @@ class Yield:
             "kind": self.kind,
             "tried": self.tried,
             **{reason: self.thrown_away[reason] for reason in THROWN_AWAY},
-            "valid": self.valid,
-            "new": self.new,
-            "duplicates": self.duplicates,
-            "repeats": self.repeats,
-            "evaluated": self.evaluated,
-            "better": self.better,
-            "lost": self.lost,
-            "budget": self.budget,
+            **{name: getattr(self, name) for name in YIELDED},
         }
 
 
@@ -143,7 +137,7 @@ class Ledger:
             "spent": self.spent,
             "mutations": [row.as_json() for row in self.mutations],
             "failures": [row.as_json() for row in self.failures],
-            "saved": self.saved.as_json(),
+            "saved": asdict(self.saved),
         }
 
 
@@ -153,16 +147,15 @@ def ledger(run: Run) -> Ledger:
     book = _Book(outcomes)
     for individual in run.store.individuals():
         book.enter(individual, len(run.store.seeds))
-    total = math.fsum(row.spent for row in book.yields.values()) or 1.0
-    for mutation in book.yields.values():
-        mutation.budget = mutation.spent / total
-    for failure in book.failures.values():
-        failure.budget = failure.spent / total
+    total = math.fsum(one.spent for one in book.yields.values()) or 1.0
+    rows: list[Yield | Failure] = [*book.yields.values(), *book.failures.values()]
+    for row in rows:
+        row.budget = row.spent / total
     return Ledger(
         book.unit,
         total if book.yields else 0.0,
-        [row for _, row in sorted(book.yields.items())],
-        sorted(book.failures.values(), key=lambda row: -row.count),
+        [one for _, one in sorted(book.yields.items())],
+        sorted(book.failures.values(), key=lambda one: -one.count),
         savings(run, outcomes.items()),
     )
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from primeval.search.algorithm.population import Individual
+from primeval.search.errors import RunError
 from primeval.search.run.folder import Run
+from primeval.search.run.programs import lineage_of
 from primeval.search.views.ranking import SEED_ID, Row, finite, individual_row, loss_gap
 
 
@@ -41,29 +42,19 @@ def lineage(run: Run, number: int, digits: int | None = None) -> list[LineageRow
     """The rows from the seed down to an individual, with gains.
 
     With `digits`, losses at the mark are rounded first, so that what is printed adds up too.
-    Raises KeyError if the individual or an ancestor does not exist.
+    Raises RunError if the individual or an ancestor does not exist.
     """
     rows: list[LineageRow] = []
     parent = None
-    for individual in _chain(run, number):
+    last = run.store.individual(number)
+    if last is None:
+        raise RunError(f"{run.folder} has no individual {number}.")
+    for individual in lineage_of(run.store, last):
         outcome = run.store.outcome(individual.id)
         row = individual_row(run, individual)
         rows.append(LineageRow(**vars(row), loss_vs_parent=loss_gap(outcome, parent)))
         parent = outcome
     return with_gains(rows, digits)
-
-
-def _chain(run: Run, number: int) -> list[Individual]:
-    """The ancestors of an individual and itself, the seed first."""
-    chain: list[Individual] = []
-    at: int | None = number
-    while at is not None:
-        individual = run.store.individual(at)
-        if individual is None or (chain and individual.id >= chain[-1].id):
-            raise KeyError(at)  # a parent is always older: a damaged store must not loop
-        chain.append(individual)
-        at = individual.parent
-    return chain[::-1]
 
 
 def with_gains(rows: Sequence[LineageRow], digits: int | None = None) -> list[LineageRow]:
@@ -81,15 +72,8 @@ def with_gains(rows: Sequence[LineageRow], digits: int | None = None) -> list[Li
         gain = None if before is None or loss is None else before - loss
         if row.edit_kind is not None:
             edits.append(row.id)
-        found.append(
-            replace(
-                row,
-                mark=mark if mark >= 0 else None,
-                loss_at_mark=loss,
-                gain=gain,
-                gain_of=() if gain is None else tuple(edits),
-            )
-        )
+        made = replace(row, mark=mark if mark >= 0 else None, loss_at_mark=loss, gain=gain)
+        found.append(made if gain is None else replace(made, gain_of=tuple(edits)))
         if loss is not None:
             before, edits = loss, []
     return found

@@ -12,8 +12,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.run.folder import Run
@@ -44,10 +43,6 @@ class Savings:
     def seconds(self) -> float:
         """Of both levels."""
         return self.graph.seconds + self.probe.seconds
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return asdict(self)
 
 
 def savings(run: Run, outcomes: Iterable[tuple[int, Outcome]] | None = None) -> Savings:
