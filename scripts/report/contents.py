@@ -12,7 +12,7 @@ from primeval.search.drive.stops import last_stop
 from primeval.search.run.environment import read_environment
 from primeval.search.run.folder import Run
 from primeval.search.views.confirmed_rows import confirmed_rows
-from primeval.search.views.history import History, read_history
+from primeval.search.views.history import read_history
 from primeval.search.views.ledger import ledger
 from primeval.search.views.lineage import gap_to_seed, lineage, total_gain
 from primeval.search.views.ranking import ranking
@@ -33,44 +33,31 @@ def report_contents(run: Run, top: int, running: bool, refresh: float | None) ->
     """
     history = read_history(run)
     return {
-        "head": _head(run, history, running, refresh),
+        "head": _head(run, running, refresh),
+        "run": run,
+        "history": history,
         **_best(run, top),
         "confirmed": confirmed_rows(run),
         "plots": [plot for plot in (best_plot(history), all_plot(history)) if plot],
         "points": plotted(history),
         "bands": history.bands(),
-        "records": history.records(),
         "ledger": ledger(run),
         "times": history.time_shares(),
         "environment": read_environment(run.store),
         "config": to_yaml(run.config),
-        "seeds": run.store.seeds,
         "events": [(event, _when(event.time)) for event in run.store.events()],
     }
 
 
-def _head(run: Run, history: History, running: bool, refresh: float | None) -> dict[str, Any]:
+def _head(run: Run, running: bool, refresh: float | None) -> dict[str, Any]:
     stop = last_stop(run.store)
     return {
         "name": run.folder.resolve().name,
-        "folder": str(run.folder),
         "running": running,
         "stopped": stop.message if stop else "",
         "refresh": refresh if running else None,
         "written": _when(time.time()),
         "started": _when(run.store.events()[0].time),
-        "elapsed": run.store.elapsed(),
-        "told": len(history.told),
-        "in_flight": run.store.asked() - len(history.told),
-        "statuses": run.store.statuses(),
-        "spent": history.spent,
-        "unit": history.unit,
-        "seed_loss": history.seed_loss,
-        "evaluator": run.config.workers.evaluator,
-        "workers": run.config.workers.count,
-        "hurdles": history.hurdles,
-        "budget": run.config.candidate.budget,
-        "algorithm": run.config.search.algorithm,
     }
 
 

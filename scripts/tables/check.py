@@ -20,7 +20,7 @@ from primeval.search.config.config import to_plain
 from primeval.search.config.settings import RunConfig
 from primeval.search.errors import RunError
 from primeval.search.forecast.forecast import counted_step, mean_share
-from primeval.search.run.folder import check_free, first_seed
+from primeval.search.run.folder import check_free, existing_parent, first_seed
 
 if TYPE_CHECKING:
     from primeval.search.forecast.forecast import Forecast
@@ -38,7 +38,7 @@ def print_check(
     _print_lines(_plan(config))
     print()
     cells = [
-        [name, f"{cost.parameters:,}", str(cost.width), str(cost.unit), f"{cost.flops:,}"]
+        [name, f"{cost.parameters:,}", cost.width, cost.unit, f"{cost.flops:,}"]
         for name, cost in costs.items()
     ]
     terminal.print_table(SEED_HEADERS, cells, left={"seed"})
@@ -51,19 +51,14 @@ def print_check(
 
 def as_json(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> dict[str, Any]:
     """The same as plain data for JSON, in seconds and bytes; None where nothing was tried."""
+    keys = ("seed", "parameters", "unit", "width", "flops_per_token")
     rows = [
-        {
-            "seed": name,
-            "parameters": cost.parameters,
-            "unit": str(cost.unit),
-            "width": cost.width,
-            "flops_per_token": cost.flops,
-        }
+        (name, cost.parameters, str(cost.unit), cost.width, cost.flops)
         for name, cost in costs.items()
     ]
     return {
         "config": to_plain(config),
-        "seeds": rows,
+        "seeds": [dict(zip(keys, row, strict=True)) for row in rows],
         "measured": None if tried is None else asdict(tried[0].measured),
         "forecast": None if tried is None else {**asdict(tried[1]), "disk": tried[1].disk},
         "notes": _notes(config, costs, tried),
@@ -87,6 +82,9 @@ def _plan(config: RunConfig) -> list[tuple[str, str]]:
     budget, training = config.budget, config.candidate.budget
     data = config.data.source or config.data.tfds or ", ".join(config.data.files)
     limit = "" if budget.max_time is None else f", at most {format_duration(budget.max_time)}"
+    workers = f"{config.workers.evaluator}: one candidate at a time"
+    if config.workers.evaluator == "ray":
+        workers = f"{config.workers.count} ray"
     return [
         ("run folder", config.run_dir),
         ("candidates", f"{budget.max_candidates:,}{limit}"),
@@ -97,43 +95,32 @@ def _plan(config: RunConfig) -> list[tuple[str, str]]:
         ),
         ("search", f"{config.search.algorithm}, population {config.search.population_size}"),
         ("data", f"{data}, {config.data.tokenizer} tokens"),
-        ("workers", _workers_text(config)),
+        ("workers", workers),
     ]
-
-
-def _workers_text(config: RunConfig) -> str:
-    workers = config.workers
-    if workers.evaluator != "ray":
-        return f"{workers.evaluator}: one candidate at a time"
-    return f"{workers.count} ray"
 
 
 def _forecast(
     config: RunConfig, rehearsal: Rehearsal, forecast: Forecast
 ) -> list[tuple[str, str]]:
     measured, hurdles = rehearsal.measured, config.candidate.budget.hurdles
-    lines = []
+    lines, assumed = [], ""
     if measured.step is not None:
+        assumed = ", if half of them pass each hurdle" if hurdles else ""
         tokens = config.training.batch_size * config.model.length
-        full = fine_duration(forecast.full)
-        training, overhead = fine_duration(forecast.training), fine_duration(measured.overhead)
+        times = (forecast.full, forecast.training, measured.overhead)
+        full, training, overhead = map(fine_duration, times)
         validating = fine_duration((hurdles + 1) * measured.validation)
+        parts = f"{training} training, {validating} validating, {overhead} compiling etc."
         lines = [
             ("a step", f"{fine_duration(measured.step)} of the seed, {tokens:,} tokens"),
-            (
-                "a full budget",
-                f"{full}: {training} training, {validating} validating, "
-                f"{overhead} compiling etc.",
-            ),
+            ("a full budget", f"{full}: {parts}"),
         ]
-    halved = hurdles and measured.step is not None
-    assumed = ", if half of them pass each hurdle" if halved else ""
     lines += [
         ("a candidate", f"{fine_duration(forecast.mean)} on average{assumed}"),
         ("an hour", f"{_rounded(forecast.per_hour)} candidates"),
         ("the whole run", _run_text(config, forecast)),
         ("memory", _memory_text(config, rehearsal, forecast)),
-        ("disk", _disk_text(config, rehearsal, forecast)),
+        ("disk", _disk_text(forecast)),
     ]
     return lines
 
@@ -152,23 +139,15 @@ def _memory_text(config: RunConfig, rehearsal: Rehearsal, forecast: Forecast) ->
         return "not measured: the workers are a cluster's"
     if measured.other_memory == 0:
         return rough_bytes(forecast.memory)
-    total, worker, rest = (
-        rough_bytes(one)
-        for one in (forecast.memory, measured.worker_memory, measured.other_memory)
-    )
+    sizes = (forecast.memory, measured.worker_memory, measured.other_memory)
+    total, worker, rest = map(rough_bytes, sizes)
     return f"{total}: {config.workers.count} workers of {worker}, {rest} the rest"
 
 
-def _disk_text(config: RunConfig, rehearsal: Rehearsal, forecast: Forecast) -> str:
-    parts = [
-        f"{rough_bytes(size)} {what}"
-        for size, what in (
-            (forecast.token_bytes, "tokens"),
-            (forecast.store_bytes, "run.sqlite"),
-            (forecast.weight_bytes, "weights"),
-        )
-        if size
-    ]
+def _disk_text(forecast: Forecast) -> str:
+    sizes = (forecast.token_bytes, forecast.store_bytes, forecast.weight_bytes)
+    named = zip(sizes, ("tokens", "run.sqlite", "weights"), strict=True)
+    parts = [f"{rough_bytes(size)} {what}" for size, what in named if size]
     return f"{rough_bytes(forecast.disk)}: {', '.join(parts)}"
 
 
@@ -188,14 +167,12 @@ def _notes(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> li
             f"A full budget takes {rough_duration(forecast.full)}, and candidate.timeout is "
             f"{format_duration(config.candidate.timeout)}: the best would be given up."
         )
-    cores = os.cpu_count() or 1
-    if workers.evaluator == "ray" and workers.address is None:
-        wanted = workers.count * workers.threads
-        if wanted > cores:
-            notes.append(
-                f"{workers.count} workers of {workers.threads} threads share the {cores} cores "
-                "here; the figures are for what these can do."
-            )
+    cores, here = os.cpu_count() or 1, workers.evaluator == "ray" and workers.address is None
+    if here and workers.count * workers.threads > cores:
+        notes.append(
+            f"{workers.count} workers of {workers.threads} threads share the {cores} cores "
+            "here; the figures are for what these can do."
+        )
     notes += _resources(config, forecast)
     return notes
 
@@ -226,7 +203,8 @@ def _resources(config: RunConfig, forecast: Forecast) -> list[str]:
     from primeval.evaluators.workers.memory import free_memory
 
     notes = []
-    memory, disk = free_memory(), _free_disk(Path(config.run_dir))
+    memory = free_memory()
+    disk = shutil.disk_usage(existing_parent(Path(config.run_dir))).free
     if forecast.memory is not None and forecast.memory > memory:
         notes.append(
             f"The run needs {rough_bytes(forecast.memory)} of memory, and "
@@ -239,12 +217,6 @@ def _resources(config: RunConfig, forecast: Forecast) -> list[str]:
             "run_dir."
         )
     return notes
-
-
-def _free_disk(folder: Path) -> int:
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
 
 
 def _rounded(number: float) -> str:

@@ -90,29 +90,16 @@ def _failures(rows: list[ConfirmedRow]) -> Iterable[str]:
 def markdown(run: Run, rows: list[ConfirmedRow], command: str) -> str:
     """The table as a Markdown document, with the command and circumstances that made it."""
     reference = run.seed_name
-    made = [f"- {name}: {text}" for name, text in circumstances(run, rows)]
     headers = [
-        *(
-            "rank",
-            "program",
-            "loss",
-            "sd",
-            "bits per byte",
-            f"vs {reference}",
-            "95 % interval",
-        ),
-        *("steps", "step ratio", "parameters", "search loss", "search vs seed"),
+        *("rank", "program", "loss", "sd", "bits per byte", f"vs {reference}"),
+        *("95 % interval", "steps", "step ratio", "parameters"),
+        *("search loss", "search vs seed"),
     ]
     aligned = ["---" if name == "program" else "---:" for name in headers]
     table = [headers, aligned, *(_document_cells(at, row) for at, row in enumerate(rows))]
     lines = [
-        "# Confirmed programs",
-        "",
-        "```sh",
-        command,
-        "```",
-        "",
-        *made,
+        f"# Confirmed programs\n\n```sh\n{command}\n```\n",
+        *(f"- {name}: {text}" for name, text in circumstances(run, rows)),
         "",
         *(f"| {' | '.join(cells)} |" for cells in table),
         "",
@@ -125,9 +112,8 @@ def markdown(run: Run, rows: list[ConfirmedRow], command: str) -> str:
 
 
 def _document_cells(at: int, row: ConfirmedRow) -> list[str]:
-    figures_of = row.figures
-    rank, loss, bits, deviation, gap, _, steps, ratio = _cells(at, figures_of)
-    interval, count = figures_of.interval, figures_of.parameters
+    rank, loss, bits, deviation, gap, _, steps, ratio = _cells(at, row.figures)
+    interval, count = row.figures.interval, row.figures.parameters
     between = "-" if interval is None else f"{interval[0]:+.4f} to {interval[1]:+.4f}"
     parameters = "-" if count is None else f"{count:,}"
     name = row.name.replace("|", r"\|")
@@ -139,14 +125,12 @@ def circumstances(run: Run, rows: list[ConfirmedRow]) -> list[tuple[str, str]]:
     """How the figures were made, by name: scale, budget, data, training, cost, versions."""
     config = run.config
     model, budget, training = config.model, config.candidate.budget, config.training
+    size = f"width {model.width}"
     if model.parameters is not None:
         size = f"{model.parameters[0]:,} to {model.parameters[1]:,} parameters"
-    else:
-        size = f"width {model.width}"
     data = config.data.source or config.data.tfds or "files of one's own"
-    spent = math.fsum(
-        math.fsum(one.seconds.values()) for row in rows for one in row.outcomes.values()
-    )
+    outcomes = [one for row in rows for one in row.outcomes.values()]
+    spent = math.fsum(time for one in outcomes for time in one.seconds.values())
     return [
         ("run", str(run.folder)),
         ("scale", f"layers: {model.layers}, length: {model.length}, {size}"),
@@ -166,13 +150,10 @@ def _environment(config: RunConfig) -> str:
     from importlib import metadata  # slow to import
 
     names = ["primeval", *(["tensorflow"] if config.workers.evaluator != "toy" else [])]
-    versions = [f"{name} {metadata.version(name)}" for name in names]
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in names)
     workers = config.workers
-    return ", ".join(
-        [
-            *versions,
-            f"Python {platform.python_version()}",
-            f"{workers.evaluator} workers: {workers.count}, cores each: {workers.threads}",
-            f"CPUs: {os.cpu_count()} ({platform.machine()})",
-        ]
+    return (
+        f"{versions}, Python {platform.python_version()}, "
+        f"{workers.evaluator} workers: {workers.count}, cores each: {workers.threads}, "
+        f"CPUs: {os.cpu_count()} ({platform.machine()})"
     )

@@ -8,15 +8,13 @@ from primeval.search.drive.stops import last_stop
 from primeval.search.run.folder import Run
 from primeval.search.views.ranking import Ranking, Row
 
-HEADERS = ("rank", "id", "loss", "vs seed", "status", "steps", "params", "parent", "edit")
+FIRST = ("rank", "id", "loss", "vs seed", "status")
+HEADERS: tuple[str, ...] = (*FIRST, "steps", "params", "parent", "edit")
 # Once something is confirmed. Parameters and parents are left to the JSON.
-CONFIRMED_HEADERS = (
-    *("rank", "id", "loss", "vs seed", "status"),
-    *("confirmed", "vs seed", "± 95 %", "seeds", "edit"),
-)
+CONFIRMED_HEADERS = (*FIRST, "confirmed", "vs seed", "± 95 %", "seeds", "edit")
 LEFT = {"status", "edit"}
 # Columns that are dropped on a narrow terminal, the first one first.
-SPARE = ("params", "steps", "parent")
+SPARE: tuple[str, ...] = ("params", "steps", "parent")
 CONFIRMED_SPARE = ("status", "seeds")
 
 
@@ -32,13 +30,11 @@ def print_summary(run: Run) -> None:
 
 def print_ranking(ranking: Ranking, color: bool = False) -> None:
     """Print a table, readable at 80 columns; nothing for a ranking without rows."""
-    style, rows = cell_style if color else None, ranking.rows
-    if rows and ranking.confirmed:
-        cells = [_confirmed_cells(at, row) for at, row in enumerate(rows)]
-        terminal.print_table(CONFIRMED_HEADERS, cells, LEFT, CONFIRMED_SPARE, style)
-    elif rows:
-        cells = [_cells(at, row) for at, row in enumerate(rows)]
-        terminal.print_table(HEADERS, cells, LEFT, SPARE, style)
+    headers, cells_of, spare = HEADERS, _cells, SPARE
+    if ranking.confirmed:
+        headers, cells_of, spare = CONFIRMED_HEADERS, _confirmed_cells, CONFIRMED_SPARE
+    if cells := [cells_of(at, row) for at, row in enumerate(ranking.rows)]:
+        terminal.print_table(headers, cells, LEFT, spare, cell_style if color else None)
 
 
 def cell_style(header: str, cell: str) -> str:
@@ -55,15 +51,13 @@ def cell_style(header: str, cell: str) -> str:
 
 def _confirmed_cells(at: int, row: Row) -> list[str]:
     rank, number, loss, gap, status, *_, edit = _cells(at, row)
-    figures = row.confirmed
-    if figures is None:
-        return [rank, number, loss, gap, status, "-", "-", "-", "-", edit]
-    confirmed = [
-        loss_text(figures),
-        terminal.signed(figures.loss_vs_seed),
-        terminal.fixed(figures.half_width),
-        str(figures.seeds),
-    ]
+    figures, confirmed = row.confirmed, ["-", "-", "-", "-"]
+    if figures is not None:
+        vs_seed, half = (
+            terminal.signed(figures.loss_vs_seed),
+            terminal.fixed(figures.half_width),
+        )
+        confirmed = [loss_text(figures), vs_seed, half, str(figures.seeds)]
     return [rank, number, loss, gap, status, *confirmed, edit]
 
 

@@ -205,12 +205,15 @@ def check_free(folder: Path) -> None:
             f"{folder} holds a run already. To continue it: primeval resume {folder}. "
             "For a new one, give another folder: --run-dir DIR."
         )
-    parent = folder
-    while not parent.exists():
-        parent = parent.parent
+    parent = existing_parent(folder)
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         what = "is not a folder" if not parent.is_dir() else "cannot be written to"
         raise RunError(f"The run folder {folder} cannot be made: {parent} {what}.")
+
+
+def existing_parent(folder: Path) -> Path:
+    """The folder itself, or its nearest parent that exists."""
+    return next(one for one in (folder, *folder.parents) if one.exists())
 
 
 def _unwritable(folder: Path, error: OSError) -> RunError:
