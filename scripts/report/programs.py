@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from primeval.dna.check import ProgramError
-from primeval.dna.cost import Scale
 from primeval.dna.printing import format_program
-from primeval.dna.program import Program
 from primeval.dna.writing.code_difference import code_difference
 from primeval.dna.writing.diff import DiffLine, diff
 from primeval.dna.writing.facts import Facts
@@ -16,9 +14,10 @@ from primeval.dna.writing.tensorflow_code import format_code
 from primeval.primitives.widths import Rejection
 from primeval.scripts.drawing.files import inline_svg
 from primeval.scripts.drawing.shapes import difference_drawing, make_drawing
+from primeval.search.algorithm.population import Individual
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run
-from primeval.search.run.programs import root_of
+from primeval.search.run.programs import lineage_of
 from primeval.search.views.ranking import Row
 
 UNABLE = (RunError, ProgramError, Rejection)
@@ -33,43 +32,32 @@ def programs(run: Run, rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _program(run: Run, rank: int, row: Row) -> dict[str, Any]:
-    individual = run.store.individual(row.id)
-    if individual is None:
-        raise KeyError(row.id)
-    scale = run.config.scale
-    vocabulary = run.language.vocabulary
-    program = individual.program(vocabulary)
-    facts = Facts(program, scale)
-    root = root_of(run.store, individual)
-    parent = None if individual.parent is None else run.store.individual(individual.parent)
-    seed, name = Facts(root.program(vocabulary), scale), f"#{individual.id}"
+    chain, vocabulary = lineage_of(run.store, row.id), run.language.vocabulary
+    program, scale = chain[-1].program(vocabulary), run.config.scale
+    facts, seed = Facts(program, scale), Facts(chain[0].program(vocabulary), scale)
+    before = chain[:-1]
+    others = zip(("seed", "parent"), before[:1] + before[1:][-1:], strict=False)
     return {
         "rank": rank,
         "row": row,
         "costs": facts.costs(),
         "operations": len(facts.graph.nodes) if facts.graph else None,
         "fixed_length": bool(facts.graph and facts.graph.fixed_length),
-        "against": [
-            _against(facts, other.id, which, other.program(vocabulary), scale)
-            for which, other in (("seed", root), ("parent", parent))
-            if other is not None and other.id != individual.id
-            and not (which == "parent" and other.id == root.id)
-        ],
-        "drawing": _made(lambda: _drawing(name, facts, root.id, seed)),
+        "against": [_against(facts, other, which) for which, other in others],
+        "drawing": _made(lambda: _drawing(f"#{row.id}", facts, chain[0].id, seed)),
         "code": _made(lambda: _code(facts)),
         "text": format_program(program, dormant=False),
-    }  # fmt: skip
+    }
 
 
-def _against(
-    facts: Facts, number: int, which: str, program: Program, scale: Scale
-) -> dict[str, Any]:
+def _against(facts: Facts, other: Individual, which: str) -> dict[str, Any]:
     """The differences to another individual, as program and as TensorFlow."""
+    compared = Facts(other.program(facts.program.vocabulary), facts.scale)
     return {
-        "id": number,
+        "id": other.id,
         "which": which,
-        "lines": diff(program, facts.program),
-        "code": _made(lambda: code_difference(Facts(program, scale), facts)),
+        "lines": diff(compared.program, facts.program),
+        "code": _made(lambda: code_difference(compared, facts)),
     }
 
 

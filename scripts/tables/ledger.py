@@ -28,11 +28,10 @@ def print_ledger(run: Run, as_json: bool = False) -> None:
         print("No candidate failed.")
         return
     print(f"\nLost to failures, of {account.spent:,.0f} {account.unit}:")
-    cells = [
-        [row.status, row.kind, f"{row.count:,}", f"{row.budget:.1%}",
-         row.message.split("\n", 1)[0]]
-        for row in account.failures
-    ]  # fmt: skip
+    cells = []
+    for row in account.failures:
+        first = row.message.split("\n", 1)[0]
+        cells.append([row.status, row.kind, f"{row.count:,}", f"{row.budget:.1%}", first])
     terminal.print_table(CAUSES, cells, {"failure", "mutation", "first message"})
 
 
@@ -46,10 +45,8 @@ def receipt(saved: Savings) -> str | None:
     total, seconds, probing = saved.evaluations, saved.seconds, saved.probing_seconds
     if not total and not probing:
         return None
-    by = (
-        f"{saved.graph.evaluations:,} by their graph, "
-        f"{saved.probe.evaluations:,} by outputs and gradients"
-    )
+    graph, probe = saved.graph.evaluations, saved.probe.evaluations
+    by = f"{graph:,} by their graph, {probe:,} by outputs and gradients"
     time = f": {rough_duration(seconds)} of workers' time saved" if seconds else ""
     cost = f"; probing took {rough_duration(probing)}" if probing else ""
     return f"Known, so not trained again: {total:,} ({by}){time}{cost}."

@@ -184,7 +184,9 @@ class Known:
                 self._waiting.append(individual)
             return None
         if outcome.status is Status.LOST:
-            self._forget(individual)
+            # the graph is new again, as the worker was lost that was to evaluate it
+            values = (_key(individual.fingerprint), number)
+            self._execute("DELETE FROM graphs WHERE fingerprint = ? AND first = ?", *values)
         elif digest is not None and outcome.same_as is None:
             row = (bytes.fromhex(digest), number)
             self._execute("INSERT OR IGNORE INTO digests VALUES (?, ?)", *row)
@@ -204,11 +206,6 @@ class Known:
             *(original, mean.total, mean.count, outcome.hurdle),
         )
         return mean.finalize()
-
-    def _forget(self, individual: Individual) -> None:
-        """Make a graph new again, as the worker was lost that was to evaluate it."""
-        values = (_key(individual.fingerprint), individual.id)
-        self._execute("DELETE FROM graphs WHERE fingerprint = ? AND first = ?", *values)
 
     # -- the database -------------------------------------------------------------------------
 

@@ -91,17 +91,15 @@ class Confirmed:
         CHOICE: None if it failed with one of them. The mean of the others would make a
         program look good for failing where it is bad.
         """
-        return None if self.failures or not self.losses else statistics.fmean(self._values)
+        return (
+            None if self.failures or not self.losses else statistics.fmean(self.losses.values())
+        )
 
     @property
     def deviation(self) -> float | None:
         """Standard deviation of the loss over the seeds; None for fewer than two."""
         several = self.loss is not None and len(self.losses) > 1
-        return statistics.stdev(self._values) if several else None
-
-    @property
-    def _values(self) -> list[float]:
-        return list(self.losses.values())
+        return statistics.stdev(self.losses.values()) if several else None
 
     def mean(self, name: str) -> float | None:
         """Mean over the seeds of another figure of the outcomes: `steps`, `bits_per_byte` …"""

@@ -183,17 +183,12 @@ def _candidate(run: Run, number: int, job: Job) -> Candidate:
 
     The weights of an individual are kept if the search did not keep them.
     """
-    individual, file = job.entry.individual, None
+    individual, path = job.entry.individual, None
     if individual is not None and job.seed == 0 and run.config.keep_weights:
         file = weights_file(run.folder, individual)
+        path = None if file.exists() else str(file)
     weights, data = fresh_seeds(run.config.seed, job.seed)
-    return Candidate(
-        number,
-        job.entry.text,
-        weights,
-        weights=None if file is None or file.exists() else str(file),
-        data_seed=data,
-    )
+    return Candidate(number, job.entry.text, weights, weights=path, data_seed=data)
 
 
 def _append(run: Run, job: Job, outcome: Outcome) -> None:

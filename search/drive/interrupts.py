@@ -7,6 +7,7 @@ loop says that it is waiting: there it raises.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Callable
 from types import FrameType
@@ -40,11 +41,10 @@ class Interrupts:
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Interrupts:
-        try:
+        # outside the main thread the program around us handles signals
+        with contextlib.suppress(ValueError):
             for number in SIGNALS:
                 self._before[number] = signal.signal(number, self._note)
-        except ValueError:
-            pass  # not in the main thread: the program around us handles signals
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -47,13 +47,11 @@ class Rehearsal:
     """What was tried, and what it took.
 
     Attributes:
-        seed: The outcome of the first seed.
         share: The part of its budget that it was trained for.
         candidates: How many candidates were evaluated.
         measured: What they took.
     """
 
-    seed: Outcome
     share: float
     candidates: int
     measured: Measured
@@ -98,7 +96,7 @@ def rehearse(
         tokens=tokens,
         weights=max(weights, default=0),
     )
-    return Rehearsal(observer.outcomes[0], share, len(observer.outcomes), measured)
+    return Rehearsal(share, len(observer.outcomes), measured)
 
 
 def _drive(run: Run, start: Start) -> tuple[float, _Observer]:
@@ -156,13 +154,12 @@ def _shortened(config: RunConfig, share: float, workers: int, folder: Path) -> R
     workers = workers if address is None else min(workers, 2)
     candidates = INSTANT if toy else max(2, workers)
     budget = config.candidate.budget
+    part = replace(budget, amount=budget.amount * share)
     return replace(
         config,
         run_dir=str(folder),
         budget=SearchBudget(min(candidates, config.budget.max_candidates)),
-        candidate=replace(
-            config.candidate, budget=replace(budget, amount=budget.amount * share)
-        ),
+        candidate=replace(config.candidate, budget=part),
         workers=replace(config.workers, count=workers),
     )
 

@@ -117,17 +117,20 @@ def find_individual(reference: str) -> tuple[Run, Individual]:
     return run, individual
 
 
-def lineage_of(store: Store, individual: Individual) -> list[Individual]:
-    """The seed, and all ancestors down to the individual. Raises RunError if one is missing."""
-    chain = [individual]
-    while (number := chain[-1].parent) is not None:
-        parent = store.individual(number)
-        if parent is None or number >= chain[-1].id:  # a damaged store must not loop
-            raise RunError(f"{store.path} has no parent of individual {chain[-1].id}.")
-        chain.append(parent)
+def lineage_of(store: Store, number: int) -> list[Individual]:
+    """An individual and its ancestors, the seed first. Raises RunError if one is missing."""
+    chain: list[Individual] = []
+    at: int | None = number
+    while at is not None:
+        individual = store.individual(at)
+        if individual is None or (chain and at >= chain[-1].id):  # damage must not loop
+            what = f"parent of individual {chain[-1].id}" if chain else f"individual {at}"
+            raise RunError(f"{store.path} has no {what}.")
+        chain.append(individual)
+        at = individual.parent
     return chain[::-1]
 
 
 def root_of(store: Store, individual: Individual) -> Individual:
     """The seed an individual descends from. Raises RunError if its lineage is broken."""
-    return lineage_of(store, individual)[0]
+    return lineage_of(store, individual.id)[0]

@@ -13,7 +13,6 @@ WAL needs a local disk; over NFS a run may be driven from one machine only.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import sqlite3
@@ -84,17 +83,12 @@ class Store(Reader):
 
     def _append(self, *statements: Statement) -> None:
         """Append rows in one transaction: all of them or none."""
-        execute = self._connection.execute
         try:
-            if len(statements) > 1:
-                execute("BEGIN IMMEDIATE")
-            for statement, row in statements:
-                execute(statement, row)
-            if len(statements) > 1:
-                execute("COMMIT")
+            with self._connection:  # commits, or rolls back after an error
+                self._connection.execute("BEGIN IMMEDIATE")
+                for statement, row in statements:
+                    self._connection.execute(statement, row)
         except sqlite3.Error as error:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.rollback()
             raise StoreError(f"{self.path} could not be written: {error}.") from error
 
 

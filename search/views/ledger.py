@@ -132,9 +132,7 @@ class Ledger:
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {
-            "unit": self.unit,
-            "spent": self.spent,
+        return vars(self) | {
             "mutations": [row.as_json() for row in self.mutations],
             "failures": [row.as_json() for row in self.failures],
             "saved": asdict(self.saved),
@@ -192,19 +190,15 @@ class _Book:
             row.better += gap is not None and gap < 0
         if outcome.status in LOST:
             row.lost += 1
-            self._note_failure(kind, individual.id, outcome, spent)
+            way, message = (outcome.status.value, kind), outcome.message
+            failure = self.failures.setdefault(way, Failure(*way, message))
+            failure.count += 1
+            failure.spent += spent
+            failure.messages.setdefault(message, []).append(individual.id)
 
     def _row(self, kind: str) -> Yield:
         return self.yields.setdefault(kind, Yield(kind))
 
     def _spent(self, outcome: Outcome) -> float:
-        if self.unit == "steps":
-            return float(outcome.steps)
-        return math.fsum(outcome.seconds.values())
-
-    def _note_failure(self, kind: str, number: int, outcome: Outcome, spent: float) -> None:
-        status = outcome.status.value
-        row = self.failures.setdefault((status, kind), Failure(status, kind, outcome.message))
-        row.count += 1
-        row.spent += spent
-        row.messages.setdefault(outcome.message, []).append(number)
+        timed = self.unit == "seconds"
+        return math.fsum(outcome.seconds.values()) if timed else float(outcome.steps)

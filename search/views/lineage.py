@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from primeval.search.errors import RunError
 from primeval.search.run.folder import Run
 from primeval.search.run.programs import lineage_of
 from primeval.search.views.ranking import SEED_ID, Row, finite, individual_row, loss_gap
@@ -46,10 +45,7 @@ def lineage(run: Run, number: int, digits: int | None = None) -> list[LineageRow
     """
     rows: list[LineageRow] = []
     parent = None
-    last = run.store.individual(number)
-    if last is None:
-        raise RunError(f"{run.folder} has no individual {number}.")
-    for individual in lineage_of(run.store, last):
+    for individual in lineage_of(run.store, number):
         outcome = run.store.outcome(individual.id)
         row = individual_row(run, individual)
         rows.append(LineageRow(**vars(row), loss_vs_parent=loss_gap(outcome, parent)))

@@ -15,7 +15,6 @@ from helpers.toys import TOY, begin
 from primeval.dna.cost import Cost, measure
 from primeval.dna.graph import build_graph
 from primeval.dna.library import load_seed
-from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.workers import memory
 from primeval.evaluators.workers.factory import make_evaluator
 from primeval.scripts.cli import main
@@ -110,7 +109,7 @@ def test_the_table_fits_a_screen_without_colours(
     config = load_config("quickstart")
     costs = {"transformer": measure(build_graph(load_seed("transformer")), config.scale)}
     measured = replace(MEASURED, worker_memory=1_200_000_000, other_memory=500_000_000)
-    tried = Rehearsal(Outcome(Status.COMPLETED), 0.25, 2, measured)
+    tried = Rehearsal(0.25, 2, measured)
     foreseen = forecast(config, costs["transformer"], measured)
     print_check("quickstart", config, costs, (tried, foreseen))
     text = capsys.readouterr().out
@@ -127,7 +126,7 @@ def test_the_table_fits_a_screen_without_colours(
 def test_a_time_limit_below_a_full_budget_is_pointed_out(capsys: Capture) -> None:
     config = load_config("quickstart", ["candidate.timeout=30s"])
     cost = measure(build_graph(load_seed("transformer")), config.scale)
-    tried = Rehearsal(Outcome(Status.COMPLETED), 0.25, 2, MEASURED)
+    tried = Rehearsal(0.25, 2, MEASURED)
     tried_out = tried, forecast(config, cost, MEASURED)
     print_check("quickstart", config, {"transformer": cost}, tried_out)
     assert "candidate.timeout is 30s: the best would be given up" in capsys.readouterr().out
