@@ -9,7 +9,6 @@ from __future__ import annotations
 import bz2
 import glob
 import gzip
-import itertools
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ from pathlib import Path
 
 from primeval.evaluators.data.documents import (
     HELD_OUT,
-    SPLITS,
     TEST,
     TRAIN,
     VALIDATION,
@@ -213,14 +211,11 @@ def split_file(text: bytes, whole: str | None, path: Path) -> Iterator[tuple[str
     elif whole is not None:
         yield from ((whole, one) for one in documents)
     else:
-        held = (2 * HELD_OUT, HELD_OUT)
-        cuts = [
-            0,
-            *(boundary(text, round(len(text) * (1 - share))) for share in held),
-            len(text),
-        ]
-        for split, (start, end) in zip(SPLITS, itertools.pairwise(cuts), strict=True):
-            parts = [one for one in text[start:end].split(b"\f") if one.strip()]
+        first = boundary(text, round(len(text) * (1 - 2 * HELD_OUT)))
+        second = boundary(text, round(len(text) * (1 - HELD_OUT)))
+        spans = ((TRAIN, text[:first]), (VALIDATION, text[first:second]), (TEST, text[second:]))
+        for split, span in spans:
+            parts = [one for one in span.split(b"\f") if one.strip()]
             if not parts:
                 raise DataError(
                     f"data.files: {path} is too short to be split into training, validation "

@@ -12,9 +12,8 @@ import logging
 import os
 import re
 import socket
-import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -127,7 +126,7 @@ def _prepared(name: str, settings: DataSettings) -> Any:
             f"data.tfds: {name!r} is not prepared: nothing is in {builder.data_dir}. "
             f"{_ADVICE.format(name=name)}, or set data.download to true to fetch it here."
         )
-    if silent := _unreachable([str(url) for url in builder.url_infos or ()]):
+    if silent := _unreachable(map(str, builder.url_infos or ())):
         raise DataError(
             f"data.tfds: {name!r} cannot be downloaded: {silent} does not answer from this "
             f"machine. {_ADVICE.format(name=name)}."
@@ -163,19 +162,17 @@ def _builder(name: str, data_dir: str | None) -> Any:
             f"data.tfds: {name!r} needs a Python package that is missing: {error}. Install it."
         ) from error
     except Exception as error:  # tfds passes on errors of many libraries
+        problem = f"the prepared files of {name!r} cannot be read"
+        advice = "They are damaged: remove them, and prepare it again."
         named = isinstance(error, ValueError | AssertionError)
         if named and not isinstance(error, UnicodeError):
+            problem = f"{name!r} cannot be opened"
             advice = (
                 f"{_configurations(name)}Write it as name/configuration:version, such as "
                 "c4/en:3.1.0; both may be left out."
             )
-            raise DataError(
-                f"data.tfds: {name!r} cannot be opened: {_first_line(error)}. {advice}"
-            ) from error
-        raise DataError(
-            f"data.tfds: the prepared files of {name!r} cannot be read: {_first_line(error)}. "
-            "They are damaged: remove them, and prepare it again."
-        ) from error
+        message = f"data.tfds: {problem}: {_first_line(error)}. {advice}"
+        raise DataError(message) from error
 
 
 def _unknown(name: str, data_dir: str | None) -> str:
@@ -206,7 +203,7 @@ def _first_line(error: Exception) -> str:
     return line.rpartition('}": ')[2].partition(" Here are")[0].strip().removesuffix(".")
 
 
-def _unreachable(urls: list[str]) -> str | None:
+def _unreachable(urls: Iterable[str]) -> str | None:
     """A host of these addresses that accepts no connection; None if all accept one.
 
     CHOICE: a data set that names no address is left to tfds, which fails at once without a
@@ -216,21 +213,12 @@ def _unreachable(urls: list[str]) -> str | None:
         return None
     parts = [urlsplit(url) for url in urls]
     hosts = {(one.hostname or "", one.port or _PORTS.get(one.scheme, 443)) for one in parts}
-    answered: set[tuple[str, int]] = set()
-
-    def connect(host: tuple[str, int]) -> None:
+    for host in sorted(hosts):
         try:
-            with socket.create_connection(host, timeout=ANSWER_WITHIN):
-                answered.add(host)
+            socket.create_connection(host, ANSWER_WITHIN).close()
         except OSError:
-            return
-
-    threads = [threading.Thread(target=connect, args=(host,), daemon=True) for host in hosts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:  # a name server that hangs must not keep this process waiting
-        thread.join(ANSWER_WITHIN)
-    return min((name for name, _ in hosts - answered), default=None)
+            return host[0]
+    return None
 
 
 _PORTS = {"http": 80, "https": 443, "ftp": 21}
