@@ -24,7 +24,7 @@ from primeval.primitives.user import PrimitiveError, load_modules, restricted
 from primeval.search.config.keys import alternatives, keys
 from primeval.search.config.reader import Reader
 from primeval.search.config.settings import LanguageSettings, RunConfig
-from primeval.search.config.yaml_tree import Table, override, read_tree
+from primeval.search.config.yaml_tree import Scalar, Table, read_tree
 from primeval.search.errors import ConfigError
 
 MAX_FILE = 1_000_000  # bytes
@@ -66,13 +66,41 @@ def parse_config(
     if not isinstance(tree, Table):
         raise ConfigError(f"{source}: a configuration is a mapping of settings.")
     for assignment in sets:
-        path = assignment.partition("=")[0].strip()
-        tree = override(tree, assignment, alternatives(path))
+        _override(tree, assignment)
     reader = Reader()
     config: RunConfig = reader.section(RunConfig, tree)
-    if not config.run_dir:
-        config = dataclasses.replace(config, run_dir=default_run_dir)
-    return _resolved(config, reader)
+    return dataclasses.replace(
+        config,
+        run_dir=config.run_dir or default_run_dir,
+        language=_resolved_language(config, reader),
+        data=_resolved_data(config.data),
+    )
+
+
+def _override(tree: Table, assignment: str) -> None:
+    """Replace one value in a tree, as in `--set a.b=value`. Raises ConfigError.
+
+    Settings of which at most one is given replace each other. The value is YAML.
+    """
+    place = f"--set {assignment}"
+    path, equals, text = assignment.partition("=")
+    names = [name.strip() for name in path.split(".")]
+    if not equals or not all(names):
+        raise ConfigError(
+            f"--set takes key.path=value, as in --set budget.max_time=2h. "
+            f"Received: {assignment!r}."
+        )
+    value = read_tree(text, place, lines=False)
+    if isinstance(value, Table) and not value.entries and not text.strip().startswith("{"):
+        value = Scalar("", True, place)
+    for depth, name in enumerate(names[:-1], 1):
+        below = tree.entries.setdefault(name, Table({}, place))
+        if not isinstance(below, Table):
+            raise ConfigError(f"{place}: {'.'.join(names[:depth])} has no settings below it.")
+        tree = below
+    for excluded in alternatives(".".join(names)):
+        tree.entries.pop(excluded.rpartition(".")[2], None)
+    tree.entries[names[-1]] = value
 
 
 def _found(reference: str) -> tuple[str, str, str]:
@@ -96,22 +124,11 @@ def _found(reference: str) -> tuple[str, str, str]:
 
 
 def _not_found(path: Path, names: list[str]) -> str:
-    beside = []
-    if path.parent.is_dir():
-        beside = [str(other) for other in path.parent.glob("*.yaml")]
+    beside = map(str, path.parent.glob("*.yaml"))
     hint = did_you_mean(str(path), beside, 1) or did_you_mean(path.stem, names, 1)
     return (
         f"There is no configuration {str(path)!r}.{hint} "
         f"Configurations that come with primeval: {', '.join(names)}."
-    )
-
-
-def _resolved(config: RunConfig, reader: Reader) -> RunConfig:
-    """Fill in what follows from other settings and from the current folder."""
-    return dataclasses.replace(
-        config,
-        language=_resolved_language(config, reader),
-        data=_resolved_data(config),
     )
 
 
@@ -133,14 +150,13 @@ def _resolved_language(config: RunConfig, reader: Reader) -> LanguageSettings:
     return dataclasses.replace(language, modules=modules)
 
 
-def _resolved_data(config: RunConfig) -> DataSettings:
+def _resolved_data(data: DataSettings) -> DataSettings:
     """The data settings with a source, and with absolute paths.
 
     CHOICE: paths start at the folder in which the command is given, like every path on a
     command line. They are absolute from then on, so that a run can be resumed from any folder.
     Whether the files exist is checked when they are needed: a run can be read without its text.
     """
-    data = config.data
     changes: dict[str, Any] = {"files": tuple(_absolute(file) for file in data.files)}
     if not (data.source or data.files or data.tfds):
         changes["source"] = "austen"
