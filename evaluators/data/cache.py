@@ -157,23 +157,21 @@ def _explained(root: Path) -> Iterator[None]:
     """Turn errors of the file system into DataErrors."""
     try:
         yield
-    except OSError as error:
-        if error.errno in FULL:
-            raise DataError(
-                f"The disk is full: tokens could not be kept in {root} ({error.strerror}). "
-                "Nothing was left there. Free some space, or set data.cache_dir to a folder "
-                "on another disk."
-            ) from error
-        raise _no_cache(root, error.strerror or str(error)) from error
-    except NotImplementedError as error:  # filelock raises it on some network disks
-        raise _no_cache(root, "its disk has no file locks") from error
-
-
-def _no_cache(root: Path, reason: str) -> DataError:
-    return DataError(
-        f"Tokens cannot be kept in {root}: {reason}. Set data.cache_dir, or the variable "
-        "PRIMEVAL_CACHE, to a folder that can be written."
-    )
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, NotImplementedError):  # filelock raises it on some network disks
+            reason = "its disk has no file locks"
+        message = (
+            f"Tokens cannot be kept in {root}: {reason}. Set data.cache_dir, or the variable "
+            "PRIMEVAL_CACHE, to a folder that can be written."
+        )
+        if getattr(error, "errno", None) in FULL:
+            message = (
+                f"The disk is full: tokens could not be kept in {root} ({reason}). Nothing "
+                "was left there. Free some space, or set data.cache_dir to a folder on another "
+                "disk."
+            )
+        raise DataError(message) from error
 
 
 def _lock(path: Path, waiting: Callable[[], None]) -> contextlib.AbstractContextManager[object]:

@@ -83,10 +83,7 @@ def load_corpus(settings: DataSettings, progress: Progress | None = None) -> Cor
     """
     progress = progress or (lambda what, done: None)
     source = _source(settings)
-    key = {
-        "source": source.identity,
-        **tokenizer_identity(settings.tokenizer, settings.vocabulary),
-    }
+    key = {"source": source.identity, **tokenizer_identity(settings)}
     entry = open_or_make(
         cache_dir(settings) / "tokens",
         re.sub(r"[^\w.-]+", "-", source.name),
@@ -138,36 +135,20 @@ def require_batches(
         DataError: The training split is smaller than one batch, or the held-out split is
             smaller than one validation.
     """
-    batch = training.batch_size
-    require_windows(corpus.train, model.length, batch, TRAIN)
-    held_out = batch * training.validation_batches
-    require_windows(getattr(corpus, split), model.length, held_out, split)
-
-
-def require_windows(tokens: Tokens, length: int, count: int, split: str) -> None:
-    """Check that a split holds enough text.
-
-    Args:
-        tokens: The split's tokens, (tokens,).
-        length: Tokens of a window. Each window needs one token more, the target of its last;
-            that token is also the first of the next window.
-        count: Windows that are needed, none used twice.
-        split: The split's name.
-
-    Raises:
-        DataError: There are fewer windows.
-    """
-    windows = max(0, tokens.size - 1) // length
-    if windows >= count:
-        return
-    needed = "training.batch_size"
-    if split != TRAIN:
-        needed += " x training.validation_batches"
-    raise DataError(
-        f"The {split} split is too small: its {tokens.size:,} tokens are {windows:,} windows "
-        f"of model.length {length:,}, and {needed} asks for {count:,}. Give more text, or "
-        f"lower {needed.replace(' x ', ', ')} or model.length."
-    )
+    for name, batches, factor in (
+        (TRAIN, 1, ""),
+        (split, training.validation_batches, " x training.validation_batches"),
+    ):
+        size: int = getattr(corpus, name).size
+        # a window needs one token more, the target of its last, which begins the next window
+        windows, count = max(0, size - 1) // model.length, training.batch_size * batches
+        if windows < count:
+            raise DataError(
+                f"The {name} split is too small: its {size:,} tokens are {windows:,} windows "
+                f"of model.length {model.length:,}, and training.batch_size{factor} asks for "
+                f"{count:,}. Give more text, or lower training.batch_size"
+                f"{factor.replace(' x ', ', ')} or model.length."
+            )
 
 
 def cache_dir(settings: DataSettings) -> Path:

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from primeval.evaluators.errors import DataError
+from primeval.evaluators.settings import DataSettings
 
 _LOG = logging.getLogger(__name__)
 _SAMPLE = "A line, with  two spaces;\nanother: 1851 \u00e9 \u4e2d."
@@ -76,16 +77,13 @@ def byte_tokens(texts: Sequence[bytes], ends: bool = True) -> Tokens:
     return np.frombuffer(b"".join(text + end for text in texts), np.uint8)
 
 
-def tokenizer_identity(name: str, vocabulary: int) -> dict[str, object]:
+def tokenizer_identity(settings: DataSettings) -> dict[str, object]:
     """Everything that decides a tokeniser, except the text it is trained on, as JSON values.
-
-    Args:
-        name: The setting `data.tokenizer`.
-        vocabulary: The setting `data.vocabulary`.
 
     Raises:
         DataError: There is no such tokeniser, or bytes are to have another vocabulary than 256.
     """
+    name, vocabulary = settings.tokenizer, settings.vocabulary
     if name == BYTES:
         if vocabulary != 256:
             raise DataError(

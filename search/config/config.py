@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from primeval.search.config.yaml_tree import Scalar, Table, read_tree
 from primeval.search.errors import ConfigError
 
 MAX_FILE = 1_000_000  # bytes
+WRITERS: dict[str, Callable[[Any], str]] = {"seconds": format_duration, "bytes": format_bytes}
 
 
 def config_names() -> list[str]:
@@ -114,8 +115,8 @@ def _found(reference: str) -> tuple[str, str, str]:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{reference}: this file cannot be read: {error}.") from None
     names = config_names()
-    stem = reference[:-5] if reference.endswith(".yaml") else reference
-    if stem in names and "/" not in stem:
+    stem = reference.removesuffix(".yaml")
+    if stem in names:
         file = resources.files("primeval.configs") / f"{stem}.yaml"
         return file.read_text(encoding="utf-8"), f"{stem}.yaml", stem
     if path.is_dir():
@@ -192,11 +193,9 @@ def to_plain(settings: Any, unit: str = "") -> Any:
         return {key: to_plain(value) for key, value in settings.items()}
     if isinstance(settings, tuple):
         return [to_plain(value) for value in settings]
-    if settings is not None and unit == "seconds":
-        return format_duration(settings)
-    if settings is not None and unit == "bytes":
-        return format_bytes(settings)
-    return settings
+    if settings is None or unit not in WRITERS:
+        return settings
+    return WRITERS[unit](settings)
 
 
 def _given(settings: Any, key: str) -> Any:
