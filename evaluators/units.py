@@ -26,10 +26,9 @@ def parse_duration(text: str) -> float | None:
     if re.fullmatch(_NUMBER, text):
         return float(text)
     match = _DURATION.fullmatch(text)
-    if match is None or not any(match.groups()):
-        return None
-    parts = zip(match.groups(), SECONDS.values(), strict=True)
-    return sum(float(number) * unit for number, unit in parts if number)
+    numbers = zip(match.groups() if match else (), SECONDS.values(), strict=False)
+    parts = [float(number) * unit for number, unit in numbers if number]
+    return sum(parts) if parts else None
 
 
 def format_duration(seconds: float) -> str:

@@ -84,16 +84,16 @@ def load_corpus(settings: DataSettings, progress: Progress | None = None) -> Cor
     progress = progress or (lambda what, done: None)
     source = _source(settings)
     key = {"source": source.identity, **tokenizer_identity(settings)}
-    entry = open_or_make(
+    tokens, text_bytes = open_or_make(
         cache_dir(settings) / "tokens",
         re.sub(r"[^\w.-]+", "-", source.name),
         key,
         partial(_write_tokens, source, settings, progress),
         lambda: progress(f"{source.name}: another process is making its tokens; waiting", 0.0),
     )
-    ratios = {split: entry.text_bytes[split] / entry.tokens[split].size for split in SPLITS}
+    ratios = {split: text_bytes[split] / tokens[split].size for split in SPLITS}
     return Corpus(
-        **entry.tokens,
+        **tokens,
         vocabulary=settings.vocabulary,
         bytes_per_token=ratios,
         name=source.name,
@@ -219,16 +219,13 @@ def _write_tokens(
     return {split: writer.summary() for split, writer in writers.items()}
 
 
-def _parts(
-    documents: Iterator[Document],
-) -> Iterator[tuple[tuple[str, bool, int], bytes, float]]:
-    """Documents, the long ones in parts of at most `CHUNK` bytes.
+Part = tuple[tuple[str, bool, int], bytes, float]
+"""A document or a part of one, in UTF-8, after what it has in common with its batch: the split,
+whether documents end with it, and a number. Last, as in `Document`, the share that is done."""
 
-    Yields:
-        What a batch has in common, which has about `CHUNK` bytes: the split, whether a document
-        ends with each part, and a number. Then the part, and the share of the source that has
-        been read after it, 0 to 1.
-    """
+
+def _parts(documents: Iterator[Document]) -> Iterator[Part]:
+    """Documents, the long ones in parts of at most `CHUNK` bytes, for batches of about that."""
     before, read = 0.0, 0
     for split, text, done in documents:
         given = 0

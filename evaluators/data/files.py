@@ -29,6 +29,9 @@ from primeval.primitives.errors import did_you_mean
 # CHOICE: with at least this many documents or files, a split consists of whole ones; with
 # fewer, the text is cut into spans.
 ENOUGH = 20
+# CHOICE: many files take these splits in turn: held-out files are spread over all files, since
+# files with similar names have similar text. One in 20 is `HELD_OUT`.
+TURNS = (*[TRAIN] * (round(1 / HELD_OUT) - 2), VALIDATION, TEST)
 BOUNDARIES = (b"\f", b"\n\n", b"\n", b" ")  # where a span may end, the best first
 
 _UNPACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -175,22 +178,12 @@ def _documents(sizes: dict[Path, int]) -> Iterator[Document]:
     done, total = 0, max(1, sum(sizes.values()))
     for place, (path, size) in enumerate(sizes.items()):
         text = read_text(path)
-        whole = _split_of(place) if len(sizes) >= ENOUGH else None
+        whole = TURNS[place % len(TURNS)] if len(sizes) >= ENOUGH else None
         given = 0
         for split, document in split_file(text, whole, path):
             given += len(document)
             yield Document(split, document, (done + size * given / len(text)) / total)
         done += size
-
-
-def _split_of(place: int) -> str:
-    """The split of a file among many: of every 20, the last is test, the one before validation.
-
-    CHOICE: held-out files are spread over all files, since files with similar names have
-    similar text. One in 20 is `HELD_OUT`.
-    """
-    every = round(1 / HELD_OUT)
-    return {every - 1: TEST, every - 2: VALIDATION}.get(place % every, TRAIN)
 
 
 def split_file(text: bytes, whole: str | None, path: Path) -> Iterator[tuple[str, bytes]]:
@@ -232,8 +225,7 @@ def boundary(text: bytes, place: int) -> int:
     """
     reach = place + max(1, len(text) // 100)
     for mark in BOUNDARIES:
-        found = text.find(mark, place, reach)
-        if found >= 0:
+        if (found := text.find(mark, place, reach)) >= 0:
             return found + len(mark)
     while place < len(text) and text[place] & 0xC0 == 0x80:  # inside a character
         place += 1

@@ -8,7 +8,9 @@ connection: without one, tfds would retry for minutes before it gives up (205 s 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
+import operator
 import os
 import re
 import socket
@@ -75,34 +77,22 @@ def tfds_source(settings: DataSettings) -> Source:
 def _documents(
     settings: DataSettings, specs: dict[str, str], counts: dict[str, int], feature: str
 ) -> Iterator[Document]:
-    """The texts of all splits as documents; empty ones are left out."""
+    """The texts of all splits in the order on disk as documents; empty ones are left out."""
+    name, folder, once = settings.tfds, settings.data_dir, tfds.ReadConfig(try_autocache=False)
     read, total = 0, sum(counts.values())
-    for split in SPLITS:
-        for text in _texts(settings, specs[split], counts[split], feature):
-            read += 1
-            if text:
-                yield Document(split, text, read / total)
-
-
-def _texts(settings: DataSettings, spec: str, count: int, feature: str) -> Iterator[bytes]:
-    """The texts of the first `count` examples of a split, in the order on disk."""
-    dataset = tfds.load(
-        settings.tfds,
-        split=spec,
-        data_dir=settings.data_dir,
-        download=False,
-        read_config=tfds.ReadConfig(try_autocache=False),  # it is read once
-    )
-    texts = dataset.take(count).map(lambda example: example[feature]).batch(READ).prefetch(1)
-    try:
-        for batch in texts.as_numpy_iterator():
-            yield from batch.tolist()
-    except tf.errors.OpError as error:
-        raise DataError(
-            f"data.tfds: split {spec!r} of {settings.tfds!r} cannot be read: "
-            f"{_first_line(error)}. Its files are damaged or of another version: remove them "
-            "and prepare it again."
-        ) from error
+    for split, spec in specs.items():
+        dataset = tfds.load(name, split=spec, data_dir=folder, download=False, read_config=once)
+        texts = dataset.take(counts[split]).map(operator.itemgetter(feature)).batch(READ)
+        try:
+            for text in itertools.chain.from_iterable(texts.prefetch(1).as_numpy_iterator()):
+                read += 1
+                if text:
+                    yield Document(split, text, read / total)
+        except tf.errors.OpError as error:
+            raise DataError(
+                f"data.tfds: split {spec!r} of {name!r} cannot be read: {_first_line(error)}. "
+                "Its files are damaged or of another version: remove them and prepare it again."
+            ) from error
 
 
 def _size(info: Any, examples: int) -> int:
@@ -121,30 +111,24 @@ def _prepared(name: str, settings: DataSettings) -> Any:
     builder = _builder(name, settings.data_dir)
     if builder.is_prepared():
         return builder
+    more = ""
     if not settings.download:
-        raise DataError(
-            f"data.tfds: {name!r} is not prepared: nothing is in {builder.data_dir}. "
-            f"{_ADVICE.format(name=name)}, or set data.download to true to fetch it here."
-        )
-    if silent := _unreachable(map(str, builder.url_infos or ())):
-        raise DataError(
-            f"data.tfds: {name!r} cannot be downloaded: {silent} does not answer from this "
-            f"machine. {_ADVICE.format(name=name)}."
-        )
-    try:
-        tfds.load(name, data_dir=settings.data_dir, download=True)
-    except Exception as error:  # tfds passes on errors of many libraries
-        raise DataError(
-            f"data.tfds: tensorflow-datasets could not prepare {name!r}: "
-            f"{type(error).__name__}: {_first_line(error)}. {_ADVICE.format(name=name)}."
-        ) from error
-    return _builder(name, settings.data_dir)
-
-
-_ADVICE = (
-    "Prepare it (`tfds build {name} --data_dir DIR`, where there is a network) and set "
-    "data.data_dir to DIR"
-)
+        problem = f"{name!r} is not prepared: nothing is in {builder.data_dir}"
+        more = ", or set data.download to true to fetch it here"
+    elif silent := _unreachable(map(str, builder.url_infos or ())):
+        problem = f"{name!r} cannot be downloaded: {silent} does not answer from this machine"
+    else:
+        try:
+            tfds.load(name, data_dir=settings.data_dir, download=True)
+        except Exception as error:  # tfds passes on errors of many libraries
+            reason = f"{type(error).__name__}: {_first_line(error)}"
+            problem = f"tensorflow-datasets could not prepare {name!r}: {reason}"
+        else:
+            return _builder(name, settings.data_dir)
+    raise DataError(
+        f"data.tfds: {problem}. Prepare it (`tfds build {name} --data_dir DIR`, where there is "
+        f"a network) and set data.data_dir to DIR{more}."
+    )
 
 
 def _builder(name: str, data_dir: str | None) -> Any:

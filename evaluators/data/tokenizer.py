@@ -12,7 +12,6 @@ import itertools
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from importlib import metadata
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -166,18 +165,12 @@ def train_sentencepiece(texts: Iterable[bytes], vocabulary: int) -> bytes:
     import sentencepiece
 
     model = io.BytesIO()
-    train = partial(
-        sentencepiece.SentencePieceTrainer.train,
-        sentence_iterator=_sentences(texts),
-        model_writer=model,
-        vocab_size=vocabulary,
-        minloglevel=2,
-        **SENTENCEPIECE_OPTIONS,
-    )
+    ends = {"sentence_iterator": _sentences(texts), "model_writer": model}
+    options = {"vocab_size": vocabulary, "minloglevel": 2, **SENTENCEPIECE_OPTIONS}
     try:
         # in a thread, since it takes minutes, in which Ctrl-C would not reach the main thread
         with ThreadPool(1) as thread:
-            thread.apply(train)
+            thread.apply(sentencepiece.SentencePieceTrainer.train, (), {**ends, **options})
     except RuntimeError as error:
         raise DataError(_explain(str(error), vocabulary)) from error
     return model.getvalue()

@@ -69,7 +69,7 @@ def parse_config(
     for assignment in sets:
         _override(tree, assignment)
     reader = Reader()
-    config: RunConfig = reader.section(RunConfig, tree)
+    config: RunConfig = reader.value(RunConfig, tree, "")
     return dataclasses.replace(
         config,
         run_dir=config.run_dir or default_run_dir,
@@ -121,13 +121,9 @@ def _found(reference: str) -> tuple[str, str, str]:
         return file.read_text(encoding="utf-8"), f"{stem}.yaml", stem
     if path.is_dir():
         raise ConfigError(f"{reference} is a folder. A configuration is a YAML file.")
-    raise ConfigError(_not_found(path, names))
-
-
-def _not_found(path: Path, names: list[str]) -> str:
     beside = map(str, path.parent.glob("*.yaml"))
     hint = did_you_mean(str(path), beside, 1) or did_you_mean(path.stem, names, 1)
-    return (
+    raise ConfigError(
         f"There is no configuration {str(path)!r}.{hint} "
         f"Configurations that come with primeval: {', '.join(names)}."
     )

@@ -93,8 +93,7 @@ def _tree(
     if isinstance(node, yaml.ScalarNode):
         return Scalar(node.value, node.style is None, here)
     if isinstance(node, yaml.SequenceNode):
-        items = (_tree(item, place, numbers, depth + 1) for item in node.value)
-        return Items(tuple(items), here)
+        return Items(tuple(_tree(item, place, numbers, depth + 1) for item in node.value), here)
     entries: dict[str, Tree] = {}
     for key, value in node.value:
         at_key = place(key.start_mark)
