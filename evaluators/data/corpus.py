@@ -220,12 +220,12 @@ def _write_tokens(
 
 
 Part = tuple[tuple[str, bool, int], bytes, float]
-"""A document or a part of one, in UTF-8, after what it has in common with its batch: the split,
-whether documents end with it, and a number. Last, as in `Document`, the share that is done."""
+"""What a part has in common with its batch: the split, whether the document ends with the part,
+and the number of the batch. Then its text in UTF-8, and the share done as in `Document`."""
 
 
 def _parts(documents: Iterator[Document]) -> Iterator[Part]:
-    """Documents, the long ones in parts of at most `CHUNK` bytes, for batches of about that."""
+    """The documents in order, long ones in parts. Parts and batches have about `CHUNK` bytes."""
     before, read = 0.0, 0
     for split, text, done in documents:
         given = 0

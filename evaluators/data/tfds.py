@@ -78,7 +78,8 @@ def _documents(
     settings: DataSettings, specs: dict[str, str], counts: dict[str, int], feature: str
 ) -> Iterator[Document]:
     """The texts of all splits in the order on disk as documents; empty ones are left out."""
-    name, folder, once = settings.tfds, settings.data_dir, tfds.ReadConfig(try_autocache=False)
+    name, folder = settings.tfds, settings.data_dir
+    once = tfds.ReadConfig(try_autocache=False)  # every split is read once
     read, total = 0, sum(counts.values())
     for split, spec in specs.items():
         dataset = tfds.load(name, split=spec, data_dir=folder, download=False, read_config=once)

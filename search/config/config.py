@@ -1,7 +1,7 @@
 """Run configurations: strict YAML in, one frozen `RunConfig` out, and back to YAML.
 
 A setting has the value that `--set` gives, else the file's, else its default. This file finds
-the configuration and makes its paths absolute; `reader.py` reads the values.
+the configuration, applies `--set` and makes paths absolute; `reader.py` reads the values.
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ def _override(tree: Table, assignment: str) -> None:
             f"Received: {assignment!r}."
         )
     value = read_tree(text, place, lines=False)
+    # an empty value, as in `--set data.cache_dir=`, is null and not an empty mapping
     if isinstance(value, Table) and not value.entries and not text.strip().startswith("{"):
         value = Scalar("", True, place)
     for depth, name in enumerate(names[:-1], 1):
