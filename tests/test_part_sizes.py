@@ -61,7 +61,7 @@ def crowded_folders(root: Path, folders: Iterable[str]) -> list[str]:
         (PRODUCT, "file"),
         pytest.param(PRODUCT, "function", marks=UNFINISHED),
         pytest.param(PRODUCT, "class", marks=UNFINISHED),
-        pytest.param(REST, "file", marks=UNFINISHED),
+        (REST, "file"),
     ],
 )
 def test_nothing_has_too_many_lines(folders: tuple[str, ...], kind: str) -> None:
