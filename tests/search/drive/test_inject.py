@@ -30,7 +30,8 @@ from primeval.search.drive.replay import replay, verify
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run, open_run, reopen_run
 from primeval.search.views.ledger import ledger
-from primeval.search.views.ranking import lineage, ranking
+from primeval.search.views.lineage import lineage
+from primeval.search.views.ranking import ranking
 
 Make = Callable[..., RunConfig]
 PRIMER = load_seed("primer_ez")
@@ -77,19 +78,19 @@ def test_an_injected_program_is_a_member_and_has_children(toy_config: Make) -> N
 
     drive(run, replay(run), Scripted(script))
     assert any(one.parent == 12 for one in run.store.individuals())
-    assert ranking(run, 1)[0]["id"] == 12
+    assert ranking(run, 1).rows[0].id == 12
     child = next(one.id for one in run.store.individuals() if one.parent == 12)
-    assert [row["id"] for row in lineage(run, child)] == [12, child]
+    assert [row.id for row in lineage(run, child)] == [12, child]
 
 
 def test_an_injected_program_is_shown_under_its_name(toy_config: Make) -> None:
     folder = stopped(toy_config).folder
     inject(open_run(folder, write=True), {"my.dna": PRIMER})
     run = finish(folder, "budget.max_candidates=20")
-    row = next(row for row in ranking(run) if row["id"] == 12)
-    assert row["edit"] == "injected my.dna"
-    (kinds,) = (row for row in ledger(run)["mutations"] if row["kind"] == "injected")
-    assert (kinds["new"], kinds["evaluated"]) == (1, 1)
+    row = next(row for row in ranking(run).rows if row.id == 12)
+    assert row.edit == "injected my.dna"
+    (kinds,) = (row for row in ledger(run).mutations if row.kind == "injected")
+    assert (kinds.new, kinds.evaluated) == (1, 1)
 
 
 def test_a_run_with_injections_replays(toy_config: Make) -> None:
@@ -131,8 +132,8 @@ def test_what_is_known_is_evaluated_again_and_averaged(toy_config: Make) -> None
     run = reopen_run(folder, ["budget.max_candidates=13"])
     drive(run, replay(run), Scripted(lambda candidate: outcome(1.0)))
     assert run.store.outcome(12).same_as == 0  # type: ignore[union-attr]
-    (seed,) = (row for row in ranking(run) if row["id"] == 0)
-    assert (seed["loss"], seed["evaluations"]) == (pytest.approx((2.0 + 0.008 + 1.0) / 2), 2)
+    (seed,) = (row for row in ranking(run).rows if row.id == 0)
+    assert (seed.loss, seed.evaluations) == (pytest.approx((2.0 + 0.008 + 1.0) / 2), 2)
     assert verify(run) == 13
 
 
