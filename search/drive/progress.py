@@ -1,4 +1,4 @@
-"""An observer of a running search and the events that it receives; it ignores all by default."""
+"""An observer of a running search, and the events that it receives and may ignore."""
 
 from __future__ import annotations
 
