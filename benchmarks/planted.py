@@ -27,7 +27,7 @@ from primeval.dna.parsing import parse
 from primeval.dna.program import Program
 from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.primitives.primitive import Vocabulary
-from primeval.primitives.user import restricted
+from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.search.algorithm.evolution import Search
 from primeval.search.config.settings import SearchSettings
 
@@ -75,7 +75,7 @@ class Problem:
 
     @cached_property
     def _needed(self) -> Counter[str]:
-        return Counter(node.op for node in build_graph(self.seed, self.vocabulary).nodes)
+        return Counter(node.op for node in build_graph(self.seed).nodes)
 
     def loss(self, graph: Graph) -> float:
         """The loss without noise."""
@@ -94,14 +94,14 @@ def small() -> Problem:
     features = ((0.04, has_squared_rectifier), (0.04, has_convolved_product))
     mutations = dict.fromkeys(SMALL_MUTATIONS, 1.0)
     settings = SearchSettings(population_size=20, tournament_size=5, mutations=mutations)
-    words = restricted(SMALL_WORDS)
+    words = PRIMITIVES.restricted(SMALL_WORDS)
     return Problem("small", parse(SMALL), features, words, settings, 200)
 
 
 def transformer() -> Problem:
     """The paper's seed, vocabulary, mutations, population and tournament; takes seconds."""
     features = ((0.04, has_squared_rectifier), (0.06, share_of_projections))
-    seed, words = load_seed("transformer"), restricted(())
+    seed, words = load_seed("transformer"), PRIMITIVES
     return Problem("transformer", seed, features, words, SearchSettings(), 4000)
 
 
@@ -121,7 +121,7 @@ def candidates_needed(problem: Problem, algorithm: str, seed: int) -> int | None
             individual = search.ask()
         except ExhaustedError:
             return None
-        graph = recent_graph(individual.program, problem.vocabulary)
+        graph = recent_graph(individual.program())
         if problem.solved(graph):
             return count
         loss = problem.loss(graph) + noise.gauss(0.0, NOISE)

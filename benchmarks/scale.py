@@ -38,8 +38,10 @@ from primeval.evaluators.workers.keeper import Report
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import parse_config
 from primeval.search.config.settings import RunConfig
-from primeval.search.drive.loop import Silent, drive
-from primeval.search.run.folder import create_run, make_search, open_run
+from primeval.search.drive.loop import drive
+from primeval.search.drive.progress import Progress
+from primeval.search.drive.starting import make_search
+from primeval.search.run.folder import create_run, open_run
 
 EVENTS = 3  # events of each individual
 PER_ACTOR = 128  # sleepers in one actor
@@ -74,7 +76,7 @@ class Sleeper:
         return Report(outcome)
 
 
-class Weight(Silent):
+class Weight(Progress):
     """Measures the driver's memory ten times in a search of a given number of candidates."""
 
     def __init__(self, candidates: int) -> None:
@@ -138,7 +140,7 @@ def concurrent(workers: int, rounds: int, naps: list[float]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         config = _config(folder, rounds * workers, workers)
         run = create_run(config, {"transformer": load_seed("transformer")})
-        search = make_search(config, list(run.store.seeds.values()))
+        search = make_search(config, list(run.store.seeds.values()), run.language)
         pool = RayEvaluator(config.task(run.reference), hire=lambda: next(turns))
         pool.processes()  # waits until all are ready
         clock, cpu, began = Clock(rounds * workers), time.process_time(), time.monotonic()
@@ -171,7 +173,7 @@ def toy(candidates: int) -> dict[str, Any]:
         config = _config(folder, candidates, 1)
         run = create_run(config, {"transformer": load_seed("transformer")})
         weight, cpu = Weight(candidates), time.process_time()
-        search = make_search(config, list(run.store.seeds.values()))
+        search = make_search(config, list(run.store.seeds.values()), run.language)
         stop = drive(run, search, make_evaluator(config.task(run.reference)), weight)
         if stop.reason != "candidates":
             sys.exit(f"the search stopped: {stop.message}")

@@ -48,7 +48,6 @@ from primeval.dna.program import Program
 from primeval.evaluators.lowering.block import GraphBlock
 from primeval.evaluators.lowering.walk import node_values
 from primeval.primitives.kernels import WEIGHTED
-from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection
 
 LENGTH = 5
@@ -62,7 +61,7 @@ class BrokenPromise(AssertionError):  # noqa: N818, it is what is being looked f
 
 def _hold_liveness(parent: Graph, mutated: Mutated) -> None:
     """Where liveness finds nothing changed, the child's graph equals the parent's."""
-    if Liveness(parent.program, PRIMITIVES).unchanged(mutated):
+    if Liveness(parent.program).unchanged(mutated):
         same = parent.fingerprint == build_graph(mutated.program).fingerprint
         _promise(same, "an unchanged program keeps its graph", mutated.program)
 

@@ -7,6 +7,7 @@ reads them: a program that needs them is refused rather than changed.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 from primeval.dna.check import ProgramError
@@ -36,7 +37,7 @@ def with_bank(program: Program, constants: int | None, dims: int | None) -> Prog
             for instruction in subprogram.instructions
         )
         program = program.with_instructions(index, body)
-    return Program(program.subprograms, Bank(values, widths, bank.width))
+    return replace(program, bank=Bank(values, widths, bank.width))
 
 
 def _sized(entries: tuple[T, ...], wanted: int | None, filler: T) -> tuple[T, ...]:
@@ -55,7 +56,7 @@ def _within(instruction: Instruction, constants: int, dims: int) -> Instruction:
 def _refuse_loss(program: Program, field: str, wanted: int) -> None:
     for index, place, instruction in program.instructions():
         entry = getattr(instruction, field)
-        if field in reads(instruction.op) and entry >= wanted:
+        if field in reads(instruction.op, program.vocabulary) and entry >= wanted:
             raise ProgramError(
                 f"A bank of {wanted} {field}s is too small: S{index} reads "
                 f"{WRITTEN[field]}{entry} "

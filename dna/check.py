@@ -15,7 +15,6 @@ from typing import NamedTuple
 from primeval.dna.program import BRANCHINGS, INPUTS, Bank, Instruction, Program, Subprogram
 from primeval.primitives.errors import UnknownNameError, UserError
 from primeval.primitives.primitive import Vocabulary
-from primeval.primitives.vocabulary import PRIMITIVES
 
 # Limits far beyond what a search reaches. They stop a hostile text from exhausting the machine.
 MAX_SUBPROGRAMS = 64
@@ -40,8 +39,12 @@ class ProgramError(UserError):
         self.message, self.subprogram, self.place = message, subprogram, place
 
 
-def check(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> None:
-    """Raise ProgramError for the first rule that `program` breaks."""
+def check(program: Program, vocabulary: Vocabulary | None = None) -> None:
+    """Raise ProgramError for the first rule that `program` breaks.
+
+    A narrower `vocabulary` than the program's own may be given.
+    """
+    vocabulary = vocabulary or program.vocabulary
     _check_bank(program.bank)
     count = len(program.subprograms)
     if not 1 <= count <= MAX_SUBPROGRAMS:

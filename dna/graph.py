@@ -14,8 +14,6 @@ from functools import cached_property, lru_cache
 from primeval.dna.infer import Draft, Inference, Node
 from primeval.dna.program import Program
 from primeval.dna.resolve import Line, resolve
-from primeval.primitives.primitive import Vocabulary
-from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Solved
 
 
@@ -65,10 +63,10 @@ class Graph:
         )
 
 
-def build_graph(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> Graph:
+def build_graph(program: Program) -> Graph:
     """The canonical graph of a legal program. Raises Rejection if it has no meaning."""
     lines = resolve(program)
-    inference = Inference(program, lines, vocabulary)
+    inference = Inference(program, lines)
     inference.run()
     drafts, widths, node_of = inference.drafts, inference.widths, inference.node_of
     order = _Order(drafts, widths, node_of[len(lines) - 1]).depth_first()
@@ -99,13 +97,13 @@ def build_graph(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> Graph:
 
 
 @lru_cache(maxsize=256)
-def recent_graph(program: Program, vocabulary: Vocabulary = PRIMITIVES) -> Graph:
+def recent_graph(program: Program) -> Graph:
     """`build_graph` with a memory of the last 256 programs. Raises Rejection.
 
     In one process, the child that a search has just made is soon needed again: by the toy
     evaluator, and as a parent.
     """
-    return build_graph(program, vocabulary)
+    return build_graph(program)
 
 
 def _label(

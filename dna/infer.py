@@ -15,7 +15,7 @@ from typing import NamedTuple
 from primeval.dna.printing import format_instruction, state_name
 from primeval.dna.program import Program
 from primeval.dna.resolve import INPUT_1_OP, INPUT_2_OP, MERGE_OP, Line
-from primeval.primitives.primitive import CONSTANT, DIM, Primitive, Vocabulary
+from primeval.primitives.primitive import CONSTANT, DIM, Primitive
 from primeval.primitives.rules import RULES, Request, Value
 from primeval.primitives.widths import MODEL, ONE, Rejection, Solved, Width, Widths
 
@@ -69,11 +69,12 @@ _BLOCK_INPUT = Value(False, MODEL)
 class Inference:
     """Types the live lines of one program; `drafts`, `widths`, `node_of` hold the result."""
 
-    def __init__(self, program: Program, lines: list[Line], vocabulary: Vocabulary) -> None:
-        self.program, self.lines, self.vocabulary = program, lines, vocabulary
+    def __init__(self, program: Program, lines: list[Line]) -> None:
+        self.program, self.lines = program, lines
         self.drafts: list[Draft] = []
         self.widths: list[Solved] = []  # of each draft
         self.node_of: dict[int, int] = {}  # line to draft, for live lines
+        vocabulary = program.vocabulary
         self._rows = [vocabulary.find(line.op) for line in lines]
         self._widths = Widths()
         self._known: dict[tuple[object, ...], int] = {}
@@ -197,6 +198,6 @@ class Inference:
             return f"S{line.subprogram} {name}"
         target = state_name(line.place + 2)
         written = format_instruction(
-            line.instruction, target, dormant=False, vocabulary=self.vocabulary
+            line.instruction, target, dormant=False, vocabulary=self.program.vocabulary
         )
         return f"S{line.subprogram} {name}, `{written}`"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from primeval.dna.mutations import Mutated
 from primeval.dna.program import INPUTS, Instruction, Program, Subprogram
-from primeval.primitives.primitive import CONSTANT, DIM, Vocabulary
+from primeval.primitives.primitive import CONSTANT, DIM
 
 # An instruction whose unread fields are UNREAD, and whose inputs count the live states only.
 Essence = tuple[str | int, int, int, int, int, int]
@@ -37,8 +37,8 @@ class Core(NamedTuple):
 class Liveness:
     """The live part of a program, with which mutations of it are compared."""
 
-    def __init__(self, program: Program, vocabulary: Vocabulary) -> None:
-        self._vocabulary = vocabulary
+    def __init__(self, program: Program) -> None:
+        self._vocabulary = program.vocabulary
         self._cores: list[Core] = []
         self._constants, self._dims = set[int](), set[int]()  # bank entries in use
         self._bank = program.bank

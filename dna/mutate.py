@@ -86,8 +86,8 @@ def mutate(
     Raises:
         ExhaustedError: after 2,000 draws without a child.
     """
-    fingerprint = parent_fingerprint or build_graph(parent, vocabulary).fingerprint
-    judge = _Judge(_liveness(parent, vocabulary), fingerprint, known, viable, vocabulary)
+    fingerprint = parent_fingerprint or build_graph(parent).fingerprint
+    judge = _Judge(_liveness(parent), fingerprint, known, viable)
     weights = weights or dict.fromkeys(MUTATIONS, 1.0)
     return _first_child(parent, Choices(rng, vocabulary), weights, judge)
 
@@ -99,7 +99,6 @@ class _Judge(NamedTuple):
     parent_fingerprint: str
     known: Callable[[str], bool]
     viable: Callable[[Graph], object]
-    vocabulary: Vocabulary
 
     def verdict(self, mutated: Mutated | None) -> Graph | str:
         """The graph of a child worth training, or the reason why this one is not."""
@@ -109,7 +108,7 @@ class _Judge(NamedTuple):
             return "same_graph"
         try:
             check_size(mutated.program)
-            graph = recent_graph(mutated.program, self.vocabulary)
+            graph = recent_graph(mutated.program)
             if graph.fingerprint == self.parent_fingerprint:
                 return "same_graph"
             if self.known(graph.fingerprint):

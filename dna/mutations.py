@@ -137,7 +137,7 @@ def field(program: Program, choices: Choices) -> Mutated | None:
     child = program.with_instructions(index, (*body[:place], changed, *body[place + 1 :]))
 
     def summary() -> str:
-        before, after = (_written(i, place, choices) for i in (body[place], changed))
+        before, after = (_written(i, place, program) for i in (body[place], changed))
         return f"S{index}: {before} -> {after}"
 
     return Mutated(child, "field", index, place, summary)
@@ -196,13 +196,14 @@ def bank(program: Program, choices: Choices) -> Mutated | None:
         constants = (*values.constants[:entry], new, *values.constants[entry + 1 :])
         bank = replace(values, constants=constants)
         summary = f"const{entry} {format_number(old)} -> {new:.4g}"
-        child = Program(program.subprograms, bank)
+        child = Program(program.subprograms, bank, program.vocabulary)
         return Mutated(child, "bank", None, entry, lambda: summary)
     at = entry - len(values.constants)
     dim = rng.choice(_OTHER_DIMS.get(values.dims[at], RELATIVE_DIMS))
     bank = replace(values, dims=(*values.dims[:at], dim, *values.dims[at + 1 :]))
     summary = f"dim{at} {values.dims[at]} -> {dim}"
-    return Mutated(Program(program.subprograms, bank), "bank", None, entry, lambda: summary)
+    child = Program(program.subprograms, bank, program.vocabulary)
+    return Mutated(child, "bank", None, entry, lambda: summary)
 
 
 _OTHER_DIMS = {
@@ -220,9 +221,9 @@ MUTATIONS: dict[str, Callable[[Program, Choices], Mutated | None]] = {
 }
 
 
-def _written(instruction: Instruction, place: int, choices: Choices) -> str:
-    target = state_name(place + INPUTS)
-    return format_instruction(instruction, target, dormant=False, vocabulary=choices.vocabulary)
+def _written(instruction: Instruction, place: int, program: Program) -> str:
+    target, vocabulary = state_name(place + INPUTS), program.vocabulary
+    return format_instruction(instruction, target, dormant=False, vocabulary=vocabulary)
 
 
 def _renumbered(instruction: Instruction, number: Callable[[int], int]) -> Instruction:
@@ -242,7 +243,7 @@ def _delete(
         return None
     place = choices.rng.choice(places)
     gone = body[place]
-    arity = 2 if gone.is_call else choices.vocabulary[str(gone.op)].arity
+    arity = 2 if gone.is_call else program.vocabulary[str(gone.op)].arity
     heir = choices.rng.choice((gone.input1, gone.input2)[:arity])
     state = place + INPUTS
 
@@ -252,7 +253,7 @@ def _delete(
     later = tuple(_renumbered(instruction, number) for instruction in body[place + 1 :])
     child = program.with_instructions(index, (*body[:place], *later))
     return Mutated(
-        child, "delete", index, place, lambda: f"S{index}: - {_written(gone, place, choices)}"
+        child, "delete", index, place, lambda: f"S{index}: - {_written(gone, place, program)}"
     )
 
 
@@ -269,5 +270,5 @@ def _insert(program: Program, choices: Choices, index: int) -> Mutated:
     later = tuple(_renumbered(instruction, number) for instruction in body[place:])
     child = program.with_instructions(index, (*body[:place], new, *later))
     return Mutated(
-        child, "insert", index, place, lambda: f"S{index}: + {_written(new, place, choices)}"
+        child, "insert", index, place, lambda: f"S{index}: + {_written(new, place, program)}"
     )

@@ -29,7 +29,10 @@ CONTEXT = 2  # lines shown around a broken one
 
 
 def parse(text: str, source: str = "program", vocabulary: Vocabulary = PRIMITIVES) -> Program:
-    """Read a program and check it. Raises ProgramError naming the line and its context."""
+    """Read a program, of the primitives of `vocabulary`, and check it.
+
+    Raises ProgramError naming the line and its context.
+    """
     if len(text) > MAX_TEXT:
         raise ProgramError(
             f"{source}: a program text has at most {MAX_TEXT} characters. "
@@ -80,9 +83,10 @@ class _Parser:
                     for name, body in zip(self.names, self.bodies, strict=True)
                 ),
                 Bank(self.constants, self.dims, self.width),
+                self.vocabulary,
             )
             number = -1
-            check(program, self.vocabulary)
+            check(program)
         except ValueError as error:  # includes ProgramError and UnknownNameError
             if isinstance(error, ProgramError) and number < 0:
                 number = self.places.get((error.subprogram, error.place), -1)

@@ -110,14 +110,19 @@ def format_program(program: Program, dormant: bool = True) -> str:
     give the same program back."""
     lines = format_bank(program.bank)
     for index, subprogram in enumerate(program.subprograms):
-        lines.append(_format_subprogram(index, subprogram, dormant))
+        lines.append(_format_subprogram(index, subprogram, dormant, program.vocabulary))
     return "\n".join(lines) + "\n"
 
 
 @lru_cache(maxsize=1024)  # a child shares all but one of its subprograms with its parent
-def _format_subprogram(index: int, subprogram: Subprogram, dormant: bool) -> str:
+def _format_subprogram(
+    index: int, subprogram: Subprogram, dormant: bool, vocabulary: Vocabulary
+) -> str:
     lines = ["", format_header(index, subprogram)]
     for place, instruction in enumerate(subprogram.instructions):
         target = state_name(place + INPUTS)
-        lines.append("  " + format_instruction(instruction, target, dormant=dormant))
+        written = format_instruction(
+            instruction, target, dormant=dormant, vocabulary=vocabulary
+        )
+        lines.append(f"  {written}")
     return "\n".join(lines)

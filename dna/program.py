@@ -11,9 +11,12 @@ every candidate.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
+
+from primeval.primitives.primitive import Vocabulary
+from primeval.primitives.vocabulary import PRIMITIVES
 
 INPUTS = 2  # hidden states 0 and 1 of every subprogram are its inputs
 
@@ -80,10 +83,17 @@ class Bank:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The genotype: subprograms (MAIN first) and the bank they share."""
+    """The genotype: subprograms (MAIN first) and the bank they share.
+
+    Attributes:
+        subprograms: MAIN first.
+        bank: The values that their instructions share.
+        vocabulary: The primitives that their instructions name.
+    """
 
     subprograms: tuple[Subprogram, ...]
     bank: Bank
+    vocabulary: Vocabulary = field(default=PRIMITIVES, repr=False)
 
     def instructions(self) -> Iterator[tuple[int, int, Instruction]]:
         """Every instruction, with the index of its subprogram and its place there."""
@@ -95,4 +105,4 @@ class Program:
         """This program with the instructions of one subprogram replaced."""
         subprograms = list(self.subprograms)
         subprograms[index] = Subprogram(subprograms[index].name, instructions)
-        return Program(tuple(subprograms), self.bank)
+        return Program(tuple(subprograms), self.bank, self.vocabulary)

@@ -15,6 +15,8 @@ from primeval.dna.parsing import parse
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.evaluators.settings import Task
+from primeval.primitives.language import make_language
+from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection
 
@@ -32,6 +34,7 @@ class ToyEvaluator(Evaluator):
         self.capacity = task.workers.count
         self._marks = task.candidate.budget.marks()
         self._steps = max(1, round(task.candidate.budget.amount))
+        self._vocabulary = make_language(task.modules).vocabulary
         self._done: deque[tuple[int, Outcome]] = deque()
 
     def submit(self, candidate: Candidate) -> None:
@@ -45,7 +48,7 @@ class ToyEvaluator(Evaluator):
 
     def _outcome(self, candidate: Candidate) -> Outcome:
         try:
-            final = toy_loss(candidate.text)
+            final = toy_loss(candidate.text, self._vocabulary)
         except Rejection as rejection:
             return Outcome(Status.REJECTED, message=str(rejection))
         curve: list[Point] = []
@@ -57,12 +60,12 @@ class ToyEvaluator(Evaluator):
         return _finished(Status.COMPLETED, curve, None)
 
 
-def toy_loss(text: str) -> float:
+def toy_loss(text: str, vocabulary: Vocabulary = PRIMITIVES) -> float:
     """The score of a program, as a loss in nats per token.
 
     Raises Rejection if the program has no meaning.
     """
-    nodes = recent_graph(parse(text), PRIMITIVES).nodes
+    nodes = recent_graph(parse(text, vocabulary=vocabulary)).nodes
     squared = any(
         node.op == "SQUARE" and nodes[node.inputs[0]].op in ("MAX", "MIN") for node in nodes
     )

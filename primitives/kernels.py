@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from primeval.primitives.primitive import Kernel, Primitive
+from primeval.primitives.promises import check_promises
 from primeval.primitives.rules import finite, matrix_equation
 
 Tensor = Any
@@ -212,7 +214,7 @@ def _reduction(operation: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:
 
 # Primitives without weights: f(x), f(x, y) or f(x, constant). Elementwise and cumulative ones
 # keep the shape; the reductions give (..., 1).
-PURE: dict[str, Callable[..., Tensor]] = {
+PURE: dict[str, Kernel] = {
     "ADD": ops.add,
     "DIFFERENCE": ops.subtract,
     "DIVIDE": ops.divide,
@@ -242,6 +244,19 @@ PURE: dict[str, Callable[..., Tensor]] = {
     "MAT_MUL": ops.matmul,
     "T_MAT_MUL": transposed_product,
 }
+
+
+def kernel_of(primitive: Primitive) -> Kernel:
+    """The kernel of a primitive without weights.
+
+    The kernel of a user's primitive is tried before its first use in this process. Raises
+    PrimitiveError if it breaks a promise.
+    """
+    if primitive.kernel is None:
+        return PURE[primitive.name]
+    check_promises(primitive)
+    return primitive.kernel
+
 
 # Primitives with weights: f(x, weight), with the shapes of the functions above.
 WEIGHTED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

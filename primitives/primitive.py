@@ -1,20 +1,24 @@
-"""What a primitive is: one row of a table, and the registry that looks rows up by name.
+"""What a primitive is: one row of a table, and the vocabulary that looks rows up by name.
 
 A row holds everything that can be said without TensorFlow: the fields it reads, the rule
-that types its value (`rules.py`) and a few traits. Its numerical kernel is registered under
-the same name in `kernels.py`, so that programs can be read, checked and mutated where
-TensorFlow is not installed. The rows themselves are in `vocabulary.py`.
+that types its value (`rules.py`) and a few traits. So programs can be read, checked and
+mutated where TensorFlow is not installed. `kernels.py` holds the kernels of the built-in
+primitives, by name; a user's primitive carries its own. The built-in rows are in
+`vocabulary.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from primeval.primitives.errors import UnknownNameError
 
 INPUT_1, INPUT_2, CONSTANT, DIM = "input1", "input2", "constant", "dim"
+
+Kernel = Callable[..., Any]  # of tensors
 
 # States of an operand, for `Primitive.zero_if`: scores that are zero above the diagonal,
 # scores that may hold anything there, a sequence of one channel, a wider sequence.
@@ -37,11 +41,15 @@ class Primitive:
         zero_if: For elementwise operations on scores: the operand states under which the
             result is still zero above the diagonal, a letter per operand: `z` (ZERO), `c`
             (COLUMN, the same for all keys). Decides where masks are needless.
-        zero_when: For those: the constants for which that holds.
+        zero_when: Whether `zero_if` holds for a constant; always by default.
         neutral: For operations that read across keys or queries: what they see above the
             diagonal of scores, in place of the future.
         flops: Arithmetic operations per element of the result, for elementwise ones.
         note: What the paper leaves open here, or gets wrong.
+        kernel: What it computes, for a user's primitive; None for a built-in one, whose
+            kernel is in `kernels.py`.
+        code: How a user's primitive is printed in TensorFlow; empty if its module does not
+            say, and for the built-in ones, whose templates are in `tensorflow_text.py`.
     """
 
     name: str
@@ -55,6 +63,8 @@ class Primitive:
     neutral: float = 0.0
     flops: int = 1
     note: str = ""
+    kernel: Kernel | None = field(default=None, hash=False)  # some callables have no hash
+    code: str = ""
 
     @cached_property
     def arity(self) -> int:
@@ -70,9 +80,9 @@ WEIGHTED_RULES = frozenset({"convolution", "depthwise", "channelwise"})
 
 
 class Vocabulary(Mapping[str, Primitive]):
-    """The primitives a search may use, by name, in a fixed order.
+    """Primitives by name, in a fixed order. It never changes.
 
-    Rows can be added, so a vocabulary equals itself only.
+    It equals itself only: every candidate is hashed together with its vocabulary.
     """
 
     __eq__ = object.__eq__
@@ -82,6 +92,7 @@ class Vocabulary(Mapping[str, Primitive]):
         self._rows = {row.name: row for row in rows}
 
     def __getitem__(self, name: str) -> Primitive:
+        """The row of that name. Raises UnknownNameError, which offers the nearest names."""
         try:
             return self._rows[name]
         except KeyError:
@@ -100,10 +111,12 @@ class Vocabulary(Mapping[str, Primitive]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def register(self, row: Primitive) -> None:
-        """Add a user's primitive. Raises ValueError if the name is taken."""
-        if row.name in self._rows:
-            raise ValueError(
-                f"A primitive called {row.name!r} exists already. Choose another name."
-            )
-        self._rows[row.name] = row
+    def restricted(self, names: Sequence[str]) -> Vocabulary:
+        """The primitives of these names only, in the same order; all of them for no names.
+
+        Raises UnknownNameError, which offers the nearest names.
+        """
+        if not names:
+            return self
+        wanted = {self[name].name for name in names}
+        return Vocabulary(tuple(row for row in self._rows.values() if row.name in wanted))

@@ -1,9 +1,10 @@
-"""A user's primitive tried out before it is used: does its kernel keep what its row promises?
+"""Trying a user's primitive before it is used: does its kernel keep what its row promises?
 
-Checked on small tensors: it computes, eagerly and symbolically (export builds stock Keras
-models of it); the shape its rule promises; finite on zeros, negative and large numbers; blind
-for what it may not see (other entries, channels, positions, the future); zero where the row
-says so; a gradient exists. The message says which promise was broken and how.
+The kernel is called with small tensors. It must compute, eagerly and symbolically (export
+builds stock Keras models of it); make the shape that its rule promises; stay finite on zeros,
+negative and large numbers; depend on nothing that it may not see (other entries, channels,
+positions, the future); make zeros where the row says so; have a gradient. The error says which
+promise is broken, and how.
 """
 
 from __future__ import annotations
@@ -11,44 +12,43 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from primeval.primitives.kernels import PURE
-from primeval.primitives.primitive import CONSTANT, Primitive
-from primeval.primitives.user import USER_KERNELS, Kernel, PrimitiveError
-from primeval.primitives.vocabulary import PRIMITIVES
+from primeval.primitives.primitive import CONSTANT, Kernel, Primitive, Vocabulary
+from primeval.primitives.user import PrimitiveError
 
 BATCH, LENGTH, CHANNELS = 2, 5, 4
 CONSTANTS = (0.0, 1.5, -2.0)
-# CHOICE: "large" is what EXP survives in float32. Values beyond it end a candidate anyway.
+# CHOICE: "large" is a number of which EXP is still finite in float32. Values beyond it end a
+# candidate anyway.
 LARGE = 60.0
 TOLERANCE = 1e-5
 
 
-def kernel_of(op: str) -> Kernel:
-    """The kernel of a primitive without weights; a user's is tried before its first use."""
-    if op not in PURE:
-        hold(PRIMITIVES[op], USER_KERNELS[op])
-        PURE[op] = USER_KERNELS[op]
-    return PURE[op]
-
-
-def hold_all() -> None:
+def check_all_promises(vocabulary: Vocabulary) -> None:
     """Try every user's primitive. Raises PrimitiveError for the first that breaks a promise."""
-    for op in USER_KERNELS:
-        kernel_of(op)
+    for row in vocabulary.values():
+        if row.kernel is not None:
+            check_promises(row)
 
 
-def hold(row: Primitive, kernel: Kernel) -> None:
-    """Try a primitive. Raises PrimitiveError."""
-    # in a thread of its own: in this one a training step may just be being traced
+@cache
+def check_promises(row: Primitive) -> None:
+    """Try a primitive that carries its kernel, once in a process.
+
+    Raises PrimitiveError if it breaks a promise; then it is tried again the next time.
+    """
+    if row.kernel is None:
+        raise ValueError(f"{row.name} carries no kernel.")
+    # in a thread of its own, as this thread may be tracing a training step just now
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(_hold, row, kernel).result()
+        thread.submit(_try, row, row.kernel).result()
 
 
-def _hold(row: Primitive, kernel: Kernel) -> None:
+def _try(row: Primitive, kernel: Kernel) -> None:
     tries = _Tries(row, kernel)
     for promise in (
         tries.computes_the_promised_shape,
@@ -68,7 +68,7 @@ def _numbers(seed: int = 0) -> np.ndarray:
 
 
 class _Tries:
-    """One primitive under trial."""
+    """The tries of one primitive, each for one promise; each raises PrimitiveError."""
 
     def __init__(self, row: Primitive, kernel: Kernel) -> None:
         self.row, self.kernel = row, kernel
@@ -98,7 +98,7 @@ class _Tries:
                 self._fail(f"it stays finite, and on {name} ({size:g}) it does not")
 
     def sees_what_it_may(self) -> None:
-        """Change an entry, and look where the result changes."""
+        """Change one entry of the input at a time, and look where the result changes."""
         x = _numbers()
         before = self._call(x)
         for position, channel in itertools.product(range(LENGTH), range(CHANNELS)):
@@ -176,7 +176,7 @@ class _Tries:
     def _guard(self, work: Callable[[], Any], where: str) -> Any:
         try:
             return work()
-        except Exception as error:  # whatever a user's kernel does
+        except Exception as error:  # a user's kernel may fail in any way
             first = str(error).strip().split("\n", 1)[0]
             raise PrimitiveError(
                 f"{self.row.name}: {where}its kernel fails: {type(error).__name__}: {first}"

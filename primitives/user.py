@@ -4,33 +4,28 @@
 
     register(Primitive("SOFTPLUS", ("input1",), "elementwise", "tf.math.softplus"), kernel=...)
 
-Here is what can be said without TensorFlow: names, fields, rules, modules. A kernel is a
-function that imports what it needs inside, so that programs with it can be read anywhere;
-`primitives/promises.py` tries it before it is used. docs/primitives.md has a whole example.
+`language.make_language` imports such modules and collects what they register. This file
+checks what can be checked without TensorFlow: names, fields, rules. A kernel is a function
+that imports what it needs inside, so that programs with it can be read anywhere.
+`promises.py` tries it before it is used. docs/primitives.md has a whole example.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
 import re
-import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 
 from primeval.primitives.errors import UserError
-from primeval.primitives.primitive import CONSTANT, INPUT_1, INPUT_2, Primitive, Vocabulary
-from primeval.primitives.tensorflow_text import TEMPLATES
-from primeval.primitives.vocabulary import PRIMITIVES
+from primeval.primitives.primitive import CONSTANT, INPUT_1, INPUT_2, Kernel, Primitive
 
-__all__ = ["Kernel", "Primitive", "PrimitiveError", "load_modules", "register", "restricted"]
+__all__ = ["Primitive", "PrimitiveError", "collecting", "register", "users_primitive"]
 
-Kernel = Callable[..., Any]
-
-# CHOICE: primitives with weights, and products, are not open to users: initial values, costs
-# and export know all of them. These rules are, with the fields their primitives may read.
+# CHOICE: primitives with weights, and products of two values, are not open to users: initial
+# values, costs and export know the built-in ones only. The open rules are these, each with the
+# fields that its primitives may read.
 OPEN_RULES: dict[str, tuple[tuple[str, ...], ...]] = {
     "elementwise": ((INPUT_1,), (INPUT_1, CONSTANT), (INPUT_1, INPUT_2)),
     "rowwise": ((INPUT_1,), (INPUT_1, CONSTANT)),
@@ -40,33 +35,57 @@ OPEN_RULES: dict[str, tuple[tuple[str, ...], ...]] = {
 _NAME = re.compile(r"(?!S\d)[A-Z][A-Z0-9_]{0,31}")
 _RESERVED = re.compile(r"INPUT|INPUT_\d|BRANCH_.*")  # of resolved programs
 
-USER_KERNELS: dict[str, Kernel] = {}
-_loaded: set[str] = set()
+# The rows of the module that is being imported; None while none is.
+_collected: ContextVar[list[Primitive] | None] = ContextVar("collected", default=None)
 
 
 class PrimitiveError(UserError):
-    """A user's primitive that cannot be used; the message says which promise it breaks."""
+    """A user's primitive that cannot be used; the message says what is wrong with it."""
 
 
 def register(row: Primitive, kernel: Kernel, code: str = "") -> None:
-    """Add a primitive to the vocabulary.
+    """Add a primitive to the language for which the calling module is being imported.
 
     Args:
         row: What programs, types and costs need to know; see `Primitive`.
-        kernel: Its numbers: kernel(x), kernel(x, y) or kernel(x, constant), on tensors whose
-            last axes are (position, channel), or (query, key) for scores, written with
-            `keras.ops`, which is imported inside.
+        kernel: What it computes: kernel(x), kernel(x, y) or kernel(x, constant), on tensors
+            (..., position, channel), or (..., query, key) for scores. It is written with
+            `keras.ops`, which it imports inside.
         code: How it is printed in TensorFlow, as `tf.math.softplus({a})`, with {b} for the
             second input and {c} for the constant.
 
     Raises:
-        PrimitiveError: if the row is not a legal one. Its numbers are tried when TensorFlow
-            is there: when a search starts, and before it is first used.
+        PrimitiveError: if the row is not a legal one, or no language is being made. The kernel
+            is tried later, where TensorFlow is there: when a search starts, and before its
+            first use.
     """
+    rows = _collected.get()
+    if rows is None:
+        raise PrimitiveError(
+            f"{row.name}: register(...) works in a module that language.modules names, while "
+            "it is imported for a run. Elsewhere, use make_language([MODULE]) or "
+            "Language().with_primitive(...) of primeval.primitives.language."
+        )
+    rows.append(users_primitive(row, kernel, code))
+
+
+@contextmanager
+def collecting() -> Iterator[list[Primitive]]:
+    """Within it, `register` appends to the list that it gives."""
+    rows: list[Primitive] = []
+    before = _collected.set(rows)
+    try:
+        yield rows
+    finally:
+        _collected.reset(before)
+
+
+def users_primitive(row: Primitive, kernel: Kernel, code: str = "") -> Primitive:
+    """The row with its kernel and its text. Raises PrimitiveError if it is not a legal one."""
     if not _NAME.fullmatch(row.name) or _RESERVED.fullmatch(row.name):
         raise PrimitiveError(
-            "A primitive's name is of capital letters, digits and _, and not that of a call "
-            f"(S1). Received: {row.name!r}."
+            "A primitive's name consists of capital letters, digits and _, begins with a "
+            f"letter, and is not that of a call (S1). Received: {row.name!r}."
         )
     if row.rule not in OPEN_RULES:
         raise PrimitiveError(
@@ -81,65 +100,5 @@ def register(row: Primitive, kernel: Kernel, code: str = "") -> None:
         )
     if not callable(kernel):
         raise PrimitiveError(f"{row.name}: kernel is a function. Received: {kernel!r}.")
-    if row.name in PRIMITIVES:
-        raise PrimitiveError(
-            f"A primitive called {row.name!r} exists already. Choose another name."
-        )
-    PRIMITIVES.register(row)
-    USER_KERNELS[row.name] = kernel
-    if code:
-        TEMPLATES[row.name] = code
-
-
-def load_modules(modules: Sequence[str]) -> None:
-    """Import modules, each once in a process. Raises PrimitiveError.
-
-    Args:
-        modules: Paths of Python files, or dotted names.
-    """
-    for module in modules:
-        if module in _loaded:
-            continue
-        before = set(USER_KERNELS)
-        try:
-            _load(module)
-        except PrimitiveError as error:
-            raise PrimitiveError(f"{module}: {error}") from None
-        except Exception as error:  # whatever a user's module does when it is imported
-            raise PrimitiveError(
-                f"{module}: this module could not be imported: {type(error).__name__}: {error}"
-            ) from error
-        if set(USER_KERNELS) == before:
-            raise PrimitiveError(
-                f"{module}: this module registered no primitive. It should call "
-                "primeval.primitives.user.register(...)."
-            )
-        _loaded.add(module)
-
-
-def _load(module: str) -> None:
-    if not module.endswith(".py"):
-        importlib.import_module(module)
-        return
-    path = Path(module)
-    if not path.is_file():
-        raise PrimitiveError("there is no such file.")
-    digest = hashlib.sha256(module.encode()).hexdigest()[:8]
-    name = f"primeval_user_{path.stem}_{digest}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise PrimitiveError("this file is no Python module.")
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[name] = loaded
-    spec.loader.exec_module(loaded)
-
-
-def restricted(names: Sequence[str]) -> Vocabulary:
-    """The vocabulary of these primitives only; all of them for no names.
-
-    Raises UnknownNameError, which offers the nearest ones.
-    """
-    if not names:
-        return PRIMITIVES
-    wanted = {PRIMITIVES[name].name for name in names}
-    return Vocabulary(tuple(row for row in PRIMITIVES.values() if row.name in wanted))
+    reads, zero_if = tuple(row.reads), frozenset(row.zero_if)  # whatever a module gives
+    return replace(row, reads=reads, zero_if=zero_if, kernel=kernel, code=code)

@@ -13,5 +13,9 @@ class RunError(UserError):
     """A run that cannot be used as asked; the message says why and what to do."""
 
 
+class LanguageError(RunError):
+    """A run whose programs cannot be read, as a module of users' primitives is not usable."""
+
+
 class StoreError(WorkError):
     """The run's store cannot be read or written: no space, no permission, damage."""

@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from helpers.reports import troubled_folder
 from helpers.toys import TOY, primeval
 
-from primeval.primitives import tensorflow_text as templates
-from primeval.primitives import user
-from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.search.config.config import parse_config
 from primeval.search.config.settings import RunConfig
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run files with slow tests first, so that both workers of pytest-xdist finish together."""
-    if config.getoption("dist", "no") != "no":
+    if hasattr(config, "workerinput"):  # this process is such a worker
         slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
         items.sort(key=lambda item: -slow[item.path])
-
-
-BUILT_IN = dict(PRIMITIVES._rows), dict(templates.TEMPLATES)
-
-
-@pytest.fixture(autouse=True)
-def _built_in_vocabulary() -> Iterator[None]:
-    """Undo what a test registered, so that no later test sees its primitives."""
-    yield
-    rows, codes = BUILT_IN
-    PRIMITIVES._rows = dict(rows)
-    user.USER_KERNELS.clear()
-    user._loaded.clear()
-    templates.TEMPLATES.clear()
-    templates.TEMPLATES.update(codes)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def _names(old: Program, new: Program) -> dict[int, list[str]]:
     """Names of the new program's states, by subprogram: those of the old one's."""
     both = zip(old.subprograms, new.subprograms, strict=False)
     return {
-        index: pair(one.instructions, other.instructions).names
+        index: pair(one.instructions, other.instructions, old.vocabulary).names
         for index, (one, other) in enumerate(both)
     }
 

@@ -18,7 +18,7 @@ from primeval.dna.printing import (
     state_name,
 )
 from primeval.dna.program import INPUTS, Instruction, Program, Subprogram
-from primeval.primitives.vocabulary import PRIMITIVES
+from primeval.primitives.primitive import Vocabulary
 
 # How alike two lines are, for aligning them.
 SAME_OPERATION, SAME_INPUTS, REPLACED = 4, 1, 1
@@ -41,23 +41,29 @@ def diff(old: Program, new: Program) -> list[DiffLine]:
         one = old.subprograms[index] if index < len(old.subprograms) else None
         other = new.subprograms[index] if index < len(new.subprograms) else None
         if one != other:
-            lines += _diff_subprograms(index, one, other)
+            lines += _diff_subprograms(index, one, other, (old.vocabulary, new.vocabulary))
     return lines
 
 
 def _diff_subprograms(
-    index: int, old: Subprogram | None, new: Subprogram | None
+    index: int,
+    old: Subprogram | None,
+    new: Subprogram | None,
+    vocabularies: tuple[Vocabulary, Vocabulary],
 ) -> list[DiffLine]:
     shown = new or old
     if shown is None:
         return []
     before = old.instructions if old else ()
     after = new.instructions if new else ()
-    pairs, new_names = pair(before, after)
+    of_old, of_new = vocabularies
+    pairs, new_names = pair(before, after, of_old)
     old_names = [state_name(state) for state in range(INPUTS + len(before))]
     lines = [DiffLine("@", format_header(index, shown))]
     for one, other in pairs:
-        lines += _diff_line(_written(before, one, old_names), _written(after, other, new_names))
+        lines += _diff_line(
+            _written(before, one, old_names, of_old), _written(after, other, new_names, of_new)
+        )
     return lines
 
 
@@ -73,9 +79,14 @@ class Pairing(NamedTuple):
     names: list[str]
 
 
-def pair(old: Sequence[Instruction], new: Sequence[Instruction]) -> Pairing:
-    """Align two bodies. Differences as text, as code and as drawings all use this alignment."""
-    pairs = _align(old, new)
+def pair(
+    old: Sequence[Instruction], new: Sequence[Instruction], vocabulary: Vocabulary
+) -> Pairing:
+    """Align two bodies; `vocabulary` is that of the old one.
+
+    Differences as text, as code and as drawings all use this alignment.
+    """
+    pairs = _align(old, new, vocabulary)
     names = [state_name(state) for state in range(INPUTS)]
     fresh = INPUTS + len(old)
     for one, other in pairs:
@@ -87,10 +98,12 @@ def pair(old: Sequence[Instruction], new: Sequence[Instruction]) -> Pairing:
     return Pairing(pairs, names)
 
 
-def _written(body: Sequence[Instruction], place: int | None, names: list[str]) -> str | None:
+def _written(
+    body: Sequence[Instruction], place: int | None, names: list[str], vocabulary: Vocabulary
+) -> str | None:
     if place is None:
         return None
-    return format_instruction(body[place], names[place + INPUTS], names, dormant=False)
+    return format_instruction(body[place], names[place + INPUTS], names, False, vocabulary)
 
 
 def _diff_line(before: str | None, after: str | None) -> list[DiffLine]:
@@ -101,7 +114,7 @@ def _diff_line(before: str | None, after: str | None) -> list[DiffLine]:
 
 
 def _align(
-    old: Sequence[Instruction], new: Sequence[Instruction]
+    old: Sequence[Instruction], new: Sequence[Instruction], vocabulary: Vocabulary
 ) -> list[tuple[int | None, int | None]]:
     """Pairs of places that correspond, in order; None where a line has no partner."""
     rows, columns = len(old), len(new)
@@ -111,13 +124,13 @@ def _align(
             best[row][column] = max(
                 best[row + 1][column],
                 best[row][column + 1],
-                best[row + 1][column + 1] + _likeness(old[row], new[column]),
+                best[row + 1][column + 1] + _likeness(old[row], new[column], vocabulary),
             )
     pairs: list[tuple[int | None, int | None]] = []
     row = column = 0
     while row < rows or column < columns:
         if row < rows and column < columns:
-            together = best[row + 1][column + 1] + _likeness(old[row], new[column])
+            together = best[row + 1][column + 1] + _likeness(old[row], new[column], vocabulary)
             if together == best[row][column] and together > best[row + 1][column + 1]:
                 pairs.append((row, column))
                 row, column = row + 1, column + 1
@@ -131,8 +144,8 @@ def _align(
     return pairs
 
 
-def _likeness(one: Instruction, other: Instruction) -> int:
-    used = reads(one.op, PRIMITIVES)
+def _likeness(one: Instruction, other: Instruction, vocabulary: Vocabulary) -> int:
+    used = reads(one.op, vocabulary)
     inputs = [name for name in used if name.startswith("input")]
     same_inputs = all(getattr(one, name) == getattr(other, name) for name in inputs)
     settings = [name for name in used if name not in inputs] + ["op", "branching"]

@@ -32,7 +32,7 @@ from primeval.primitives.keras_text import (
     PAST,
     VISIBLE_MEAN,
 )
-from primeval.primitives.primitive import Primitive
+from primeval.primitives.primitive import Kernel, Primitive
 from primeval.primitives.rules import (
     counts_visible_keys,
     fill,
@@ -40,7 +40,6 @@ from primeval.primitives.rules import (
     initial,
     matrix_equation,
 )
-from primeval.primitives.user import USER_KERNELS, Kernel
 
 WIDE = 88  # columns
 BODY = " " * 8
@@ -224,7 +223,9 @@ def assignment(
 
 def _kernels(graph: Graph) -> dict[str, Kernel]:
     """The users' kernels in a graph. Raises ProgramError for one that has no source."""
-    used = {op: USER_KERNELS[op] for op in USER_KERNELS if any(n.op == op for n in graph.nodes)}
+    ops = {node.op for node in graph.nodes}
+    rows = [row for row in graph.program.vocabulary.values() if row.name in ops]
+    used = {row.name: row.kernel for row in rows if row.kernel is not None}
     for op, kernel in used.items():
         if not getattr(kernel, "__name__", "").isidentifier():
             raise ProgramError(

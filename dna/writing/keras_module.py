@@ -16,7 +16,7 @@ from primeval.dna.printing import format_program
 from primeval.dna.writing.keras_layer import BODY, WIDE, BlockSource
 from primeval.dna.writing.names import identifier
 from primeval.primitives.keras_text import HELPERS, NEEDS
-from primeval.primitives.user import Kernel
+from primeval.primitives.primitive import Kernel
 
 
 def format_source(cost: Cost, scale: Scale, name: str) -> str:

@@ -13,8 +13,7 @@ from typing import Any
 from primeval.dna.cost import Cost, Scale, channels, measure
 from primeval.dna.graph import Graph
 from primeval.dna.resolve import MERGE_OP, Line
-from primeval.primitives.primitive import CONSTANT, DIM
-from primeval.primitives.vocabulary import PRIMITIVES
+from primeval.primitives.primitive import CONSTANT, DIM, Primitive
 
 
 def resolved_listing(graph: Graph, scale: Scale | None = None) -> list[dict[str, Any]]:
@@ -43,13 +42,12 @@ def matrix_widths(cost: Cost) -> list[int]:
         {
             node.width.channels(cost.unit)
             for node in cost.graph.nodes
-            if not node.scores and (node.op == MERGE_OP or _is_matrix(node.op))
+            if not node.scores and (node.op == MERGE_OP or _is_matrix(node.primitive))
         }
     )
 
 
-def _is_matrix(op: str) -> bool:
-    row = PRIMITIVES.find(op)
+def _is_matrix(row: Primitive | None) -> bool:
     return row is not None and DIM in row.reads
 
 
@@ -60,7 +58,7 @@ def whole(number: Fraction) -> int | float:
 
 def _row(graph: Graph, number: int, cost: Cost | None, scale: Scale | None) -> dict[str, Any]:
     line = graph.lines[number]
-    row = PRIMITIVES.find(line.op)
+    row = graph.program.vocabulary.find(line.op)
     reads = row.reads if row else ()
     bank = graph.program.bank
     node = graph.nodes[graph.node_of[number]] if number in graph.node_of else None

@@ -106,7 +106,8 @@ class _Writer:
         if not self._calls.is_live(index, state, path):
             states = list(self._names[index]) if index in self._names else None
             name = self._name(index, state)
-            written = format_instruction(instruction, name, states, dormant=False)
+            vocabulary = self._program.vocabulary
+            written = format_instruction(instruction, name, states, False, vocabulary)
             return [f"    # {written}: dead, nothing depends on it"]
         branch = "{branch}" if instruction.branching > 1 else ""
         name = f"{{at}}{self._name(index, state)}{branch}"
@@ -130,7 +131,8 @@ class _Writer:
         line, graph = self.graph.lines[number], self.graph
         node = graph.nodes[graph.node_of[number]]
         primitive = node.primitive
-        if primitive is None or node.op not in TEMPLATES:
+        template = primitive and TEMPLATES.get(primitive.name, primitive.code)
+        if primitive is None or not template:
             raise ProgramError(
                 f"{line.op} cannot be printed as TensorFlow: it was registered without "
                 "code. Register it with register(..., code=...), see docs/primitives.md."
@@ -144,7 +146,6 @@ class _Writer:
             if neutral is not None:
                 operands[place] = _filled(operands[place], neutral)
                 comment = f"causal: it reads across keys, and sees {neutral:g} for later ones"
-        template = TEMPLATES[node.op]
         if counts_visible_keys(primitive, sources[0]):
             template = VISIBLE_MEAN
         constant = self._program.bank.constants[instruction.constant]

@@ -12,14 +12,14 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
 from primeval.dna.infer import Node
-from primeval.dna.library import seed_names, seed_text
+from primeval.dna.library import load_seed, seed_names
 from primeval.dna.parsing import parse
 from primeval.dna.printing import format_program
 from primeval.dna.program import Program
@@ -28,6 +28,8 @@ from primeval.evaluators.lowering.visibility import PaddedVisibility
 from primeval.evaluators.lowering.walk import run_graph
 from primeval.primitives.errors import UnknownNameError
 from primeval.primitives.kernels import WEIGHTED
+from primeval.primitives.primitive import Vocabulary
+from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection
 
 Tensor = Any
@@ -47,6 +49,11 @@ class ProgramBlock(keras.layers.Layer):
         mask: (batch, position), false where a position is padding; Keras passes on the mask of
             the input.
 
+    Attributes:
+        vocabulary: The primitives that a text may name. For a user's, make a subclass with
+            `vocabulary = make_language(["my_primitives.py"]).vocabulary`. A `Program` knows
+            its own.
+
     Raises:
         ProgramError: if the text is not a legal program.
         ValueError: if there is no such program; when the layer is built, if the program does
@@ -54,12 +61,33 @@ class ProgramBlock(keras.layers.Layer):
         Rejection: if the program has no meaning.
     """
 
+    vocabulary: ClassVar[Vocabulary] = PRIMITIVES
+
     def __init__(self, program: str | Program, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.program = _text_of(program)
+        given = self._read(program)
+        self.program = format_program(given)
         self.seed = random.randint(1, 10**9) if seed is None else seed
-        self.graph = build_graph(parse(self.program))
+        self.graph = build_graph(given)
+
+    def _read(self, program: str | Program) -> Program:
+        """The program meant. Raises ProgramError, or ValueError with the nearest names."""
+        if isinstance(program, Program):
+            return program
+        if program in seed_names():
+            return load_seed(program)
+        if "\n" in program:
+            return parse(program, vocabulary=self.vocabulary)
+        path = Path(program)
+        if path.is_file():
+            return parse(path.read_text(encoding="utf-8-sig"), program, self.vocabulary)
+        raise ValueError(
+            f"{UnknownNameError('program', program, seed_names())} A program is a built-in "
+            "name, a file (my.dna) or a text. For an individual of a run: "
+            "`from primeval.search.run.programs import find_program`, then "
+            'find_program("RUN:ID").program.'
+        )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the weights. Raises ValueError if the program does not fit the input's shape."""
@@ -99,23 +127,3 @@ class ProgramBlock(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         config: dict[str, Any] = super().get_config()
         return {**config, "program": self.program, "seed": self.seed}
-
-
-def _text_of(program: str | Program) -> str:
-    """The program as text. Raises ProgramError, or ValueError with the nearest names."""
-    if isinstance(program, Program):
-        return format_program(program)
-    if program in seed_names():
-        return format_program(parse(seed_text(program), source=program))
-    if "\n" in program:
-        return format_program(parse(program))
-    path = Path(program)
-    if path.is_file():
-        text = path.read_text(encoding="utf-8-sig")
-        return format_program(parse(text, source=program))
-    raise ValueError(
-        f"{UnknownNameError('program', program, seed_names())} A program is a built-in name, a "
-        "file (my.dna) or a text. For an individual of a run: "
-        "`from primeval.search.run.programs import find_program`, then "
-        'find_program("RUN:ID").program.'
-    )

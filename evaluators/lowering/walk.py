@@ -16,8 +16,8 @@ from primeval.dna.graph import Graph
 from primeval.dna.infer import INPUT_OP, Node
 from primeval.evaluators.lowering.plan import Step, literal
 from primeval.evaluators.lowering.visibility import CAUSAL, Visibility
-from primeval.primitives.kernels import PLAIN, Forms, with_branches
-from primeval.primitives.promises import kernel_of
+from primeval.primitives.kernels import PLAIN, PURE, Forms, kernel_of, with_branches
+from primeval.primitives.primitive import Kernel
 from primeval.primitives.rules import counts_visible_keys
 
 Tensor = Any
@@ -96,22 +96,29 @@ class _Walk(NamedTuple):
         if node.op == "T_MAT_MUL":
             return self.forms.product(operands[0], ops.swapaxes(operands[1], -2, -1))
         if node.constant is not None:
-            return kernel_of(node.op)(*operands, node.constant)
+            return _kernel(node)(*operands, node.constant)
         source = self.graph.nodes[node.inputs[0]]
         if source.scores and node.op == "MASK":
             return self.visibility.masked(operands[0])
         if node.primitive is not None and counts_visible_keys(node.primitive, source):
-            return kernel_of("RED_SUM")(operands[0]) / self.visibility.count(operands[0])
-        return kernel_of(node.op)(*operands)
+            return PURE["RED_SUM"](operands[0]) / self.visibility.count(operands[0])
+        return _kernel(node)(*operands)
+
+
+def _kernel(node: Node) -> Kernel:
+    """The kernel of a node that is a primitive without weights."""
+    if node.primitive is None:
+        raise ValueError(f"{node.op} is no primitive.")
+    return kernel_of(node.primitive)
 
 
 def _scale_rows(graph: Graph, number: int, value: Tensor, values: dict[int, Tensor]) -> Tensor:
     """`value` (..., position, channel), its rows scaled as node `number` scales its scores."""
     node = graph.nodes[number]
     if node.constant is not None:
-        return kernel_of(node.op)(value, node.constant)
+        return _kernel(node)(value, node.constant)
     column = next(read for read in node.inputs if not graph.nodes[read].scores)
-    return kernel_of(node.op)(value, with_branches(values[column], len(value.shape) - 3))
+    return _kernel(node)(value, with_branches(values[column], len(value.shape) - 3))
 
 
 def _merge(node: Node, source: Node, operand: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.training.bounds import bounds_of
 from primeval.evaluators.training.stopwatch import Stopwatch
 from primeval.primitives.kernels import WEIGHTED
-from primeval.primitives.user import USER_KERNELS
+from primeval.primitives.primitive import Vocabulary
 
 # Positions, and the smallest width: over a single channel, a mean would do nothing.
 LENGTH, WIDTH = 10, 3
@@ -57,7 +57,7 @@ ROW_FLOOR, GRADIENT_FLOOR = 1e-8, 1e-11
 Weights = dict[int, np.ndarray]
 
 
-def probe(candidate: Candidate, scale: Scale) -> Outcome:
+def probe(candidate: Candidate, scale: Scale, vocabulary: Vocabulary) -> Outcome:
     """A candidate's digest, as an outcome with status PROBED.
 
     The digest is None if the candidate cannot have one; its training will report why.
@@ -65,7 +65,8 @@ def probe(candidate: Candidate, scale: Scale) -> Outcome:
     watch, found = Stopwatch(), None
     with watch.measure("probe"):
         try:
-            graph = recent_graph(parse(candidate.text, f"candidate {candidate.id}"))
+            name = f"candidate {candidate.id}"
+            graph = recent_graph(parse(candidate.text, name, vocabulary))
             found = digest(graph, scale)
         except Exception:  # a candidate may fail in any way
             found = None
@@ -98,7 +99,7 @@ def digest(graph: Graph, scale: Scale) -> str | None:
     if not any(one.any() for one in gradients):
         return None
     as_written = _one_sided(graph, values) + [
-        node.op for node in graph.nodes if node.op in USER_KERNELS
+        node.op for node in graph.nodes if node.primitive and node.primitive.kernel is not None
     ]
     header = [str(unit), str(cost.unit), *labels, *sorted(as_written), str(large)]
     hashed = hashlib.sha256("\n".join(header).encode())

@@ -26,7 +26,7 @@ from primeval.primitives.widths import Rejection
 def evaluate(bench: Workbench, candidate: Candidate) -> Outcome:
     """Probe or train one candidate. Raises nothing: a failure comes back as an outcome."""
     if candidate.probe:
-        return probe(candidate, bench.scale)
+        return probe(candidate, bench.scale, bench.vocabulary)
     trial = _Trial(bench, candidate)
     try:
         return trial.run()
@@ -61,7 +61,8 @@ class _Trial:
         candidate = self.candidate
         with self.watch.measure("build"):
             # it is known from the probe, if there was one
-            graph = recent_graph(parse(candidate.text, f"candidate {candidate.id}"))
+            name, vocabulary = f"candidate {candidate.id}", self.bench.vocabulary
+            graph = recent_graph(parse(candidate.text, name, vocabulary))
             self.cost = measure(graph, self.bench.scale)
             trainer = self.bench.trainer(self.cost, candidate.seed, candidate.data_seed)
         # CHOICE: a program whose first step is not finite will not train. Compiling and

@@ -13,7 +13,7 @@ from primeval.evaluators.data.corpus import Corpus, open_corpus, require_batches
 from primeval.evaluators.settings import Task
 from primeval.evaluators.training.batches import Batches
 from primeval.evaluators.training.trainer import Trainer
-from primeval.primitives.user import load_modules
+from primeval.primitives.language import make_language
 
 
 class Workbench:
@@ -25,6 +25,7 @@ class Workbench:
 
     Attributes:
         task: As given.
+        vocabulary: The primitives that candidates may consist of.
         scale: The model around a candidate's block.
         bytes_per_token: Bytes of UTF-8 per token of the held-out text.
         clock: The clock by which steps of two programs are compared, in seconds.
@@ -36,13 +37,14 @@ class Workbench:
 
     def __init__(self, task: Task, corpus: Corpus | None = None) -> None:
         self.task = task
-        load_modules(task.modules)
+        self.vocabulary = make_language(task.modules).vocabulary
         corpus = corpus or open_corpus(task)
         require_batches(corpus, task.model, task.training, task.split)
         self.scale = task.model.scale(corpus.vocabulary)
         self.bytes_per_token = corpus.bytes_per_token[task.split]
         self._batches = Batches(corpus, task.split, task.training, task.model.length)
-        self._reference_graph = build_graph(parse(task.reference, "reference"))
+        reference = parse(task.reference, "reference", self.vocabulary)
+        self._reference_graph = build_graph(reference)
         self._reference: Trainer | None = None
         # CHOICE: on one core steps are compared by the CPU time of this process, to which other
         # processes add nothing: beside two busy ones ratios spread by 8 %, by wall time 87 %.

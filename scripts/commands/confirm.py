@@ -8,11 +8,12 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from primeval.dna.library import load_seed
 from primeval.dna.parsing import parse
 from primeval.dna.program import Program
+from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.widths import Rejection
 from primeval.scripts.commands.arguments import add_json, add_set, whole_number
 from primeval.scripts.running.confirm_progress import confirm_progress
@@ -34,11 +35,12 @@ from primeval.search.confirm.training import (
     missing_jobs,
     run_of,
 )
+from primeval.search.drive.starting import check_seeds, load_seeds
 from primeval.search.errors import ConfigError, RunError
-from primeval.search.run.folder import Run, check_seeds, create_run, reopen_run
-from primeval.search.run.programs import find_individual, find_program, load_seeds
+from primeval.search.run.folder import Run, create_run, reopen_run
+from primeval.search.run.programs import find_individual, program_for
 from primeval.search.run.schema import FILE_NAME
-from primeval.search.views.confirmed_rows import confirmed_rows
+from primeval.search.views.confirmed_rows import ConfirmedRow, confirmed_rows
 
 if TYPE_CHECKING:
     from primeval.evaluators.evaluator import Evaluator
@@ -94,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
         _report(opened, rows, args, finished)
     finally:
         opened.close()
-    return 0 if not finished or any(row["loss"] is not None for row in rows) else 1
+    return 0 if not finished or any(row.figures.loss is not None for row in rows) else 1
 
 
 def _check_arguments(args: argparse.Namespace) -> None:
@@ -127,8 +129,10 @@ def _of_run(args: argparse.Namespace) -> tuple[Run, list[Entry], None]:
     opened = reopen_run(args.target, args.set, lasting=False)
     try:
         best = TOP if args.top is None and args.programs is None else args.top or 0
-        seeds = {name: parse(text) for name, text in opened.store.seeds.items()}
-        named = _named_entries(args.programs, opened.config, opened)
+        vocabulary = opened.language.vocabulary
+        texts = opened.store.seeds
+        seeds = {name: parse(text, name, vocabulary) for name, text in texts.items()}
+        named = _named_entries(args.programs, opened.config, opened, vocabulary)
         entries = [*_seed_entries(seeds, opened.config), *named, *best_entries(opened, best)]
         return opened, distinct(entries), None
     except BaseException:
@@ -147,11 +151,11 @@ def _of_config(args: argparse.Namespace) -> tuple[Run, list[Entry], Evaluator | 
     own = Path(config.run_dir)
     folder = args.run_dir or str(own.parent / f"confirm-{own.name}")
     config = dataclasses.replace(config, run_dir=folder)
-    seeds = load_seeds(config.search.seeds, config.language)
-    check_seeds(config, seeds)
-    entries = distinct(
-        [*_seed_entries(seeds, config), *_named_entries(args.programs, config, None)]
-    )
+    language = config.make_language()
+    seeds = load_seeds(config.search.seeds, config.language, language.vocabulary)
+    check_seeds(config, seeds, language)
+    named = _named_entries(args.programs, config, None, language.vocabulary)
+    entries = distinct([*_seed_entries(seeds, config), *named])
     try:
         opened = run_of(config)
     except ConfigError as error:
@@ -172,11 +176,13 @@ def _seed_entries(seeds: dict[str, Program], config: RunConfig) -> list[Entry]:
     return [entry_of(name, program, config) for name, program in seeds.items()]
 
 
-def _named_entries(names: str | None, config: RunConfig, run: Run | None) -> list[Entry]:
+def _named_entries(
+    names: str | None, config: RunConfig, run: Run | None, vocabulary: Vocabulary
+) -> list[Entry]:
     """The programs in a list of names; without a list, the baselines that fit the scale."""
     if names is not None:
         given = [name.strip() for name in names.split(",")]
-        return [_entry(name, config, run) for name in given if name]
+        return [_entry(name, config, run, vocabulary) for name in given if name]
     entries = []
     for name in BASELINES:
         try:
@@ -186,12 +192,12 @@ def _named_entries(names: str | None, config: RunConfig, run: Run | None) -> lis
     return entries
 
 
-def _entry(name: str, config: RunConfig, run: Run | None) -> Entry:
+def _entry(name: str, config: RunConfig, run: Run | None, vocabulary: Vocabulary) -> Entry:
     own = run is not None and name.isdecimal()
     if run is not None and own:
-        program = find_individual(f"{run.folder}:{name}")[1].program
+        program = find_individual(f"{run.folder}:{name}")[1].program(vocabulary)
     else:
-        program = find_program(name).program
+        program = program_for(name, vocabulary)
     try:
         entry = entry_of(name, program, config)
     except Rejection as rejection:
@@ -218,11 +224,12 @@ def _train(
 
 
 def _report(
-    run: Run, rows: list[dict[str, Any]], args: argparse.Namespace, finished: bool
+    run: Run, rows: list[ConfirmedRow], args: argparse.Namespace, finished: bool
 ) -> None:
     if args.json:
-        data = {"split": "test", "seeds": args.seeds, "finished": finished, "programs": rows}
-        terminal.print_json(data)
+        programs = [row.as_json() for row in rows]
+        data = {"split": "test", "seeds": args.seeds, "finished": finished}
+        terminal.print_json(data | {"programs": programs})
     else:
         print_confirmed(run, rows)
     if args.markdown is not None:

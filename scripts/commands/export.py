@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
 from primeval.evaluators.runtime import import_tensorflow
+from primeval.primitives.language import Language
 from primeval.primitives.widths import Rejection
 from primeval.scripts.commands.arguments import whole_number
 from primeval.search.config.config import load_config
@@ -79,9 +80,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _program(args: argparse.Namespace) -> tuple[Reference, RunConfig]:
     """The program, and the configuration that gives its scale."""
-    # read first: it may bring primitives that the program uses
     config = load_config(args.config) if args.config is not None else None
-    found = find_program(args.program)
+    language = Language() if config is None else config.make_language()
+    found = find_program(args.program, language.vocabulary)
     if found.run is None:
         return found, config or load_config(CONFIG)
     if config is not None:

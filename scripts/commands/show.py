@@ -6,21 +6,27 @@ Costs are counted at the scale of the run for RUN:ID, otherwise at that of `--co
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from primeval.dna.cost import Scale
 from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.dna.writing.code_difference import code_difference
 from primeval.dna.writing.diff import DiffLine, diff
 from primeval.dna.writing.facts import Facts
 from primeval.dna.writing.tensorflow_code import format_code
+from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.scripts.commands.arguments import add_color, add_json
 from primeval.scripts.tables import terminal
+from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import load_config
-from primeval.search.errors import RunError
-from primeval.search.run.programs import Reference, find_program, root_of
+from primeval.search.config.settings import RunConfig
+from primeval.search.errors import LanguageError, RunError
+from primeval.search.run.folder import Run
+from primeval.search.run.programs import Reference, find_individual, find_program, root_of
 from primeval.search.views.ranking import individual_row
 
 SEED, PARENT = "seed", "parent"  # values of --diff that are no program references
@@ -58,10 +64,14 @@ def add_show(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.config is not None:  # read first: it may bring primitives that the program uses
-        load_config(args.config)
-    shown = find_program(args.reference)
-    facts = Facts(shown.program, _scale(shown, args))
+    config = load_config(args.config) if args.config is not None else None
+    try:
+        shown = find_program(args.reference, _vocabulary(config))
+    except LanguageError as error:
+        if args.code or args.resolved or args.graph or args.diff or args.json:
+            raise
+        return _print_stored(args, error)
+    facts = Facts(shown.program, _scale(shown, config, args.code))
     other = None
     if args.diff is not None:
         name, program = _other(shown, args.diff)
@@ -77,17 +87,24 @@ def run(args: argparse.Namespace) -> int:
     for line in _heading(shown, facts):
         print(terminal.paint(f"# {line}", "dim", color))
     if other is not None:
-        lines = _difference(args, other, facts)
-        print(terminal.paint(f"# difference to {other.name}", "dim", color))
-        terminal.print_diff(lines, color)
-        if not lines:
-            print("# none")
+        _print_difference(other, _difference(args, other, facts), color)
     elif args.code:
         terminal.print_program(_code(facts), color)
     elif args.resolved:
         _print_resolved(facts, color)
     else:
         terminal.print_program(format_program(shown.program), color)
+    return 0
+
+
+def _print_stored(args: argparse.Namespace, error: LanguageError) -> int:
+    """An individual as the store has it, where its primitives cannot be loaded."""
+    print(f"Costs and the graph are left out. {error}", file=sys.stderr)
+    opened, individual = find_individual(args.reference)
+    color = terminal.wants_color(args.color)
+    for line in _origin(args.reference, opened, individual):
+        print(terminal.paint(f"# {line}", "dim", color))
+    terminal.print_program(individual.text, color)
     return 0
 
 
@@ -104,12 +121,19 @@ def _difference(args: argparse.Namespace, other: Other, facts: Facts) -> list[Di
     return diff(other.facts.program, facts.program)
 
 
+def _print_difference(other: Other, lines: list[DiffLine], color: bool) -> None:
+    print(terminal.paint(f"# difference to {other.name}", "dim", color))
+    terminal.print_diff(lines, color)
+    if not lines:
+        print("# none")
+
+
 def _other(shown: Reference, wanted: str) -> tuple[str, Program]:
     """The name and the program that --diff asks for. Raises RunError if there is none."""
     if wanted == SEED:
         return _seed(shown)
     if wanted != PARENT:
-        return wanted, find_program(wanted).program
+        return wanted, find_program(wanted, shown.program.vocabulary).program
     if shown.run is None or shown.individual is None:
         raise RunError(f"Only an individual of a run (RUN:ID) has a parent, not {shown.name}.")
     if shown.individual.parent is None:
@@ -123,28 +147,28 @@ def _seed(shown: Reference) -> tuple[str, Program]:
     if shown.run is None or shown.individual is None:
         return "transformer", find_program("transformer").program
     individual = root_of(shown.run.store, shown.individual)
-    return f"its seed, {shown.run.folder}:{individual.id}", individual.program
+    program = individual.program(shown.program.vocabulary)
+    return f"its seed, {shown.run.folder}:{individual.id}", program
 
 
-def _scale(shown: Reference, args: argparse.Namespace) -> Any:
-    if args.config is not None:
-        return load_config(args.config).scale
+def _vocabulary(config: RunConfig | None) -> Vocabulary:
+    """The primitives that a program in a file may name."""
+    return PRIMITIVES if config is None else config.make_language().vocabulary
+
+
+def _scale(shown: Reference, config: RunConfig | None, code: bool) -> Scale | None:
+    if config is not None:
+        return config.scale
     if shown.run is not None:
         return shown.run.config.scale
-    return load_config(CODE_CONFIG).scale if args.code else None
+    return load_config(CODE_CONFIG).scale if code else None
 
 
 def _heading(shown: Reference, facts: Facts) -> list[str]:
     """Lines about a program: where it is from, how it did, its graph and its costs."""
     lines = [shown.name]
     if shown.run is not None and shown.individual is not None:
-        row = individual_row(shown.run, shown.individual)
-        parent = "" if row["parent"] is None else f", from {row['parent']}"
-        lines[0] += f": {row['edit']}{parent}"
-        status = f"{row['status']}, loss {terminal.fixed(row['loss'])}"
-        lines.append(f"{status} ({terminal.signed(row['loss_vs_seed'])} against the seed)")
-        if row["message"]:
-            lines.append(row["message"])
+        lines = _origin(shown.name, shown.run, shown.individual)
     if facts.graph is not None:
         graph = facts.graph
         lines.append(f"{len(graph.nodes)} operations, fingerprint {graph.fingerprint[:12]}")
@@ -162,6 +186,18 @@ def _heading(shown: Reference, facts: Facts) -> list[str]:
             f"matrices {', '.join(map(str, known['widths']))} wide"
         )
     return lines
+
+
+def _origin(name: str, run: Run, individual: Individual) -> list[str]:
+    """Lines about an individual: its edit, its parent, and how it did."""
+    row = individual_row(run, individual)
+    parent = "" if row.parent is None else f", from {row.parent}"
+    status = f"{row.status}, loss {terminal.fixed(row.loss)}"
+    lines = [
+        f"{name}: {row.edit}{parent}",
+        f"{status} ({terminal.signed(row.loss_vs_seed)} against the seed)",
+    ]
+    return [*lines, row.message] if row.message else lines
 
 
 def _code(facts: Facts) -> str:
@@ -196,7 +232,7 @@ def _print_resolved(facts: Facts, color: bool) -> None:
     headers = ("index", "op", "inputs", "constant", "dim", "width", "live", "place")
     cells = [[_cell(row[header]) for header in headers] for row in rows]
     terminal.print_table(headers, cells, left={"op", "inputs", "live", "place"})
-    dead = sum(row["op"] in PRIMITIVES and not row["live"] for row in rows)
+    dead = sum(row["op"] in facts.program.vocabulary and not row["live"] for row in rows)
     if dead:
         note = f"# {dead} operations are dead: the output does not depend on them"
         print(terminal.paint(note, "dim", color))
@@ -226,7 +262,7 @@ def _as_data(
     if args.graph:
         data["graph"] = str(args.graph)
     if shown.run is not None and shown.individual is not None:
-        data["individual"] = individual_row(shown.run, shown.individual)
+        data["individual"] = individual_row(shown.run, shown.individual).as_json()
     if other is not None:
         lines = _difference(args, other, facts)
         data["diff"] = {

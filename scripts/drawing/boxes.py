@@ -12,12 +12,10 @@ from enum import Enum
 
 from primeval.dna.cost import Cost
 from primeval.dna.graph import Graph
-from primeval.dna.infer import Node
 from primeval.dna.printing import format_number
 from primeval.dna.program import INPUTS, Instruction
 from primeval.dna.writing.calls import CallPath, Calls
 from primeval.primitives.primitive import CONSTANT, DIM
-from primeval.primitives.vocabulary import PRIMITIVES
 
 
 class Change(str, Enum):
@@ -33,9 +31,9 @@ class Wire:
     """Carries a value from a box to an input of another, or to the output of the call.
 
     Attributes:
-        source: Index of a box among `Box.boxes`; ~n for `inputs[n]` of the call itself.
+        source: Index of a box among `Box.boxes`; ~n for input n of the call itself.
         target: Index of a box; the number of boxes stands for the call's output.
-        port: Which input of the target, as an index into its `inputs`.
+        port: Which input of the target: 0 or 1; 0 for the call's output.
         change: Whether the wire is new, gone, or in both programs.
     """
 
@@ -64,8 +62,8 @@ class Box:
     """
 
     label: str
-    width: str
-    inputs: tuple[int, ...]
+    width: str = ""
+    inputs: tuple[int, ...] = ()
     branches: int = 1
     subprogram: int | None = None
     weights: bool = False
@@ -96,94 +94,56 @@ def draw_program(graph: Graph, cost: Cost | None = None) -> Box:
 class _Drawer:
     def __init__(self, graph: Graph, cost: Cost | None) -> None:
         self.calls, self.cost = Calls(graph), cost
-        self.subprograms = graph.program.subprograms
+        self.program = graph.program
 
     def call(self, index: int, path: CallPath, branches: int, same: bool) -> Box:
         """The box of a call. `same` means that both its inputs are one value."""
         body = self.calls.body(index)
-        label = f"S{index} {self.subprograms[index].name}"
-        box = Box(label, "", (), branches, index, essence=(index,))
-        place_of: dict[int, int] = {}  # from a state to the index of its box
-        used: list[int] = []  # the inputs that are read
+        label = f"S{index} {self.program.subprograms[index].name}"
+        box = Box(label, branches=branches, subprogram=index, essence=(index,))
+        source_of = {0: ~0, 1: ~0 if same else ~1}  # from a state to the source of its wires
         for place, instruction in enumerate(body):
-            state = place + INPUTS
-            if not self.calls.is_live(index, state, path):
+            if not self.calls.is_live(index, place + INPUTS, path):
                 continue
-            child, reads = self._child(index, place, path, instruction)
-            place_of[state] = len(box.boxes)
-            for port, read in enumerate(reads):
-                box.wires.append(Wire(_source(read, place_of, same), place_of[state], port))
-            used += [read * (not same) for read in reads if read < INPUTS]
+            child = self._child(index, place, path, instruction)
+            states = (instruction.input1, instruction.input2)
+            for port in child.inputs:
+                box.wires.append(Wire(source_of[states[port]], len(box.boxes), port))
+            source_of[place + INPUTS] = len(box.boxes)
             box.boxes.append(child)
-        box.wires.append(Wire(place_of[len(body) + INPUTS - 1], len(box.boxes)))
-        box.inputs = tuple(sorted(set(used)))
-        box.wires = [
-            wire
-            if wire.source >= 0
-            else Wire(~box.inputs.index(~wire.source), wire.target, wire.port)
-            for wire in box.wires
-        ]
-        box.width = self._width(index, len(body) + INPUTS - 1, path)
+        last = len(body) + INPUTS - 1
+        box.inputs = tuple(sorted({~wire.source for wire in box.wires if wire.source < 0}))
+        box.wires.append(Wire(source_of[last], len(box.boxes)))
+        box.width = self._width(index, last, path)
         return box
 
-    def _child(
-        self, index: int, place: int, path: CallPath, instruction: Instruction
-    ) -> tuple[Box, list[int]]:
-        """The box of a live instruction, and the state that each of its inputs reads."""
-        inputs = [instruction.input1, instruction.input2]
+    def _child(self, index: int, place: int, path: CallPath, instruction: Instruction) -> Box:
+        """The box of a live instruction."""
         if isinstance(instruction.op, int):
-            same = inputs[0] == inputs[1]
+            same = instruction.input1 == instruction.input2
             at = (*path, (index, place))
             child = self.call(instruction.op, at, instruction.branching, same)
-            read = [inputs[0]] if same else self._read(instruction.op, at, inputs)
         else:
             child = self._operation(instruction.op, instruction)
-            read = [inputs[number] for number in child.inputs]
-        child.place = place
-        child.width = self._width(index, place + INPUTS, path)
-        return child, read
+        child.place, child.width = place, self._width(index, place + INPUTS, path)
+        return child
 
     def _operation(self, op: str, instruction: Instruction) -> Box:
-        row, bank = PRIMITIVES[op], self.calls.graph.program.bank
+        row, bank = self.program.vocabulary[op], self.program.bank
         constant = bank.constants[instruction.constant] if CONSTANT in row.reads else None
         dim = bank.dims[instruction.dim] if DIM in row.reads else None
         number = "" if constant is None else f" {format_number(float(f'{constant:.4g}'))}"
         return Box(
             row.name + number,
-            "",
-            tuple(range(row.arity)),
-            instruction.branching,
+            inputs=tuple(range(row.arity)),
+            branches=instruction.branching,
             weights=row.owns_weights,
             essence=(op, constant, dim, instruction.branching),
         )
 
-    def _read(self, index: int, path: CallPath, inputs: list[int]) -> list[int]:
-        """Which of its two inputs a call reads, if they are different values."""
-        read: set[int] = set()
-        for place, instruction in enumerate(self.calls.body(index)):
-            if not self.calls.is_live(index, place + INPUTS, path):
-                continue
-            states = [instruction.input1, instruction.input2]
-            if not isinstance(instruction.op, int):
-                states = states[: PRIMITIVES[instruction.op].arity]
-            elif states[0] != states[1]:
-                states = self._read(instruction.op, (*path, (index, place)), states)
-            read |= {state for state in states if state < INPUTS}
-        return [inputs[number] for number in sorted(read)]
-
     def _width(self, index: int, state: int, path: CallPath) -> str:
+        """The width of a value, as the drawing shows it beside a wire."""
         node = self.calls.node(index, state, path)
-        return "" if node is None else width_text(node, self.cost)
-
-
-def _source(state: int, place_of: dict[int, int], same: bool) -> int:
-    if state >= INPUTS:
-        return place_of[state]
-    return ~(0 if same else state)
-
-
-def width_text(node: Node, cost: Cost | None) -> str:
-    """The width of a value, as the drawing shows it beside a wire."""
-    if node.scores:
-        return "scores"
-    return str(node.width if cost is None else node.width.channels(cost.unit))
+        if node is None or node.scores:
+            return "" if node is None else "scores"
+        return str(node.width if self.cost is None else node.width.channels(self.cost.unit))

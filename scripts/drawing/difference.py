@@ -9,7 +9,6 @@ it is used, the wires of both together have no cycles.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from primeval.dna.program import Program
@@ -20,79 +19,52 @@ Ends = tuple[int, int, int]  # source, target and port of a wire in the joint ca
 
 
 def draw_difference(old: tuple[Program, Box], new: tuple[Program, Box]) -> Box:
-    """The joint box of two MAINs. Each program comes with its box from `draw_program`."""
-    return _Join(old[0], new[0]).call(old[1], new[1])
+    """The joint box of two MAINs, or of a call that both programs make.
+
+    Each program comes with its box from `draw_program`.
+    """
+    (old_program, old_box), (new_program, new_box) = old, new
+    joint = replace(new_box, boxes=[], wires=[])
+    joint.inputs = tuple(sorted({*old_box.inputs, *new_box.inputs}))
+    if old_box.branches != new_box.branches:
+        joint.note = f"was ×{old_box.branches}"
+    index = new_box.subprogram or 0
+    programs = (old_program, new_program)
+    was, now = (program.subprograms[index].instructions for program in programs)
+    # boxes by the places of their instructions; dead lines have none
+    old_at: dict[int | None, Box] = {box.place: box for box in old_box.boxes}
+    new_at: dict[int | None, Box] = {box.place: box for box in new_box.boxes}
+    old_joint, new_joint = dict[int, int](), dict[int, int]()  # from a place to the joint box
+    for old_place, new_place in pair(was, now, old_program.vocabulary).pairs:
+        before, after = old_at.get(old_place), new_at.get(new_place)
+        if before and after and before.essence == after.essence:
+            old_joint[before.place] = new_joint[after.place] = len(joint.boxes)
+            if before.boxes:
+                after = draw_difference((old_program, before), (new_program, after))
+            joint.boxes.append(after)
+            continue
+        if before:
+            old_joint[before.place] = len(joint.boxes)
+            joint.boxes.append(_marked(before, Change.REMOVED))
+        if after:
+            new_joint[after.place] = len(joint.boxes)
+            joint.boxes.append(_marked(after, Change.ADDED))
+    old_ends = _joint_ends(old_box, old_joint, len(joint.boxes))
+    new_ends = _joint_ends(new_box, new_joint, len(joint.boxes))
+    for ends in sorted(old_ends | new_ends):
+        only = Change.ADDED if ends in new_ends else Change.REMOVED
+        change = Change.KEPT if ends in old_ends & new_ends else only
+        joint.wires.append(Wire(*ends, change))
+    return joint
 
 
-class _Join:
-    def __init__(self, old: Program, new: Program) -> None:
-        self.old, self.new = old, new
-
-    def call(self, old: Box, new: Box) -> Box:
-        """The joint box of a call that both programs make."""
-        joint = replace(new, boxes=[], wires=[])
-        if old.branches != new.branches:
-            joint.note = f"was ×{old.branches}"
-        joint.inputs = tuple(sorted({*old.inputs, *new.inputs}))
-        from_old, from_new = _Joining(old, joint), _Joining(new, joint)
-        for one, other in self._pairs(old, new):
-            before = None if one is None else old.boxes[one]
-            after = None if other is None else new.boxes[other]
-            if before and after and before.essence == after.essence:
-                from_old.place[one] = from_new.place[other] = len(joint.boxes)
-                joint.boxes.append(self.call(before, after) if before.boxes else after)
-                continue
-            if before:
-                from_old.place[one] = len(joint.boxes)
-                joint.boxes.append(_marked(before, Change.REMOVED))
-            if after:
-                from_new.place[other] = len(joint.boxes)
-                joint.boxes.append(_marked(after, Change.ADDED))
-        before_ends, after_ends = set(from_old.wires()), set(from_new.wires())
-        for ends in sorted(before_ends | after_ends):
-            both = ends in before_ends and ends in after_ends
-            only = Change.ADDED if ends in after_ends else Change.REMOVED
-            joint.wires.append(Wire(*ends, Change.KEPT if both else only))
-        return joint
-
-    def _pairs(self, old: Box, new: Box) -> Iterator[tuple[int | None, int | None]]:
-        """Pairs of boxes, as indices in the old call and the new one; None for no partner.
-
-        Dead lines have no box.
-        """
-        index = new.subprogram or 0
-        old_at = {box.place: number for number, box in enumerate(old.boxes)}
-        new_at = {box.place: number for number, box in enumerate(new.boxes)}
-        bodies = [one.subprograms[index].instructions for one in (self.old, self.new)]
-        for before, after in pair(*bodies).pairs:
-            one = None if before is None else old_at.get(before)
-            other = None if after is None else new_at.get(after)
-            if one is not None or other is not None:
-                yield one, other
-
-
-class _Joining:
-    """Finds the boxes and inputs of one program's call in the joint call."""
-
-    def __init__(self, call: Box, joint: Box) -> None:
-        self.call, self.joint = call, joint
-        self.place: dict[
-            int | None, int
-        ] = {}  # from the index of a box to that of its joint box
-
-    def wires(self) -> Iterator[Ends]:
-        """The ends of its wires, in the joint call."""
-        for wire in self.call.wires:
-            source, target, port = wire.source, len(self.joint.boxes), 0
-            if source < 0:
-                source = ~self.joint.inputs.index(self.call.inputs[~source])
-            else:
-                source = self.place[source]
-            if wire.target < len(self.call.boxes):
-                target = self.place[wire.target]
-                read = self.call.boxes[wire.target].inputs[wire.port]
-                port = self.joint.boxes[target].inputs.index(read)
-            yield source, target, port
+def _joint_ends(call: Box, joint_of: dict[int, int], output: int) -> set[Ends]:
+    """The ends of a call's wires in the joint call, whose output has the number `output`."""
+    boxes = [*(joint_of[box.place] for box in call.boxes), output]
+    return {
+        (wire.source if wire.source < 0 else boxes[wire.source], boxes[wire.target], wire.port)
+        for wire in call.wires
+    }
 
 
 def _marked(box: Box, change: Change) -> Box:

@@ -9,9 +9,10 @@ engines for nested boxes are programs outside Python (graphviz's dot) or in othe
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, combinations, pairwise
 
 from primeval.scripts.drawing.boxes import Box, Wire
 
@@ -24,49 +25,41 @@ MANY = 1500  # a call with more hops is not untangled: no reader could follow it
 DIRECT, LONG, ENDS = 4.0, 8.0, 0.25
 
 Point = tuple[float, float]
+Hop = tuple[int, int, int]  # source, target, port of the target
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Item:
     """What stands in a layer: a box, an input, the output, or the stand-in of a passing wire.
 
     Attributes:
         layer: The number of its layer, counted from the top.
         width, height: Its size; 0 for all but boxes.
-        ports: The distances of its inputs from its left side.
+        ports: The distances of its inputs from its left side, by their numbers.
         out: The distance of its output from its left side.
         x, y: Its upper left corner, in its call.
-        box: The laid out box, if it is one.
     """
 
     layer: int = 0
     width: float = 0.0
     height: float = 0.0
-    ports: tuple[float, ...] = (0.0,)
+    ports: dict[int, float] = field(default_factory=lambda: {0: 0.0})
     out: float = 0.0
     x: float = 0.0
     y: float = 0.0
-    box: Placed | None = None
 
 
-@dataclass
-class Placed:
+@dataclass(kw_only=True)
+class Placed(Item):
     """A box after its layout. All coordinates in it start from its upper left corner.
 
     Attributes:
         box: The box.
-        width, height: Its size.
-        ports: The distances of its inputs from its left side.
-        out: The distance of its output from its left side.
         children: The boxes in it, as (x, y, box).
         wires: The corners of each wire; straight down within a layer, curved between layers.
     """
 
     box: Box
-    width: float
-    height: float
-    ports: tuple[float, ...]
-    out: float
     children: list[tuple[float, float, Placed]] = field(default_factory=list)
     wires: list[list[Point]] = field(default_factory=list)
 
@@ -76,8 +69,8 @@ def place(box: Box) -> Placed:
     if box.boxes:
         return _Layout(box).placed()
     width = CHARACTER * len(box.title) + 16
-    ports = tuple(width * (port + 1) / (box.ports + 1) for port in range(box.ports))
-    return Placed(box, width, OP_HEIGHT, ports, width / 2)
+    ports = {port: width * (rank + 1) / (box.ports + 1) for rank, port in enumerate(box.inputs)}
+    return Placed(box=box, width=width, height=OP_HEIGHT, ports=ports, out=width / 2)
 
 
 class _Layout:
@@ -85,33 +78,25 @@ class _Layout:
 
     def __init__(self, box: Box) -> None:
         self.box = box
-        inside = [place(child) for child in box.boxes]
-        self.items = [
-            Item(0, one.width, one.height, one.ports, one.out, box=one) for one in inside
-        ]
-        self.output = len(self.items)
-        self.items.append(Item())
-        self.inputs = [self.output + 1 + number for number in range(box.ports)]
-        self.items += [Item() for _ in self.inputs]
-        self.hops: list[tuple[int, int, int]] = []  # source, target, port of the target
-        self.above: dict[int, list[int]] = {}  # hops by target
-        self.below: dict[int, list[int]] = {}  # hops by source
+        self.boxes = [place(child) for child in box.boxes]
+        self.output = len(self.boxes)
+        self.items: list[Item] = [*self.boxes, Item(), *(Item() for _ in box.inputs)]
+        self.inputs = {port: self.output + 1 + at for at, port in enumerate(box.inputs)}
+        self.hops: list[Hop] = []
+        self.above: dict[int, list[Hop]] = defaultdict(list)  # hops by target
+        self.below: dict[int, list[Hop]] = defaultdict(list)  # hops by source
         self.chains = self._layered()
-        count = 1 + max(item.layer for item in self.items)
+        count = 1 + self.items[self.output].layer
         self.layers: list[list[int]] = [[] for _ in range(count)]
         for number, item in enumerate(self.items):
             self.layers[item.layer].append(number)
-        self.layers[0] = list(self.inputs)
 
     def placed(self) -> Placed:
         self._order()
         self._arrange()
         heights = [max(self.items[at].height for at in layer) for layer in self.layers]
-        tops, y = [], HEADER
-        for height in heights:
-            tops.append(y)
-            y += height + GAP_Y
-        bottom = y - GAP_Y  # the last layer is that of the output, which has no height
+        tops = list(accumulate(heights, lambda y, high: y + (high + GAP_Y), initial=HEADER))
+        bottom = tops.pop() - GAP_Y  # the last layer is that of the output, which has no height
         for layer, top in zip(self.layers, tops, strict=True):
             for at in layer:
                 self.items[at].y = top
@@ -123,13 +108,13 @@ class _Layout:
             item.x += spare - left
         width = right - left + 2 * spare
         return Placed(
-            self.box,
-            width,
-            bottom,
-            tuple(self.items[at].x for at in self.inputs),
-            self.items[self.output].x,
-            [(item.x, item.y, item.box) for item in self.items if item.box is not None],
-            [self._corners(chain, tops, heights) for chain in self.chains],
+            box=self.box,
+            width=width,
+            height=bottom,
+            ports={port: self.items[at].x for port, at in self.inputs.items()},
+            out=self.items[self.output].x,
+            children=[(child.x, child.y, child) for child in self.boxes],
+            wires=[self._corners(chain, tops, heights) for chain in self.chains],
         )
 
     def _layered(self) -> list[list[tuple[int, int]]]:
@@ -137,24 +122,20 @@ class _Layout:
         wires = self.box.wires
         for number, item in enumerate(self.items[: self.output + 1]):
             sources = [wire.source for wire in wires if wire.target == number]
-            item.layer = 1 + max(
-                (self.items[source].layer for source in sources if source >= 0), default=0
-            )
-        boxes = self.items[: self.output]
-        self.items[self.output].layer = 1 + max(item.layer for item in boxes)
+            layers = [self.items[source].layer for source in sources if source >= 0]
+            item.layer = 1 + max(layers, default=0)
         return [self._chain(wire) for wire in wires]
 
     def _chain(self, wire: Wire) -> list[tuple[int, int]]:
         at = wire.source if wire.source >= 0 else self.inputs[~wire.source]
         chain = [(at, 0)]
         for layer in range(self.items[at].layer + 1, self.items[wire.target].layer):
-            self.items.append(Item(layer))
+            self.items.append(Item(layer=layer))
             chain.append((len(self.items) - 1, 0))
         chain.append((wire.target, wire.port))
         for (one, _), (other, port) in pairwise(chain):
-            self.above.setdefault(other, []).append(len(self.hops))
-            self.below.setdefault(one, []).append(len(self.hops))
-            self.hops.append((one, other, port))
+            for hops in (self.hops, self.above[other], self.below[one]):
+                hops.append((one, other, port))
         return chain
 
     def _order(self) -> None:
@@ -164,12 +145,10 @@ class _Layout:
         best, fewest = [list(layer) for layer in self.layers], self._crossings()
         for sweep in range(SWEEPS):
             down = sweep % 2 == 0
-            for layer in self.layers if down else reversed(self.layers):
-                if layer is self.layers[0]:
-                    continue  # inputs stay in their order
+            # all but the first: inputs stay in their order
+            for layer in self.layers[1:] if down else self.layers[:0:-1]:
                 rank = self._ranks()
-                wanted = {at: self._barycentre(at, rank, down) for at in layer}
-                layer.sort(key=lambda at: wanted[at])
+                layer.sort(key=lambda at: self._barycentre(at, rank, down))
             crossings = self._crossings()
             if crossings < fewest:
                 best, fewest = [list(layer) for layer in self.layers], crossings
@@ -179,24 +158,22 @@ class _Layout:
         return {at: float(rank) for layer in self.layers for rank, at in enumerate(layer)}
 
     def _barycentre(self, at: int, rank: dict[int, float], down: bool) -> float:
-        hops = (self.above if down else self.below).get(at, [])
         if down:
-            near = [rank[self.hops[hop][0]] for hop in hops]
+            near = [rank[one] for one, _, _ in self.above[at]]
         else:
-            near = [rank[self.hops[hop][1]] + self.hops[hop][2] / 4 for hop in hops]
+            near = [rank[other] + port / 4 for _, other, port in self.below[at]]
         return sum(near) / len(near) if near else rank[at]
 
     def _crossings(self) -> int:
-        rank, count = self._ranks(), 0
+        rank = self._ranks()
         ends = [
             (self.items[one].layer, rank[one], rank[other] + port / 4)
             for one, other, port in self.hops
         ]
-        for number, (layer, top, bottom) in enumerate(ends):
-            for other_layer, other_top, other_bottom in ends[:number]:
-                if layer == other_layer and (top - other_top) * (bottom - other_bottom) < 0:
-                    count += 1
-        return count
+        return sum(
+            one_layer == layer and (one_top - top) * (one_bottom - bottom) < 0
+            for (one_layer, one_top, one_bottom), (layer, top, bottom) in combinations(ends, 2)
+        )
 
     def _arrange(self) -> None:
         """Move items sideways, without changing their order, so that wires become straight."""
@@ -216,8 +193,7 @@ class _Layout:
     def _wish(self, at: int) -> tuple[float, float]:
         """The x at which an item's wires would be straight, and how strongly they pull."""
         items, total, weight = self.items, 0.0, 0.0
-        for hop in self.above.get(at, []) + self.below.get(at, []):
-            one, other, port = self.hops[hop]
+        for one, other, port in self.above[at] + self.below[at]:
             boxes = bool(items[one].width) + bool(items[other].width)
             stiff = (LONG, ENDS, DIRECT)[boxes]
             top, bottom = items[one].out, items[other].ports[port]
@@ -233,14 +209,13 @@ class _Layout:
         for step, (at, port) in enumerate(chain):
             item = self.items[at]
             if step:
-                x = item.x + (item.ports[port] if item.ports else 0.0)
-                points.append((x, tops[item.layer]))
+                points.append((item.x + item.ports[port], tops[item.layer]))
             if step < len(chain) - 1:
                 x = item.x + item.out
                 if not step:
                     points.append((x, item.y + item.height))
                 points.append((x, tops[item.layer] + heights[item.layer]))
-                if not step and item.box is not None:
+                if not step and isinstance(item, Placed):
                     points.append((x, points[-1][1] + STUB))
         return points
 
@@ -254,9 +229,7 @@ def spread(wishes: list[tuple[float, float]], gaps: list[float]) -> list[float]:
         wishes: The wanted place of each item, and the weight of that wish.
         gaps: The least distance from each item to the next one.
     """
-    offsets = [0.0]
-    for gap in gaps[:-1]:
-        offsets.append(offsets[-1] + gap)
+    offsets = list(accumulate(gaps[:-1], initial=0.0))
     pools: list[tuple[float, float, int]] = []  # mean, weight, size
     for (wish, weight), offset in zip(wishes, offsets, strict=True):
         mean, size = wish - offset, 1

@@ -132,17 +132,11 @@ def _page(main: Box, incoming: str, name: str, size: str, legend: list[str]) -> 
     for draw in (_box, _wires):
         for x, y, box in boxes:
             shapes += draw(x, y, box)
-    for port in placed.ports:
-        x = MARGIN + port
-        shapes += [
-            Curve(((x, top - 6), (x, top + 16))),
-            Text(x + 5, top + 6, incoming, "width", 9),
-        ]
-    x, y = MARGIN + placed.out, top + 16 + placed.height
-    shapes += [
-        Curve(((x, y), (x, y + 22))),
-        Text(x + 5, y + 14, placed.box.width, "width", 9),
-    ]
+    ends = [(port, top - 6, 12, incoming) for port in placed.ports.values()]
+    ends.append((placed.out, top + 16 + placed.height, 14, placed.box.width))
+    for out, y, lower, text in ends:
+        x = MARGIN + out
+        shapes += [Curve(((x, y), (x, y + 22))), Text(x + 5, y + lower, text, "width", 9)]
     bottom = y + 46
     shapes += [
         Text(MARGIN, bottom + 14 * at, text, "note", 9) for at, text in enumerate(legend)

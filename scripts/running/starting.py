@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from primeval.evaluators.runtime import import_tensorflow
 from primeval.evaluators.workers.factory import make_evaluator
+from primeval.primitives.language import Language, make_language
 from primeval.primitives.user import PrimitiveError
+from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.search.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def start_evaluator(task: Task) -> Evaluator:
     """The evaluator of a task, with its data ready. Raises ConfigError or DataError."""
-    try_primitives(task.modules)
+    try_primitives(make_language(task.modules))
     corpus = None
     if task.workers.evaluator != "toy":
         # imported here because NumPy is slow to import, and `check --no-train` does without
@@ -32,13 +33,13 @@ def start_evaluator(task: Task) -> Evaluator:
         raise ConfigError(str(error)) from error
 
 
-def try_primitives(modules: Sequence[str]) -> None:
+def try_primitives(language: Language) -> None:
     """Try the user's primitives. Raises ConfigError if one does not do what it promises."""
-    if modules:
+    if language.vocabulary is not PRIMITIVES:
         import_tensorflow()
-        from primeval.primitives.promises import hold_all
+        from primeval.primitives.promises import check_all_promises
 
         try:
-            hold_all()
+            check_all_promises(language.vocabulary)
         except PrimitiveError as error:
             raise ConfigError(f"language.modules: {error}") from None

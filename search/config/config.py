@@ -19,8 +19,7 @@ from primeval.evaluators.budget import Budget
 from primeval.evaluators.limits import taken_apart
 from primeval.evaluators.settings import DataSettings
 from primeval.evaluators.units import format_bytes, format_duration
-from primeval.primitives.errors import UnknownNameError, did_you_mean
-from primeval.primitives.user import PrimitiveError, load_modules, restricted
+from primeval.primitives.errors import did_you_mean
 from primeval.search.config.keys import alternatives, keys
 from primeval.search.config.reader import Reader
 from primeval.search.config.settings import LanguageSettings, RunConfig
@@ -68,12 +67,11 @@ def parse_config(
         raise ConfigError(f"{source}: a configuration is a mapping of settings.")
     for assignment in sets:
         _override(tree, assignment)
-    reader = Reader()
-    config: RunConfig = reader.value(RunConfig, tree, "")
+    config: RunConfig = Reader().value(RunConfig, tree, "")
     return dataclasses.replace(
         config,
         run_dir=config.run_dir or default_run_dir,
-        language=_resolved_language(config, reader),
+        language=_resolved_language(config.language),
         data=_resolved_data(config.data),
     )
 
@@ -130,21 +128,11 @@ def _found(reference: str) -> tuple[str, str, str]:
     )
 
 
-def _resolved_language(config: RunConfig, reader: Reader) -> LanguageSettings:
-    """Import the modules: nothing that is read later makes sense without their primitives."""
-    language = config.language
+def _resolved_language(language: LanguageSettings) -> LanguageSettings:
+    """Paths of modules become absolute, as those of data do; no module is imported here."""
     modules = tuple(
-        os.path.abspath(os.path.expanduser(module)) if module.endswith(".py") else module
-        for module in language.modules
+        _absolute(module) if module.endswith(".py") else module for module in language.modules
     )
-    try:
-        load_modules(modules)
-    except PrimitiveError as error:
-        reader.fail("language.modules", str(error))
-    try:
-        restricted(language.primitives)
-    except UnknownNameError as error:
-        reader.fail("language.primitives", str(error))
     return dataclasses.replace(language, modules=modules)
 
 

@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 from primeval.evaluators.budget import UNITS, Budget
 from primeval.evaluators.errors import SettingError
@@ -105,10 +105,6 @@ class Reader:
             for name, entry in tree.entries.items()
         }
 
-    def fail(self, path: str, message: str) -> NoReturn:
-        """Raise about a setting, at the place where it or its section was written."""
-        raise ConfigError(f"{self._place(path)}: {path}: {message}")
-
     @contextlib.contextmanager
     def _located(self, path: str) -> Iterator[None]:
         """Errors of a settings class, with the place and the full name of the setting."""
@@ -170,7 +166,7 @@ def _whole(text: str) -> int | None:
     return int(number)
 
 
-# How a scalar is read, by its unit or else its type, and what is said when it cannot be.
+# How a scalar is read, by its unit or else by its type, and the error if it cannot be.
 READERS: dict[Any, tuple[Callable[[str], Any], str]] = {
     "seconds": (parse_duration, "a time such as 90s, 10m or 2h"),
     "bytes": (parse_bytes, "a size such as 500MB or 4GB"),

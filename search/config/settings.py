@@ -24,6 +24,7 @@ from primeval.evaluators.settings import (
     TrainingSettings,
     WorkerSettings,
 )
+from primeval.primitives.language import Language, make_language
 
 ALGORITHMS = ("evolution", "random", "hill_climbing")
 
@@ -155,6 +156,13 @@ class RunConfig(Settings):
     def scale(self) -> Scale:
         """The scale at which candidates are measured and trained."""
         return self.model.scale(self.data.vocabulary)
+
+    def make_language(self) -> Language:
+        """The language of its programs. Imports the modules that it names.
+
+        Raises PrimitiveError if one of them is not usable, or a primitive does not exist.
+        """
+        return make_language(self.language.modules, self.language.primitives)
 
     def task(self, reference: str) -> Task:
         """What an evaluator needs to know; `reference` is the first seed's text."""

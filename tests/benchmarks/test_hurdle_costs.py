@@ -19,7 +19,8 @@ from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.search.algorithm.hurdles import Hurdles
 from primeval.search.config.config import parse_config
 from primeval.search.drive.loop import drive
-from primeval.search.run.folder import create_run, make_search
+from primeval.search.drive.starting import make_search
+from primeval.search.run.folder import create_run
 
 MARKS = Budget("steps", 310).marks()
 
@@ -64,7 +65,7 @@ def test_without_training_there_is_no_cost() -> None:
 def test_what_a_run_paid_is_read_from_its_store(tmp_path: Path) -> None:
     config = parse_config(TOY, [f"run_dir={tmp_path / 'run'}"])
     run = create_run(config, {"transformer": load_seed("transformer")})
-    search = make_search(config, list(run.store.seeds.values()))
+    search = make_search(config, list(run.store.seeds.values()), run.language)
     drive(run, search, Scripted(toy_script(config)))
     outcomes, marks = recorded(tmp_path / "run")
     shown = "\n".join(lines(figures(outcomes, marks), marks))

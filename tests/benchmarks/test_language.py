@@ -19,7 +19,6 @@ from primeval.dna.graph import build_graph
 from primeval.dna.liveness import Liveness
 from primeval.dna.mutations import MUTATIONS, Choices
 from primeval.dna.program import Program
-from primeval.primitives.vocabulary import PRIMITIVES
 
 
 def inspected(count: int) -> dict[str, dict[str, int]]:
@@ -91,7 +90,7 @@ def test_what_is_called_unchanged_has_the_same_graph(
     program: Program, seed: int, kind: str
 ) -> None:
     mutated = MUTATIONS[kind](program, Choices(random.Random(seed)))
-    if mutated is None or not Liveness(program, PRIMITIVES).unchanged(mutated):
+    if mutated is None or not Liveness(program).unchanged(mutated):
         return
     before, after = meaning(program), meaning(mutated.program)
     assert (before and before.text) == (after and after.text)

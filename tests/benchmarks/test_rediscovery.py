@@ -66,7 +66,7 @@ def test_a_squared_rectifier_is_one_however_it_is_written(way: str) -> None:
 
 def test_the_seeds_have_not_solved_what_is_planted_and_the_answers_have() -> None:
     for problem in (make() for make in PROBLEMS.values()):
-        graph = build_graph(problem.seed, problem.vocabulary)
+        graph = build_graph(problem.seed)
         assert not problem.solved(graph)
         assert problem.loss(graph) == pytest.approx(1.0)
     answer, problem = build_graph(load_seed("primer_ez")), transformer()

@@ -21,9 +21,9 @@ from primeval.dna.parsing import parse
 from primeval.dna.writing.keras_layer import assignment
 from primeval.dna.writing.keras_module import module_name
 from primeval.dna.writing.names import identifier, name_nodes
-from primeval.primitives import user
 from primeval.primitives.keras_text import CALLS
-from primeval.primitives.primitive import Primitive
+from primeval.primitives.language import Language
+from primeval.primitives.primitive import Primitive, Vocabulary
 from primeval.primitives.vocabulary import ROWS
 
 
@@ -146,11 +146,13 @@ def test_long_statements_get_a_line_for_each_argument() -> None:
 
 
 @pytest.fixture
-def softsign() -> str:
-    """A user's primitive whose kernel is a named function."""
-    user.register(Primitive("SOFTSIGN", ("input1",), "elementwise", ""), kernel=_softsign)
-    user.register(Primitive("SIGNS", ("input1",), "elementwise", ""), kernel=_Callable())
-    return "c = SOFTSIGN a\n d = SOFTSIGN c"
+def softsign() -> Vocabulary:
+    """SOFTSIGN, a user's primitive with a kernel that has a name, and SIGNS, one without."""
+    language = Language()
+    for name, kernel in (("SOFTSIGN", _softsign), ("SIGNS", _Callable())):
+        row = Primitive(name, ("input1",), "elementwise", "")
+        language = language.with_primitive(row, kernel)
+    return language.vocabulary
 
 
 def _softsign(x: Any) -> Any:
@@ -165,8 +167,9 @@ class _Callable:
 
 
 @pytest.mark.tf
-def test_kernels_of_users_are_part_of_the_source(softsign: str) -> None:
-    text = source_of(build_graph(parse(f"width 4\nS0 main(a, b):\n {softsign}\n")))
+def test_kernels_of_users_are_part_of_the_source(softsign: Vocabulary) -> None:
+    program = "width 4\nS0 main(a, b):\n c = SOFTSIGN a\n d = SOFTSIGN c\n"
+    text = source_of(build_graph(parse(program, vocabulary=softsign)))
     assert "    return x / (1 + ops.abs(x))\n" in text
     assert "main_d = _softsign(main_c)\n" in text
     names: dict[str, Any] = {"__name__": "source"}
@@ -174,9 +177,9 @@ def test_kernels_of_users_are_part_of_the_source(softsign: str) -> None:
     assert float(names["_softsign"](3.0)) == pytest.approx(0.75)
 
 
-@pytest.mark.usefixtures("softsign")
-def test_a_kernel_without_source_is_refused() -> None:
-    graph = build_graph(parse("width 4\nS0 main(a, b):\n c = SIGNS a\n"))
+def test_a_kernel_without_source_is_refused(softsign: Vocabulary) -> None:
+    program = "width 4\nS0 main(a, b):\n c = SIGNS a\n"
+    graph = build_graph(parse(program, vocabulary=softsign))
     with pytest.raises(ProgramError, match="SIGNS cannot be written as source"):
         source_of(graph)
 

@@ -21,7 +21,8 @@ from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig
 from primeval.search.drive.loop import drive
 from primeval.search.drive.replay import replay
-from primeval.search.run.folder import Run, create_run, make_search, reopen_run
+from primeval.search.drive.starting import make_search
+from primeval.search.run.folder import Run, create_run, reopen_run
 
 TOY = """\
 search: {population_size: 8, tournament_size: 3}
@@ -36,7 +37,7 @@ workers: {evaluator: toy, count: 1}
 def begin(config: RunConfig) -> tuple[Run, Search]:
     """Create a new run of the Transformer; returns it and its search."""
     run = create_run(config, {"transformer": load_seed("transformer")})
-    return run, make_search(config, list(run.store.seeds.values()))
+    return run, make_search(config, list(run.store.seeds.values()), run.language)
 
 
 def toy_run(config: RunConfig) -> Run:

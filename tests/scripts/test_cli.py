@@ -113,7 +113,7 @@ def test_show_prints_a_program_that_can_be_read_again(
     text = printed(capsys, "show", f"{run_folder}:{best}")
     individual = open_run(run_folder).store.individual(best)
     assert individual is not None
-    assert parse(text) == individual.program
+    assert parse(text) == individual.program()
     assert "parameters" in text
 
 

@@ -27,6 +27,7 @@ from primeval.dna.printing import state_name
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Status
 from primeval.evaluators.training.bounds import bounds_of
+from primeval.primitives.vocabulary import PRIMITIVES
 
 pytestmark = pytest.mark.tf
 
@@ -225,7 +226,7 @@ def test_a_probe_never_raises() -> None:
     from primeval.evaluators.training.probe import probe
 
     for text in ("nonsense", SEED.replace("g = T_MAT_MUL f d", "g = MAT_MUL f d")):
-        found = probe(Candidate(0, text, 1, probe=True), SCALE)
+        found = probe(Candidate(0, text, 1, probe=True), SCALE, PRIMITIVES)
         assert (found.status, found.digest) == (Status.PROBED, None)
 
 

@@ -25,9 +25,9 @@ from primeval.search.algorithm.evolution import Search
 from primeval.search.config.settings import ALGORITHMS, RunConfig, SearchBudget, SearchSettings
 from primeval.search.drive.loop import drive
 from primeval.search.drive.replay import replay, verify
+from primeval.search.drive.starting import load_seeds, make_search
 from primeval.search.errors import RunError
-from primeval.search.run.folder import Run, create_run, make_search, open_run
-from primeval.search.run.programs import load_seeds
+from primeval.search.run.folder import Run, create_run, open_run
 
 Make = Callable[..., RunConfig]
 
@@ -95,7 +95,7 @@ def test_a_setting_was_read_and_did_nothing(toy_config: Make, name: str) -> None
         more = ["budget.max_candidates=20"] if "max_candidates" not in name else []
         config = toy_config(*more, f"{name}={value}", run_dir=f"run{number}")
         run = create_run(config, load_seeds(config.search.seeds))
-        search = make_search(config, list(run.store.seeds.values()))
+        search = make_search(config, list(run.store.seeds.values()), run.language)
         script = toy_script(config)
 
         def timed(candidate: Candidate, script: Any = script) -> Outcome:

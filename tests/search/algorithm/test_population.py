@@ -83,5 +83,5 @@ def test_an_individual_parses_its_program_only_when_asked() -> None:
     made = Individual.of(seed, id=0, parent=None, edit=None, fingerprint="00", seed=1)
     read = Individual(0, None, None, made.text, "00", 1)
     assert made == read
-    assert made.program is seed
-    assert read.program == seed
+    assert made.program() is seed
+    assert read.program() == seed

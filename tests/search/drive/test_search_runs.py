@@ -22,7 +22,8 @@ from primeval.search.algorithm.evolution import Search
 from primeval.search.config.config import parse_config
 from primeval.search.drive.loop import drive
 from primeval.search.drive.replay import replay
-from primeval.search.run.folder import Run, create_run, make_search, open_run, reopen_run
+from primeval.search.drive.starting import make_search
+from primeval.search.run.folder import Run, create_run, open_run, reopen_run
 
 
 def careless(seed: int, deaths: float) -> Scripted:
@@ -51,7 +52,10 @@ def test_runs_of_careless_workers_that_die_keep_every_promise(
     sets = [f"run_dir={folder}", f"seed={seed}", f"search.population_size={size}"]
     config = parse_config(TOY, [*sets, "failure.max_consecutive=100"])
     run = create_run(config, {"transformer": load_seed("transformer")})
-    search, trained = make_search(config, list(run.store.seeds.values())), Counter[int]()
+    search, trained = (
+        make_search(config, list(run.store.seeds.values()), run.language),
+        Counter[int](),
+    )
     for session in itertools.count():
         evaluator = careless(seed + session, deaths=0.05 if session < 5 else 0.0)
         known = {number for number, _ in run.store.outcomes()}
@@ -98,7 +102,7 @@ def check_journal(run: Run) -> None:
 def finished(folder: Path, evaluator: Scripted, *sets: str) -> tuple[Run, Search]:
     config = parse_config(TOY, [f"run_dir={folder}", *sets])
     run = create_run(config, {"transformer": load_seed("transformer")})
-    search = make_search(config, list(run.store.seeds.values()))
+    search = make_search(config, list(run.store.seeds.values()), run.language)
     drive(run, search, evaluator)
     return run, search
 
