@@ -225,7 +225,7 @@ and the number of the batch. Then its text in UTF-8, and the share done as in `D
 
 
 def _parts(documents: Iterator[Document]) -> Iterator[Part]:
-    """The documents in order, long ones in parts. Parts and batches have about `CHUNK` bytes."""
+    """The documents in order, long ones in parts; a batch has about `CHUNK` bytes of text."""
     before, read = 0.0, 0
     for split, text, done in documents:
         given = 0
