@@ -110,7 +110,7 @@ def interrupted(folder: Path) -> bool:
 
 
 def told_to_go_on() -> int:
-    print("\nStopped as asked; what is done is kept. The same command goes on.")
+    print("\nStopped as asked; what is done is kept. The same command resumes it.")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What an observer of a running search is told; by itself it ignores everything."""
+"""An observer of a running search, and the events that it receives and may ignore."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers.processes import start, told, wait_for
+from helpers.drivers import told, wait_for
+from helpers.processes import start
 from helpers.toys import (
     PowerCutError,
     Scripted,
@@ -154,7 +155,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_left(toy_config: Make) -> N
 def test_a_running_search_takes_an_injected_program(config_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = start(config_file, folder, "--set", "budget.max_candidates=100_000")
-    wait_for(lambda: (folder / "run.sqlite").exists() and told(folder) > 3)
+    wait_for(lambda: told(folder) > 3, every=0.005)
     answer = primeval("inject", folder, "primer_ez", "--json")
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout)["running"] is True
