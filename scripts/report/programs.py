@@ -36,6 +36,7 @@ def _program(run: Run, rank: int, row: Row) -> dict[str, Any]:
     program, scale = chain[-1].program(vocabulary), run.config.scale
     facts, seed = Facts(program, scale), Facts(chain[0].program(vocabulary), scale)
     before = chain[:-1]
+    # the seed that it comes from, and its parent if that is another
     others = zip(("seed", "parent"), before[:1] + before[1:][-1:], strict=False)
     return {
         "rank": rank,

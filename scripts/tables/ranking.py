@@ -53,10 +53,8 @@ def _confirmed_cells(at: int, row: Row) -> list[str]:
     rank, number, loss, gap, status, *_, edit = _cells(at, row)
     figures, confirmed = row.confirmed, ["-", "-", "-", "-"]
     if figures is not None:
-        vs_seed, half = (
-            terminal.signed(figures.loss_vs_seed),
-            terminal.fixed(figures.half_width),
-        )
+        vs_seed = terminal.signed(figures.loss_vs_seed)
+        half = terminal.fixed(figures.half_width)
         confirmed = [loss_text(figures), vs_seed, half, str(figures.seeds)]
     return [rank, number, loss, gap, status, *confirmed, edit]
 

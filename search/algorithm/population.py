@@ -107,7 +107,10 @@ class Population:
         self._queue.append(Member(individual, fitness))
 
     def rate(self, which: Callable[[Individual], bool], fitness: float | None) -> None:
-        """Change the fitness of the members that `which` selects; None removes them."""
+        """Change the fitness of the members that `which` selects, in their places.
+
+        None removes them, as when a seed has failed.
+        """
         members = [
             Member(one.individual, fitness) if which(one.individual) else one
             for one in self

@@ -39,7 +39,7 @@ class Packer:
         )
 
     def individual(self, row: tuple[Any, ...]) -> Individual:
-        """The individual with these values of COLUMNS; raises what damage makes it raise."""
+        """The individual with these values of COLUMNS. Damaged values raise various errors."""
         number, parent, edit, program, fingerprint, seed, thresholds, told, *rest = row
         parameters, attempts = rest
         return Individual(
