@@ -15,7 +15,7 @@ from primeval.dna.parsing import parse
 from primeval.dna.program import Program
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.widths import Rejection
-from primeval.scripts.commands.arguments import add_json, add_set, whole_number
+from primeval.scripts.commands.arguments import add_shared, whole_number
 from primeval.scripts.running.confirm_progress import confirm_progress
 from primeval.scripts.running.driving import log_to
 from primeval.scripts.running.starting import start_evaluator
@@ -71,7 +71,7 @@ def add_confirm(parser: argparse.ArgumentParser) -> None:
         help="programs to train besides the run's seeds: built-in names, files, RUN:ID, or "
         f"numbers of individuals (default: {','.join(BASELINES)})",
     )
-    add_set(parser)
+    add_shared(parser, "--set")
     parser.add_argument(
         "--run-dir",
         metavar="DIR",
@@ -80,11 +80,10 @@ def add_confirm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--markdown", metavar="FILE", type=Path, help="write the table to this file, too"
     )
-    add_json(parser)
-    parser.set_defaults(run=run)
+    add_shared(parser, "--json")
 
 
-def run(args: argparse.Namespace) -> int:
+def run_confirm(args: argparse.Namespace) -> int:
     _check_arguments(args)
     opened, entries, evaluator = (_of_run if _is_run(args.target) else _of_config)(args)
     try:

@@ -58,10 +58,9 @@ def add_export(parser: argparse.ArgumentParser) -> None:
         f"(default: {CONFIG})",
     )
     parser.add_argument("--force", action="store_true", help="replace existing files")
-    parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def run_export(args: argparse.Namespace) -> None:
     found, config = _program(args)
     path, source = _checked_paths(args)
     try:
@@ -75,7 +74,6 @@ def run(args: argparse.Namespace) -> int:
         ) from None
     for line in _report(path, source, scale, export, why_fresh):
         print(line)
-    return 0
 
 
 def _program(args: argparse.Namespace) -> tuple[Reference, RunConfig]:

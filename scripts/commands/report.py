@@ -7,7 +7,7 @@ from pathlib import Path
 
 from primeval.evaluators.units import rough_bytes
 from primeval.evaluators.whole_files import replacing
-from primeval.scripts.commands.arguments import add_run, add_watch, whole_number
+from primeval.scripts.commands.arguments import add_shared, add_watch, whole_number
 from primeval.scripts.report.facts import report_facts
 from primeval.scripts.report.page import render
 from primeval.scripts.running.watching import is_running, watch
@@ -20,7 +20,7 @@ NAME = "report.html"
 
 
 def add_report(parser: argparse.ArgumentParser) -> None:
-    add_run(parser)
+    add_shared(parser, "run_folder")
     parser.add_argument(
         "-o",
         "--output",
@@ -36,20 +36,18 @@ def add_report(parser: argparse.ArgumentParser) -> None:
         help=f"how many of the best programs are shown in full (default: {TOP})",
     )
     add_watch(parser, WATCH_SECONDS, "write the page again")
-    parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def run_report(args: argparse.Namespace) -> None:
     if args.watch is None:
         opened = open_run(args.run_folder)
         print(_write(opened, args, is_running(opened), None))
-        return 0
+        return
 
     def show(opened: Run, running: bool) -> None:
         print(_write(opened, args, running, args.watch), flush=True)
 
     watch(args.run_folder, args.watch, show)
-    return 0
 
 
 def _write(opened: Run, args: argparse.Namespace, running: bool, refresh: float | None) -> str:

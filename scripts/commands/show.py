@@ -19,7 +19,7 @@ from primeval.dna.writing.facts import Facts
 from primeval.dna.writing.tensorflow_code import format_code
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
-from primeval.scripts.commands.arguments import add_color, add_json
+from primeval.scripts.commands.arguments import add_shared
 from primeval.scripts.tables import terminal
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import load_config
@@ -58,12 +58,10 @@ def add_show(parser: argparse.ArgumentParser) -> None:
         help="count costs at the scale of this configuration "
         f"(default with --code: {CODE_CONFIG})",
     )
-    add_json(parser)
-    add_color(parser)
-    parser.set_defaults(run=run)
+    add_shared(parser, "--json", "--color")
 
 
-def run(args: argparse.Namespace) -> int:
+def run_show(args: argparse.Namespace) -> None:
     config = load_config(args.config) if args.config is not None else None
     try:
         shown = find_program(args.reference, _vocabulary(config))
@@ -79,10 +77,10 @@ def run(args: argparse.Namespace) -> int:
     drawn = _draw(args.graph, shown, facts, other) if args.graph else None
     if args.json:
         terminal.print_json(_as_data(args, shown, other, facts))
-        return 0
+        return
     if drawn is not None:
         print(drawn)
-        return 0
+        return
     color = terminal.wants_color(args.color)
     for line in _heading(shown, facts):
         print(terminal.paint(f"# {line}", "dim", color))
@@ -94,10 +92,9 @@ def run(args: argparse.Namespace) -> int:
         _print_resolved(facts, color)
     else:
         terminal.print_program(format_program(shown.program), color)
-    return 0
 
 
-def _print_stored(args: argparse.Namespace, error: LanguageError) -> int:
+def _print_stored(args: argparse.Namespace, error: LanguageError) -> None:
     """An individual as the store has it, where its primitives cannot be loaded."""
     print(f"Costs and the graph are left out. {error}", file=sys.stderr)
     opened, individual = find_individual(args.reference)
@@ -105,7 +102,6 @@ def _print_stored(args: argparse.Namespace, error: LanguageError) -> int:
     for line in _origin(args.reference, opened, individual):
         print(terminal.paint(f"# {line}", "dim", color))
     terminal.print_program(individual.text, color)
-    return 0
 
 
 class Other(NamedTuple):

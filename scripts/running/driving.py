@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,15 +26,11 @@ def drive_and_report(run: Run, search: Search, evaluator: Evaluator) -> int:
     Raises RunError if the log cannot be written, StoreError if the store cannot.
     """
     log_to(run.folder)
-    picture = Picture() if sys.stdout.isatty() else None
-    progress: Progress = picture or Lines()
-    if run.config.tensorboard:
-        progress = TensorBoard(progress)
-    try:
+    with ExitStack() as screen:
+        progress: Progress = Picture(screen) if sys.stdout.isatty() else Lines()
+        if run.config.tensorboard:
+            progress = TensorBoard(progress)
         stop = drive(run, search, evaluator, progress)
-    finally:
-        if picture is not None:
-            picture.close()
     print_ending(run, stop)
     return 1 if stop.failed else 0
 

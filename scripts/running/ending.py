@@ -45,11 +45,8 @@ def extension(budget: SearchBudget, reason: str) -> str:
     """
     if reason == "candidates":
         return f" --set budget.max_candidates={2 * budget.max_candidates}"
-    if reason == "time" and budget.max_time is not None:
-        return f" --set budget.max_time={format_duration(2 * budget.max_time)}"
-    if reason == "compute" and budget.max_compute is not None:
-        return f" --set budget.max_compute={format_duration(2 * budget.max_compute)}"
-    return ""
+    limit = {"time": budget.max_time, "compute": budget.max_compute}.get(reason)
+    return f" --set budget.max_{reason}={format_duration(2 * limit)}" if limit else ""
 
 
 def _print_winner(run: Run, best: int) -> None:

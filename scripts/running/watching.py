@@ -6,7 +6,7 @@ import contextlib
 import io
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from primeval.search.run.folder import Run, open_run
@@ -22,12 +22,9 @@ def watch(folder: str | Path, seconds: float, show: Callable[[Run, bool], None])
     run cannot be read.
     """
     while True:
-        run = open_run(folder)
-        try:
+        with contextlib.closing(open_run(folder)) as run:
             running = is_running(run)
             show(run, running)
-        finally:
-            run.close()
         if not running:
             return
         time.sleep(seconds)
@@ -38,14 +35,15 @@ def is_running(run: Run) -> bool:
     return run.store.events()[-1].kind != "stopped" and is_held(run.folder)
 
 
-def redraw(show: Callable[[], None], first: bool) -> None:
-    """Call `show`, and print its output over that of the call before.
+@contextlib.contextmanager
+def redrawn(first: bool) -> Iterator[None]:
+    """Print what is printed inside over what was printed the time before.
 
     Where standard output is no terminal, the new output follows the old one.
     """
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        show()
+        yield
     text = printed.getvalue()
     if sys.stdout.isatty():
         lines = text.replace("\n", f"{CLEAR_LINE}\n")
