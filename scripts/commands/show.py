@@ -205,20 +205,20 @@ def _code(facts: Facts) -> str:
 
 
 def _draw(path: Path, shown: Reference, facts: Facts, other: Other | None) -> str:
-    """Draw into a file; returns a line that says what was drawn. Raises RunError."""
+    """Draw into a file; returns a line that says what was drawn.
+
+    Raises ProgramError if a program has no meaning, RunError if the file cannot be written.
+    """
     # imported here because it adds a tenth to the start, and only --graph needs it
     from primeval.scripts.drawing.files import write_drawing
     from primeval.scripts.drawing.shapes import difference_drawing, make_drawing
 
-    if facts.graph is None:
-        raise RunError(f"Nothing can be drawn: this program {facts.problem}.")
     if other is not None:
         drawing = difference_drawing(f"{shown.name} against {other.name}", other.facts, facts)
         write_drawing(path, drawing)
         return f"{path}: difference to {other.name}"
-    graph = facts.cost.graph if facts.cost else facts.graph
-    write_drawing(path, make_drawing(shown.name, graph, facts.cost))
-    return f"{path}: {len(facts.graph.nodes)} operations"
+    write_drawing(path, make_drawing(shown.name, facts))
+    return f"{path}: {facts.as_data()['operations']} operations"
 
 
 def _print_resolved(facts: Facts, color: bool) -> None:
@@ -245,10 +245,7 @@ def _cell(value: object) -> str:
 
 
 def _as_data(
-    args: argparse.Namespace,
-    shown: Reference,
-    other: Other | None,
-    facts: Facts,
+    args: argparse.Namespace, shown: Reference, other: Other | None, facts: Facts
 ) -> dict[str, Any]:
     data: dict[str, Any] = {"reference": shown.name, **facts.as_data()}
     if args.resolved:

@@ -67,8 +67,12 @@ class Drawing:
     description: str
 
 
-def make_drawing(name: str, graph: Graph, cost: Cost | None) -> Drawing:
-    """The drawing of a program, with title and legend."""
+def make_drawing(name: str, facts: Facts) -> Drawing:
+    """The drawing of a program, with title and legend.
+
+    Raises ProgramError if it has no meaning.
+    """
+    graph, cost = _drawable(facts, "this program")
     size = _size(graph, cost)
     legend = [_widths(cost), _MARKS]
     return _page(draw_program(graph, cost), _incoming(graph, cost), name, size, legend)
@@ -79,18 +83,19 @@ def difference_drawing(name: str, old: Facts, new: Facts) -> Drawing:
 
     Raises ProgramError if one of them has no meaning.
     """
-    pairs = [_drawable(facts) for facts in (old, new)]
+    last = _drawable(new, "this program")
+    pairs = [_drawable(old, "one of the programs"), last]
     boxes = [(graph.program, draw_program(graph, cost)) for graph, cost in pairs]
-    joint, last = draw_difference(*boxes), pairs[-1]
+    joint = draw_difference(*boxes)
     counts = {change: sum(_counted(joint, change)) for change in Change}
     size = f"{counts[Change.ADDED]} operations added, {counts[Change.REMOVED]} removed"
     legend = [_widths(last[1]), _MARKS, "green, bold: added   faded, dashed: removed"]
     return _page(joint, _incoming(*last), name, size, legend)
 
 
-def _drawable(facts: Facts) -> tuple[Graph, Cost | None]:
+def _drawable(facts: Facts, which: str) -> tuple[Graph, Cost | None]:
     if facts.graph is None:
-        raise ProgramError(f"Nothing can be drawn: one of the programs {facts.problem}.")
+        raise ProgramError(f"Nothing can be drawn: {which} {facts.problem}.")
     return (facts.cost.graph if facts.cost else facts.graph), facts.cost
 
 
