@@ -138,10 +138,9 @@ def _weights(
 
     Raises RunError if there are none although `--weights trained` asks for them.
     """
-    why = ""
     changed = [f"--{size}" for size in SIZES if getattr(args, size) is not None]
     if args.weights == FRESH:
-        return None, why
+        return None, ""
     if found.run is None or found.individual is None:
         why = "only an individual of a run (RUN:ID) has any"
     elif changed:
@@ -149,7 +148,7 @@ def _weights(
     else:
         file = weights_file(found.run.folder, found.individual.id)
         if file.is_file():
-            return file, why
+            return file, ""
         numbers = sorted(int(f.stem) for f in file.parent.glob("*.npz") if f.stem.isdecimal())
         kept = ", ".join(map(str, numbers)) or "none"
         why = (

@@ -10,9 +10,9 @@ from primeval.evaluators.whole_files import replacing
 from primeval.scripts.commands.arguments import add_shared, add_watch, whole_number
 from primeval.scripts.report.facts import report_facts
 from primeval.scripts.report.page import render
-from primeval.scripts.running.watching import is_running, watch
+from primeval.scripts.running.watching import watch
 from primeval.search.errors import RunError
-from primeval.search.run.folder import Run, open_run
+from primeval.search.run.folder import Run
 
 TOP = 10
 WATCH_SECONDS = 30.0
@@ -39,24 +39,19 @@ def add_report(parser: argparse.ArgumentParser) -> None:
 
 
 def run_report(args: argparse.Namespace) -> None:
-    if args.watch is None:
-        opened = open_run(args.run_folder)
-        print(_write(opened, args, is_running(opened), None))
-        return
-
     def show(opened: Run, running: bool) -> None:
-        print(_write(opened, args, running, args.watch), flush=True)
+        print(_write(opened, args, running), flush=True)
 
     watch(args.run_folder, args.watch, show)
 
 
-def _write(opened: Run, args: argparse.Namespace, running: bool, refresh: float | None) -> str:
+def _write(opened: Run, args: argparse.Namespace, running: bool) -> str:
     """Write the page; returns a line that says what was written. Raises RunError.
 
     The page is written under another name first, so that a browser never sees half of it.
     """
     path: Path = args.output or opened.folder / NAME
-    page = render(report_facts(opened, args.top, running, refresh)).encode()
+    page = render(report_facts(opened, args.top, running, args.watch)).encode()
     try:
         with replacing(path) as new:
             new.write_bytes(page)

@@ -134,9 +134,10 @@ def _page(main: Box, incoming: str, name: str, size: str, legend: list[str]) -> 
         Text(MARGIN, MARGIN + 24, size, "note", 10),
     ]
     boxes = list(walk(placed, MARGIN, top + 16))
-    for draw in (_box, _wires):
-        for x, y, box in boxes:
-            shapes += draw(x, y, box)
+    for x, y, box in boxes:
+        shapes += (_operation if box.box.subprogram is None else _call)(x, y, box)
+    for x, y, box in boxes:
+        shapes += _wires(x, y, box)
     ends = [(port, top - 6, 12, incoming) for port in placed.ports.values()]
     ends.append((placed.out, top + 16 + placed.height, 14, placed.box.width))
     for out, y, lower, text in ends:
@@ -150,10 +151,6 @@ def _page(main: Box, incoming: str, name: str, size: str, legend: list[str]) -> 
     longest = max([*(len(text) * 5.5 for text in legend), len(size) * 6.1, len(name) * 9.1])
     width = 2 * MARGIN + max(placed.width, longest)
     return Drawing(width, bottom + MARGIN, shapes, f"Drawing of {name}: {size}.")
-
-
-def _box(x: float, y: float, placed: Placed) -> Iterator[Shape]:
-    return (_operation if placed.box.subprogram is None else _call)(x, y, placed)
 
 
 def _operation(x: float, y: float, placed: Placed) -> Iterator[Shape]:

@@ -15,17 +15,18 @@ from primeval.search.run.locking import is_held
 HOME, CLEAR, CLEAR_LINE, CLEAR_BELOW = "\x1b[H", "\x1b[2J", "\x1b[K", "\x1b[J"
 
 
-def watch(folder: str | Path, seconds: float, show: Callable[[Run, bool], None]) -> None:
+def watch(folder: str | Path, seconds: float | None, show: Callable[[Run, bool], None]) -> None:
     """Call `show` every `seconds` with the run and whether its search is still running.
 
-    The last call is the one after the search has ended. Raises RunError or StoreError if the
+    The last call is the one after the search has ended; without `seconds` the first is the
+    only one. Raises RunError or StoreError if the
     run cannot be read.
     """
     while True:
         with contextlib.closing(open_run(folder)) as run:
             running = is_running(run)
             show(run, running)
-        if not running:
+        if seconds is None or not running:
             return
         time.sleep(seconds)
 
