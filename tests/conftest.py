@@ -14,10 +14,9 @@ from primeval.search.config.config import parse_config
 from primeval.search.config.settings import RunConfig
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run files with slow tests first, so that both workers of pytest-xdist finish together."""
-    if config.getoption("dist", "no") != "no":
+    if hasattr(config, "workerinput"):  # this process is such a worker
         slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
         items.sort(key=lambda item: -slow[item.path])
 

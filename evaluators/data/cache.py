@@ -139,9 +139,9 @@ def require_space(folder: Path, size: int) -> None:
 def split_writers(folder: Path, dtype: np.dtype[Any]) -> Iterator[dict[str, SplitWriter]]:
     """A writer of each split's file in a folder; after the block the files are on disk."""
     with contextlib.ExitStack() as stack:
-        files = [stack.enter_context((folder / f"{split}.npy").open("wb")) for split in SPLITS]
         writers = {
-            split: SplitWriter(file, dtype) for split, file in zip(SPLITS, files, strict=True)
+            split: SplitWriter(stack.enter_context((folder / f"{split}.npy").open("wb")), dtype)
+            for split in SPLITS
         }
         for writer in writers.values():
             writer.write_header()
@@ -176,19 +176,14 @@ def _no_cache(root: Path, reason: str) -> DataError:
     )
 
 
-@contextlib.contextmanager
-def _lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+def _lock(path: Path, waiting: Callable[[], None]) -> contextlib.AbstractContextManager[object]:
     """Let one process at a time make an entry. If it is killed, the system frees the lock."""
     lock = filelock.FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        return lock.acquire(timeout=0)
     except filelock.Timeout:
         waiting()
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+        return lock.acquire()
 
 
 def _make(folder: Path, key: Mapping[str, object], make: Make) -> None:
@@ -197,11 +192,8 @@ def _make(folder: Path, key: Mapping[str, object], make: Make) -> None:
     with replacing(folder) as draft:  # the entry it replaces, if any, was found damaged
         draft.mkdir()
         splits = make(draft)
-        with (draft / MANIFEST).open("w", encoding="utf-8") as file:
-            manifest = {"key": key, "splits": splits, "sha256": _digest(splits)}
-            json.dump(manifest, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
+        manifest = {"key": key, "splits": splits, "sha256": _digest(splits)}
+        (draft / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
 def _read(folder: Path, key: Mapping[str, object]) -> Entry | None:
@@ -209,9 +201,7 @@ def _read(folder: Path, key: Mapping[str, object]) -> Entry | None:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         splits = manifest["splits"]
-        if manifest["key"] != json.loads(json.dumps(key)):
-            raise ValueError("its key is another one")
-        if manifest["sha256"] != _digest(splits):
+        if (_digest(manifest["key"]), manifest["sha256"]) != (_digest(key), _digest(splits)):
             raise ValueError("its manifest is not what was written")
         tokens = {split: _map(folder / f"{split}.npy", splits[split]) for split in SPLITS}
         return Entry(tokens, {split: splits[split]["text_bytes"] for split in SPLITS})
@@ -231,13 +221,10 @@ def _map(path: Path, summary: Mapping[str, Any]) -> Tokens:
         raise
     except Exception as error:  # the header is parsed as Python, which can fail in many ways
         raise ValueError(f"{path.name} has a wrong header") from error
-    if tokens.dtype.str != summary["type"]:
-        raise ValueError(f"{path.name} holds {tokens.dtype}, not {summary['type']}")
-    if tokens.shape != (summary["tokens"],):
-        raise ValueError(f"{path.name} holds {tokens.shape} tokens, not {summary['tokens']}")
-    if (
-        tokens.nbytes <= CHECKED
-        and hashlib.sha256(tokens.data).hexdigest() != summary["sha256"]
-    ):
+    found, written = (tokens.dtype.str, tokens.shape), (summary["type"], (summary["tokens"],))
+    if found != written:
+        raise ValueError(f"{path.name} holds {found}, not {written}")
+    checked = tokens.nbytes <= CHECKED
+    if checked and hashlib.sha256(tokens.data).hexdigest() != summary["sha256"]:
         raise ValueError(f"{path.name} is not what was written")
     return tokens

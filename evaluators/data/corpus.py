@@ -7,13 +7,14 @@ for `training/batches.py`.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -33,10 +34,11 @@ from primeval.evaluators.data.tokenizer import (
     SENTENCEPIECE,
     Tokenizer,
     Tokens,
-    bytes_tokenizer,
+    byte_tokens,
     chunks,
     read_model,
     sentencepiece_tokenizer,
+    smallest_dtype,
     tokenizer_identity,
     train_sentencepiece,
 )
@@ -79,7 +81,7 @@ def load_corpus(settings: DataSettings, progress: Progress | None = None) -> Cor
         DataError: The text cannot be read, the settings do not fit it, or the tokens cannot be
             kept.
     """
-    progress = progress or _silent
+    progress = progress or (lambda what, done: None)
     source = _source(settings)
     key = {
         "source": source.identity,
@@ -174,10 +176,6 @@ def cache_dir(settings: DataSettings) -> Path:
     return Path(chosen).expanduser()
 
 
-def _silent(what: str, done: float) -> None:
-    """Report no progress."""
-
-
 def _source(settings: DataSettings) -> Source:
     """The source of text that the settings name, with the test split that they name."""
     if settings.tfds is not None:
@@ -214,20 +212,23 @@ def _write_tokens(
 ) -> Mapping[str, Mapping[str, object]]:
     """Make the tokens of all splits in a folder; returns the summaries of the splits."""
     tokenizer = _tokenizer(source, settings, progress, folder)
+    dtype = smallest_dtype(settings.vocabulary)
     # CHOICE: a token of SentencePiece counts as four bytes of text, as measured on our corpora.
-    width = tokenizer.dtype.itemsize / (1 if settings.tokenizer == BYTES else 4)
+    width = dtype.itemsize / (1 if settings.tokenizer == BYTES else 4)
     require_space(folder, round(source.size * width))
     what = f"{source.name}: making tokens"
     progress(what, 0.0)
     shown = 0.0
-    with split_writers(folder, tokenizer.dtype) as writers:
-        for batch in _batches(source.documents()):
+    with split_writers(folder, dtype) as writers:
+        parts = _parts(source.documents())
+        for (split, ends, _), batch in itertools.groupby(parts, itemgetter(0)):
+            _, texts, shares = zip(*batch, strict=True)
             # the end of a document counts as one byte: see `Corpus.bytes_per_token`.
-            size = sum(map(len, batch.texts)) + len(batch.texts) * batch.ends
-            writers[batch.split].append(tokenizer.encode(batch.texts, batch.ends), size)
-            if shown + 0.01 <= batch.done < 1.0:
-                progress(what, batch.done)
-                shown = batch.done
+            size = sum(map(len, texts)) + len(texts) * ends
+            writers[split].append(tokenizer(texts, ends), size)
+            if shown + 0.01 <= shares[-1] < 1.0:
+                progress(what, shares[-1])
+                shown = shares[-1]
     for split, writer in writers.items():
         if writer.tokens == 0:
             raise DataError(
@@ -237,44 +238,24 @@ def _write_tokens(
     return {split: writer.summary() for split, writer in writers.items()}
 
 
-class _Batch(NamedTuple):
-    """Text of a split: whole documents, or a part of one document.
+def _parts(
+    documents: Iterator[Document],
+) -> Iterator[tuple[tuple[str, bool, int], bytes, float]]:
+    """Documents, the long ones in parts of at most `CHUNK` bytes.
 
-    Attributes:
-        texts: The documents or the part, in UTF-8.
-        ends: Whether each text is followed by the end of its document.
-        done: The share of the source that has been read after it, 0 to 1.
+    Yields:
+        What a batch has in common, which has about `CHUNK` bytes: the split, whether a document
+        ends with each part, and a number. Then the part, and the share of the source that has
+        been read after it, 0 to 1.
     """
-
-    split: str
-    texts: list[bytes]
-    ends: bool
-    done: float
-
-
-def _batches(documents: Iterator[Document]) -> Iterator[_Batch]:
-    """Documents in batches of about `CHUNK` bytes; a longer document comes in parts."""
-    waiting: dict[str, list[bytes]] = {split: [] for split in SPLITS}
-    sizes = dict.fromkeys(SPLITS, 0)
-    before = 0.0
+    before, read = 0.0, 0
     for split, text, done in documents:
-        long = len(text) > CHUNK
-        if not long:
-            waiting[split].append(text)
-            sizes[split] += len(text)
-        if waiting[split] and (long or sizes[split] >= CHUNK):
-            yield _Batch(split, waiting[split], True, done)
-            waiting[split], sizes[split] = [], 0
-        if long:
-            given = 0
-            for part in chunks(text, CHUNK):
-                given += len(part)
-                share = before + (done - before) * given / len(text)
-                yield _Batch(split, [part], given == len(text), share)
-        before = done
-    for split, texts in waiting.items():
-        if texts:
-            yield _Batch(split, texts, True, 1.0)
+        given = 0
+        for part in chunks(text, CHUNK):
+            given += len(part)
+            batch = split, given == len(text), (read + given) // CHUNK
+            yield batch, part, before + (done - before) * given / len(text)
+        before, read = done, read + len(text)
 
 
 def _tokenizer(
@@ -282,7 +263,7 @@ def _tokenizer(
 ) -> Tokenizer:
     """The tokeniser that the settings name; its model, if any, is kept beside the tokens."""
     if settings.tokenizer == BYTES:
-        return bytes_tokenizer()
+        return byte_tokens
     if settings.tokenizer == SENTENCEPIECE:
         progress(f"{source.name}: training SentencePiece", 0.0)
         texts = (one.text for one in source.documents() if one.split == TRAIN)

@@ -50,18 +50,13 @@ class Source:
     size: int = 0
 
 
-def held_out(count: int) -> int:
-    """How many of `count` documents make the test split, and as many the validation split."""
-    return max(1, round(HELD_OUT * count))
-
-
 def split_documents(texts: Sequence[bytes]) -> Iterator[tuple[str, bytes]]:
     """Each document with its split: the last 5 % are test, the 5 % before them validation.
 
     Args:
         texts: At least three documents.
     """
-    held = held_out(len(texts))
+    held = max(1, round(HELD_OUT * len(texts)))
     first = len(texts) - 2 * held
     for place, text in enumerate(texts):
         yield (TRAIN if place < first else VALIDATION if place < first + held else TEST), text
@@ -72,19 +67,16 @@ def embedded(name: str) -> Source:
 
     Raises FileNotFoundError if there is no corpus of that name.
     """
-    packed = _packed(name)
+    corpora = resources.files("primeval.evaluators.data") / "corpora"
+    packed = (corpora / f"{name}.txt.xz").read_bytes()
     identity = {"embedded": name, "sha256": hashlib.sha256(packed).hexdigest()}
     return Source(name, identity, lambda: _chapters(lzma.decompress(packed)))
 
 
-def _packed(name: str) -> bytes:
-    """A corpus, packed by xz: a form feed and a line `Book N` before each chapter."""
-    folder = resources.files("primeval.evaluators.data") / "corpora"
-    return (folder / f"{name}.txt.xz").read_bytes()
-
-
 def _chapters(text: bytes) -> Iterator[Document]:
     """The chapters of every book; each book has chapters in all three splits.
+
+    In the file a form feed and a line `Book N` stand before each chapter.
 
     CHOICE: the line `Book N` is dropped, since the author did not write it. The chapter's own
     heading and everything after it stay as they are.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import glob
 import gzip
+import itertools
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from primeval.evaluators.data.documents import (
     HELD_OUT,
+    SPLITS,
     TEST,
     TRAIN,
     VALIDATION,
@@ -62,15 +64,12 @@ def file_source(patterns: tuple[str, ...]) -> Source:
         DataError: A file is missing or is a folder. When the documents are read: a file is
             empty, is not text, or cannot be read.
     """
-    paths = list(dict.fromkeys(path for one in patterns for path in find_files(one)))
-    stats = [path.stat() for path in paths]
-    seen = [
-        [str(path), stat.st_size, stat.st_mtime_ns]
-        for path, stat in zip(paths, stats, strict=True)
-    ]
-    name = paths[0].name + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
-    sizes = [stat.st_size for stat in stats]
-    return Source(name, {"files": seen}, lambda: _documents(paths, sizes), sum(sizes))
+    stats = {path: path.stat() for one in patterns for path in find_files(one)}
+    seen = [[str(path), stat.st_size, stat.st_mtime_ns] for path, stat in stats.items()]
+    first, *others = stats
+    name = first.name + (f" and {len(others)} more" if others else "")
+    sizes = {path: stat.st_size for path, stat in stats.items()}
+    return Source(name, {"files": seen}, lambda: _documents(sizes), sum(sizes.values()))
 
 
 def find_files(pattern: str) -> list[Path]:
@@ -80,43 +79,36 @@ def find_files(pattern: str) -> list[Path]:
         DataError: There is none, the path is a folder, or the path cannot be looked up.
     """
     try:
-        return _find_files(pattern, Path(pattern).expanduser())
+        path = Path(pattern).expanduser()
+        magic = glob.has_magic(pattern) and not path.exists()
+        found = sorted(glob.glob(str(path), recursive=True)) if magic else [path]
+        if files := [Path(one).resolve() for one in found if Path(one).is_file()]:
+            return files
+        problem = _missing(path, pattern, magic)
     except (OSError, RuntimeError) as error:  # no such home, a name too long, no permission
         reason = getattr(error, "strerror", None) or error
-        raise DataError(
-            f"data.files: {pattern[:200]!r} cannot be looked up: {reason}. Correct the path."
-        ) from error
+        problem = f"{pattern[:200]!r} cannot be looked up: {reason}. Correct the path."
+    raise DataError(f"data.files: {problem}")
 
 
-def _find_files(pattern: str, path: Path) -> list[Path]:
-    if glob.has_magic(pattern) and not path.exists():
-        found = [Path(one) for one in sorted(glob.glob(str(path), recursive=True))]
-        if files := [one.resolve() for one in found if one.is_file()]:
-            return files
-        raise DataError(
-            f"data.files: no file matches {pattern!r} (looked from {Path.cwd()}). Correct the "
-            "pattern; `**` stands for folders at any depth."
+def _missing(path: Path, pattern: str, magic: bool) -> str:
+    """Why a path or a pattern stands for no file, with similar names from its folder."""
+    folder = path.absolute().parent
+    if magic:
+        return (
+            f"no file matches {pattern!r} (looked from {Path.cwd()}). Correct the pattern; "
+            "`**` stands for folders at any depth."
         )
     if path.is_dir():
-        raise DataError(
-            f"data.files: {pattern!r} is a folder. Name the files in it, for example "
-            f"{str(path / '*.txt')!r}."
-        )
-    if not path.is_file():
-        raise DataError(_missing(path, pattern))
-    return [path.resolve()]
-
-
-def _missing(path: Path, pattern: str) -> str:
-    """The message that a file is missing, with similar names from its folder."""
-    folder = path.absolute().parent
+        example = str(path / "*.txt")
+        return f"{pattern!r} is a folder. Name the files in it, for example {example!r}."
     if path.exists():
-        return f"data.files: {pattern!r} is not a regular file. Name a text file."
+        return f"{pattern!r} is not a regular file. Name a text file."
     if not folder.is_dir():
-        return f"data.files: there is no {pattern!r}: its folder {folder} does not exist."
+        return f"there is no {pattern!r}: its folder {folder} does not exist."
     beside = [one.name for one in folder.iterdir()]
     hint = did_you_mean(path.name, beside) or " Correct the path."
-    return f"data.files: there is no {pattern!r} in {folder}.{hint}"
+    return f"there is no {pattern!r} in {folder}.{hint}"
 
 
 def read_text(path: Path) -> bytes:
@@ -163,30 +155,29 @@ def _check_utf8(text: bytes, path: Path) -> None:
 
     CHOICE: the tokeniser `bytes` requires this too, since models are meant to write text.
     """
-    zero, problem = text.find(b"\0"), ""
     try:
-        text.decode()
+        if (zero := text.find(b"\0")) < 0:
+            text.decode()
+            return
+        problem = (
+            f"is not text: byte {zero} of it is zero. Give text in UTF-8 (plain, .gz, .xz or "
+            ".bz2)."
+        )
     except UnicodeDecodeError as error:
         problem = (
             f"is not UTF-8: byte 0x{text[error.start]:02x} at {error.start} ({error.reason}). "
             f"Convert it, for example: iconv -f latin1 -t utf-8 {path.name}"
         )
-    if zero >= 0:
-        problem = (
-            f"is not text: byte {zero} of it is zero. Give text in UTF-8 (plain, .gz, .xz or "
-            ".bz2)."
-        )
-    if problem:
-        known = (advice for start, advice in _BEGINNINGS.items() if text.startswith(start))
-        problem = next((f"is not text: it is {advice}." for advice in known), problem)
-        raise DataError(f"data.files: {path} {problem}")
+    known = (advice for start, advice in _BEGINNINGS.items() if text.startswith(start))
+    problem = next((f"is not text: it is {advice}." for advice in known), problem)
+    raise DataError(f"data.files: {path} {problem}")
 
 
-def _documents(paths: list[Path], sizes: list[int]) -> Iterator[Document]:
-    done, total = 0, max(1, sum(sizes))
-    for place, (path, size) in enumerate(zip(paths, sizes, strict=True)):
+def _documents(sizes: dict[Path, int]) -> Iterator[Document]:
+    done, total = 0, max(1, sum(sizes.values()))
+    for place, (path, size) in enumerate(sizes.items()):
         text = read_text(path)
-        whole = _split_of(place) if len(paths) >= ENOUGH else None
+        whole = _split_of(place) if len(sizes) >= ENOUGH else None
         given = 0
         for split, document in split_file(text, whole, path):
             given += len(document)
@@ -222,11 +213,14 @@ def split_file(text: bytes, whole: str | None, path: Path) -> Iterator[tuple[str
     elif whole is not None:
         yield from ((whole, one) for one in documents)
     else:
-        first = boundary(text, round(len(text) * (1 - 2 * HELD_OUT)))
-        second = boundary(text, round(len(text) * (1 - HELD_OUT)))
-        spans = ((TRAIN, text[:first]), (VALIDATION, text[first:second]), (TEST, text[second:]))
-        for split, span in spans:
-            parts = [one for one in span.split(b"\f") if one.strip()]
+        held = (2 * HELD_OUT, HELD_OUT)
+        cuts = [
+            0,
+            *(boundary(text, round(len(text) * (1 - share))) for share in held),
+            len(text),
+        ]
+        for split, (start, end) in zip(SPLITS, itertools.pairwise(cuts), strict=True):
+            parts = [one for one in text[start:end].split(b"\f") if one.strip()]
             if not parts:
                 raise DataError(
                     f"data.files: {path} is too short to be split into training, validation "

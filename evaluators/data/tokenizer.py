@@ -11,10 +11,10 @@ import io
 import itertools
 import logging
 import re
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -54,7 +54,7 @@ SENTENCEPIECE_OPTIONS: dict[str, Any] = {
 }
 
 
-class Encode(Protocol):
+class Tokenizer(Protocol):
     """A function that gives the tokens of texts, one text after the other, (tokens,).
 
     Args:
@@ -65,37 +65,15 @@ class Encode(Protocol):
     def __call__(self, texts: Sequence[bytes], ends: bool = True) -> Tokens: ...
 
 
-@dataclass(frozen=True)
-class Tokenizer:
-    """A vocabulary, and a function that turns text into its tokens.
-
-    Attributes:
-        vocabulary: How many tokens there are.
-        encode: Gives the tokens of texts.
-    """
-
-    vocabulary: int
-    encode: Encode
-
-    @property
-    def dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
-        """The smallest unsigned type that holds every token."""
-        return smallest_dtype(self.vocabulary)
-
-
 def smallest_dtype(vocabulary: int) -> np.dtype[np.unsignedinteger[Any]]:
     """The smallest unsigned integer type for tokens 0 to vocabulary - 1."""
     return np.dtype(np.min_scalar_type(vocabulary - 1))
 
 
-def bytes_tokenizer() -> Tokenizer:
-    """The tokeniser with a token per byte. The end of a document is a form feed."""
-
-    def encode(texts: Sequence[bytes], ends: bool = True) -> Tokens:
-        end = b"\f" if ends else b""
-        return np.frombuffer(b"".join(text + end for text in texts), np.uint8)
-
-    return Tokenizer(256, encode)
+def byte_tokens(texts: Sequence[bytes], ends: bool = True) -> Tokens:
+    """The `Tokenizer` with a token per byte. The end of a document is a form feed."""
+    end = b"\f" if ends else b""
+    return np.frombuffer(b"".join(text + end for text in texts), np.uint8)
 
 
 def tokenizer_identity(name: str, vocabulary: int) -> dict[str, object]:
@@ -116,8 +94,7 @@ def tokenizer_identity(name: str, vocabulary: int) -> dict[str, object]:
             )
         return {"tokenizer": BYTES}
     if name == SENTENCEPIECE:
-        version = metadata.version("sentencepiece")
-        trained: dict[str, object] = {"version": version, "trained_on": TRAINED_ON}
+        trained = {"version": metadata.version("sentencepiece"), "trained_on": TRAINED_ON}
         return {"tokenizer": name, "size": vocabulary, **trained, **SENTENCEPIECE_OPTIONS}
     digest = hashlib.sha256(read_model(name)).hexdigest()
     return {"tokenizer": "model", "size": vocabulary, "sha256": digest}
@@ -165,17 +142,12 @@ def sentencepiece_tokenizer(model: bytes, vocabulary: int, name: str) -> Tokeniz
         # CHOICE: bits per byte count the bytes of the text itself, as is usual, even if some
         # of it is lost in the tokens.
         _LOG.warning("%s loses some of the text, so bits per byte flatter it", name)
-    return Tokenizer(vocabulary, _encoder(processor))
-
-
-def _encoder(processor: Any) -> Encode:
     marks = [mark for mark in (processor.eos_id(), processor.bos_id()) if mark >= 0][:1]
-    dtype = smallest_dtype(processor.vocab_size())
 
     def encode(texts: Sequence[bytes], ends: bool = True) -> Tokens:
         end = marks if ends else []
         rows = ([*row, *end] for row in processor.encode(list(texts)))
-        return np.fromiter(itertools.chain.from_iterable(rows), dtype)
+        return np.fromiter(itertools.chain.from_iterable(rows), smallest_dtype(vocabulary))
 
     return encode
 
@@ -195,28 +167,21 @@ def train_sentencepiece(texts: Iterable[bytes], vocabulary: int) -> bytes:
     """
     import sentencepiece
 
-    model, failed = io.BytesIO(), list[Exception]()
-
-    def train() -> None:
-        try:
-            sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=_sentences(texts),
-                model_writer=model,
-                vocab_size=vocabulary,
-                minloglevel=2,
-                **SENTENCEPIECE_OPTIONS,
-            )
-        except Exception as error:
-            failed.append(error)
-
-    # in a thread, since it takes minutes, in which Ctrl-C would not reach the main thread
-    thread = threading.Thread(target=train, daemon=True)
-    thread.start()
-    thread.join()
-    if failed and isinstance(failed[0], RuntimeError):
-        raise DataError(_explain(str(failed[0]), vocabulary)) from failed[0]
-    if failed:
-        raise failed[0]
+    model = io.BytesIO()
+    train = partial(
+        sentencepiece.SentencePieceTrainer.train,
+        sentence_iterator=_sentences(texts),
+        model_writer=model,
+        vocab_size=vocabulary,
+        minloglevel=2,
+        **SENTENCEPIECE_OPTIONS,
+    )
+    try:
+        # in a thread, since it takes minutes, in which Ctrl-C would not reach the main thread
+        with ThreadPool(1) as thread:
+            thread.apply(train)
+    except RuntimeError as error:
+        raise DataError(_explain(str(error), vocabulary)) from error
     return model.getvalue()
 
 

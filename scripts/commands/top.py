@@ -6,7 +6,6 @@ import argparse
 import itertools
 import shutil
 import sys
-from typing import Any
 
 from primeval.scripts.commands.arguments import add_shared, add_watch, whole_number
 from primeval.scripts.running.watching import redrawn, watch
@@ -75,21 +74,29 @@ def _watch(args: argparse.Namespace, color: bool) -> None:
 def _show(opened: Run, args: argparse.Namespace, color: bool) -> None:
     if args.ledger:
         print_ledger(opened, args.json)
-        return
-    count = (0 if args.json else 10) if args.n is None else args.n
-    rows = confirmed_rows(opened) if args.confirmed else ranking(opened, count or None)
-    if args.json:
-        terminal.print_json(rows)
     elif args.confirmed:
-        print_confirmed(opened, rows)
+        _show_confirmed(opened, args.json)
     else:
-        _show_ranking(opened, rows, color)
+        _show_ranking(opened, args, color)
 
 
-def _show_ranking(opened: Run, rows: list[dict[str, Any]], color: bool) -> None:
+def _show_confirmed(run: Run, as_json: bool) -> None:
+    rows = confirmed_rows(run)
+    if as_json:
+        terminal.print_json([row.as_json() for row in rows])
+    else:
+        print_confirmed(run, rows)
+
+
+def _show_ranking(opened: Run, args: argparse.Namespace, color: bool) -> None:
+    count = (0 if args.json else 10) if args.n is None else args.n
+    found = ranking(opened, count or None)
+    if args.json:
+        terminal.print_json(found.as_json())
+        return
     print_summary(opened)
-    print_ranking(rows, color)
-    if rows and "confirmed" in rows[0]:
+    print_ranking(found, color)
+    if found.rows and found.confirmed:
         print(f"With baselines and test figures: primeval top {opened.folder} --confirmed")
     elif not opened.store.asked() and (confirmed := confirmed_rows(opened)):
         print_confirmed(opened, confirmed)  # the folder was made by `primeval confirm`

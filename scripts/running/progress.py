@@ -12,14 +12,14 @@ from primeval.scripts.tables import terminal
 from primeval.scripts.tables.ranking import status_text
 from primeval.search.algorithm.evolution import Search
 from primeval.search.algorithm.population import Individual
-from primeval.search.drive.loop import Silent
+from primeval.search.drive.progress import Progress
 from primeval.search.run.folder import Run
-from primeval.search.views.ranking import SEED_ID, describe_edit, loss_gap
+from primeval.search.views.ranking import SEED_ID, describe_edit, finite, loss_gap
 
 HOUR = 3600
 
 
-class Tally(Silent):
+class Tally(Progress):
     """What the lines and the picture both show: how far, how fast, and what is best.
 
     Attributes:
@@ -82,14 +82,11 @@ class Tally(Silent):
     def line(self, individual: Individual, outcome: Outcome) -> str:
         """The line about an individual that was evaluated."""
         total = self.run.config.budget.max_candidates
-        status = status_text({"hurdle": outcome.hurdle, "status": outcome.status.value})
-        loss = (
-            outcome.loss if outcome.loss is not None and math.isfinite(outcome.loss) else None
-        )
+        status = status_text(outcome.status.value, outcome.hurdle)
         count = str(self.search.told).rjust(len(str(total)))
         return (
             f"{count}/{total} {rough_duration(self.elapsed):>7}  #{individual.id:<4} "
-            f"{status:<10} {terminal.fixed(loss):>7} "
+            f"{status:<10} {terminal.fixed(finite(outcome.loss)):>7} "
             f"{terminal.signed(loss_gap(outcome, self.seed)):>7}  "
             f"{describe_edit(self.run, individual)}"
         )

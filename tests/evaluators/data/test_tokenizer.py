@@ -14,7 +14,7 @@ from primeval.evaluators.data.corpus import Corpus, load_corpus
 from primeval.evaluators.data.documents import SPLITS, embedded
 from primeval.evaluators.data.tokenizer import (
     Tokenizer,
-    bytes_tokenizer,
+    byte_tokens,
     chunks,
     sentencepiece_tokenizer,
     smallest_dtype,
@@ -47,31 +47,31 @@ def decode(model: bytes, tokens: np.ndarray) -> str:
 
 @given(st.lists(st.binary(max_size=50)))
 def test_bytes_are_their_own_tokens(texts: list[bytes]) -> None:
-    tokens = bytes_tokenizer().encode(texts)
+    tokens = byte_tokens(texts)
     assert tokens.tobytes() == b"".join(text + b"\f" for text in texts)
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\u2581")))
 def test_sentencepiece_loses_nothing_of_any_text(model: bytes, text: str) -> None:
-    tokens = sentencepiece_tokenizer(model, 600, "m").encode([text.encode()])
+    tokens = sentencepiece_tokenizer(model, 600, "m")([text.encode()])
     assert tokens[-1] == 1, "the end of the document"
     assert decode(model, tokens[:-1]) == text
 
 
 def test_sentencepiece_ends_every_document(model: bytes) -> None:
     tokenizer: Tokenizer = sentencepiece_tokenizer(model, 600, "m")
-    one_by_one = [tokenizer.encode([text]) for text in AUSTEN]
-    together = tokenizer.encode(AUSTEN)
+    one_by_one = [tokenizer([text]) for text in AUSTEN]
+    together = tokenizer(AUSTEN)
     assert np.array_equal(together, np.concatenate(one_by_one))
     assert (together == 1).sum() == len(AUSTEN)
 
 
 def test_a_document_in_parts_has_one_end(model: bytes) -> None:
     tokenizer = sentencepiece_tokenizer(model, 600, "m")
-    first, second = tokenizer.encode(AUSTEN[:1], ends=False), tokenizer.encode(AUSTEN[1:2])
+    first, second = tokenizer(AUSTEN[:1], ends=False), tokenizer(AUSTEN[1:2])
     assert 1 not in first
     assert list(second).index(1) == len(second) - 1
-    assert bytes_tokenizer().encode([b"ab"], ends=False).tobytes() == b"ab"
+    assert byte_tokens([b"ab"], ends=False).tobytes() == b"ab"
 
 
 def test_training_sentencepiece_repeats_bit_for_bit(model: bytes) -> None:
@@ -122,9 +122,7 @@ def test_a_model_can_be_loaded(novel: Path, model: bytes, tmp_path: Path) -> Non
     path.write_bytes(model)
     settings = DataSettings(files=(str(novel),), tokenizer=str(path), vocabulary=600)
     corpus = load_corpus(settings)
-    assert np.array_equal(
-        corpus.test, sentencepiece_tokenizer(model, 600, "m").encode(AUSTEN[-1:])
-    )
+    assert np.array_equal(corpus.test, sentencepiece_tokenizer(model, 600, "m")(AUSTEN[-1:]))
     with pytest.raises(DataError, match=r"knows 600 tokens, 256 were asked.* to 600"):
         load_corpus(DataSettings(files=(str(novel),), tokenizer=str(path)))
 
