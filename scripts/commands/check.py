@@ -51,7 +51,8 @@ def run_check(args: argparse.Namespace) -> None:
     try_primitives(language)
     tried = None
     if args.train is False:
-        _look_for_files(config)
+        for pattern in config.data.files:
+            find_files(pattern)  # raises DataError if there is none; reads no file
     else:
         if args.train is None:
             require_memory(args.config, config, first_cost)
@@ -101,9 +102,3 @@ def require_memory(name: str, config: RunConfig, cost: Cost) -> None:
         "(training.accumulation), or check it on the machine that will run it; --no-train only "
         "validates and counts, --train tries it all the same."
     )
-
-
-def _look_for_files(config: RunConfig) -> None:
-    """Raises DataError for a file that does not exist. Reads no file."""
-    for pattern in config.data.files:
-        find_files(pattern)

@@ -37,7 +37,7 @@ from primeval.search.confirm.training import (
     run_of,
 )
 from primeval.search.drive.starting import check_seeds, load_seeds
-from primeval.search.errors import ConfigError, RunError
+from primeval.search.errors import ConfigError, RunError, writing
 from primeval.search.run.folder import Run, create_run, reopen_run
 from primeval.search.run.programs import find_individual, program_for
 from primeval.search.run.schema import FILE_NAME
@@ -246,8 +246,6 @@ def _command(args: argparse.Namespace) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    try:
+    with writing(path):
         path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror}.") from None
     print(f"\nThe table is in {path}.", file=sys.stderr)

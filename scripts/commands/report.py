@@ -11,7 +11,7 @@ from primeval.scripts.commands.arguments import add_shared, add_watch, whole_num
 from primeval.scripts.report.contents import report_contents
 from primeval.scripts.report.page import render
 from primeval.scripts.running.watching import watch
-from primeval.search.errors import RunError
+from primeval.search.errors import writing
 from primeval.search.run.folder import Run
 
 TOP = 10
@@ -52,10 +52,7 @@ def _write(opened: Run, args: argparse.Namespace, running: bool) -> str:
     """
     path: Path = args.output or opened.folder / NAME
     page = render(report_contents(opened, args.top, running, args.watch)).encode()
-    try:
-        with replacing(path) as new:
-            new.write_bytes(page)
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror}.") from None
+    with writing(path), replacing(path) as new:
+        new.write_bytes(page)
     told = opened.store.told()
     return f"{path}: {told:,} candidates, {rough_bytes(len(page))}"

@@ -17,8 +17,7 @@ from primeval.dna.writing.code_difference import code_difference
 from primeval.dna.writing.diff import DiffLine, diff
 from primeval.dna.writing.facts import Facts
 from primeval.dna.writing.tensorflow_code import format_code
-from primeval.primitives.primitive import Vocabulary
-from primeval.primitives.vocabulary import PRIMITIVES
+from primeval.primitives.language import Language
 from primeval.scripts.commands.arguments import add_shared
 from primeval.scripts.tables import terminal
 from primeval.search.algorithm.population import Individual
@@ -63,8 +62,9 @@ def add_show(parser: argparse.ArgumentParser) -> None:
 
 def run_show(args: argparse.Namespace) -> None:
     config = load_config(args.config) if args.config is not None else None
+    language = Language() if config is None else config.make_language()
     try:
-        shown = find_program(args.reference, _vocabulary(config))
+        shown = find_program(args.reference, language.vocabulary)
     except LanguageError as error:
         if args.code or args.resolved or args.graph or args.diff or args.json:
             raise
@@ -126,30 +126,20 @@ def _print_difference(other: Other, lines: list[DiffLine], color: bool) -> None:
 
 def _other(shown: Reference, wanted: str) -> tuple[str, Program]:
     """The name and the program that --diff asks for. Raises RunError if there is none."""
-    if wanted == SEED:
-        return _seed(shown)
-    if wanted != PARENT:
-        return wanted, find_program(wanted, shown.program.vocabulary).program
+    vocabulary = shown.program.vocabulary
+    if wanted not in (SEED, PARENT):
+        return wanted, find_program(wanted, vocabulary).program
     if shown.run is None or shown.individual is None:
+        if wanted == SEED:  # CHOICE: of a program that is no individual it is the Transformer
+            return "transformer", find_program("transformer").program
         raise RunError(f"Only an individual of a run (RUN:ID) has a parent, not {shown.name}.")
+    if wanted == SEED:
+        root = root_of(shown.run.store, shown.individual)
+        return f"its seed, {shown.run.folder}:{root.id}", root.program(vocabulary)
     if shown.individual.parent is None:
         raise RunError(f"{shown.name} is a seed: it has no parent.")
     name = f"{shown.run.folder}:{shown.individual.parent}"
     return name, find_program(name).program
-
-
-def _seed(shown: Reference) -> tuple[str, Program]:
-    """The seed of an individual. CHOICE: for any other program it is the Transformer."""
-    if shown.run is None or shown.individual is None:
-        return "transformer", find_program("transformer").program
-    individual = root_of(shown.run.store, shown.individual)
-    program = individual.program(shown.program.vocabulary)
-    return f"its seed, {shown.run.folder}:{individual.id}", program
-
-
-def _vocabulary(config: RunConfig | None) -> Vocabulary:
-    """The primitives that a program in a file may name."""
-    return PRIMITIVES if config is None else config.make_language().vocabulary
 
 
 def _scale(shown: Reference, config: RunConfig | None, code: bool) -> Scale | None:
@@ -166,21 +156,18 @@ def _heading(shown: Reference, facts: Facts) -> list[str]:
     if shown.run is not None and shown.individual is not None:
         lines = _origin(shown.name, shown.run, shown.individual)
     if facts.graph is not None:
-        graph = facts.graph
-        lines.append(f"{len(graph.nodes)} operations, fingerprint {graph.fingerprint[:12]}")
-        if graph.fixed_length:
-            lines[-1] += ", works at one length only"
+        count, fingerprint = len(facts.graph.nodes), facts.graph.fingerprint[:12]
+        length = ", works at one length only" if facts.graph.fixed_length else ""
+        lines.append(f"{count} operations, fingerprint {fingerprint}{length}")
     if facts.problem:
         lines.append(facts.problem)
     if facts.cost is not None:
         known = facts.costs()
-        lines.append(
-            f"{known['parameters']:,} parameters, {known['flops_per_token']:,} FLOPs per token"
-        )
-        lines.append(
+        lines += [
+            f"{known['parameters']:,} parameters, {known['flops_per_token']:,} FLOPs per token",
             f"width {known['model_width']} (unit {known['unit']}), "
-            f"matrices {', '.join(map(str, known['widths']))} wide"
-        )
+            f"matrices {', '.join(map(str, known['widths']))} wide",
+        ]
     return lines
 
 

@@ -74,18 +74,12 @@ def _watch(args: argparse.Namespace, color: bool) -> None:
 def _show(opened: Run, args: argparse.Namespace, color: bool) -> None:
     if args.ledger:
         print_ledger(opened, args.json)
-    elif args.confirmed:
-        _show_confirmed(opened, args.json)
-    else:
+    elif not args.confirmed:
         _show_ranking(opened, args, color)
-
-
-def _show_confirmed(run: Run, as_json: bool) -> None:
-    rows = confirmed_rows(run)
-    if as_json:
-        terminal.print_json([row.as_json() for row in rows])
+    elif args.json:
+        terminal.print_json([row.as_json() for row in confirmed_rows(opened)])
     else:
-        print_confirmed(run, rows)
+        print_confirmed(opened, confirmed_rows(opened))
 
 
 def _show_ranking(opened: Run, args: argparse.Namespace, color: bool) -> None:

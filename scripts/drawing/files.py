@@ -20,7 +20,7 @@ from primeval.scripts.drawing.shapes import (
     arrow_head,
     pieces,
 )
-from primeval.search.errors import RunError
+from primeval.search.errors import RunError, writing
 
 FONT = "DejaVu Sans Mono, Menlo, Consolas, monospace"
 PNG_SCALE = 2.0  # pixels per unit of the drawing
@@ -34,7 +34,7 @@ def write_drawing(path: Path, drawing: Drawing) -> None:
     kind = path.suffix.lower()
     if kind not in (".svg", ".png"):
         raise RunError(f"A drawing is a file that ends in .svg or .png. Received: {path}.")
-    try:
+    with writing(path):
         if kind == ".svg":
             path.write_text(_svg_document(drawing), encoding="utf-8")
         else:
@@ -42,8 +42,6 @@ def write_drawing(path: Path, drawing: Drawing) -> None:
             from primeval.scripts.drawing.png import paint
 
             paint(drawing, path, PNG_SCALE)
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def _svg_document(drawing: Drawing) -> str:

@@ -13,7 +13,7 @@ from primeval.scripts.running.progress import Lines, Picture
 from primeval.search.drive.loop import drive
 from primeval.search.drive.progress import Progress
 from primeval.search.drive.tensorboard import TensorBoard
-from primeval.search.errors import RunError
+from primeval.search.errors import writing
 
 if TYPE_CHECKING:
     from primeval.evaluators.evaluator import Evaluator
@@ -38,10 +38,8 @@ def drive_and_report(run: Run, search: Search, evaluator: Evaluator) -> int:
 
 def log_to(folder: Path) -> None:
     """Write what the library logs to `run.log`, not to the screen. Raises RunError."""
-    try:
+    with writing(folder / "run.log"):
         handler = logging.FileHandler(folder / "run.log", encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"{folder}/run.log cannot be written: {error.strerror}.") from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("primeval")
     logger.handlers, logger.propagate = [handler], False
