@@ -39,9 +39,10 @@ def is_running(run: Run) -> bool:
 
 @contextlib.contextmanager
 def redrawn(first: bool) -> Iterator[None]:
-    """Print what is printed inside over what was printed the time before.
+    """Print the output of the block over the output of the block before.
 
-    Where standard output is no terminal, the new output follows the old one.
+    `first` says that there was none before. Where standard output is no terminal, the new
+    output follows the old one.
     """
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
