@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable
 from enum import Enum
 from fractions import Fraction
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from primeval.primitives.primitive import COLUMN, RUBBISH, SEQUENCE, ZERO, Primitive
 from primeval.primitives.widths import ONE_CHANNEL, Rejection, Width, Widths
@@ -165,22 +165,15 @@ RULES: dict[str, Rule] = {
 ENTRYWISE_RULES = frozenset({"elementwise", "channelwise", "mask"})
 
 
-class Operand(Protocol):
-    """What `fill` reads of an operand. A `Value` has these, and so has a node of a graph."""
+def fill(primitive: Primitive, scores: bool, zero: bool) -> float | None:
+    """What to write above an operand's diagonal before `primitive` reads it, if anything.
 
-    @property
-    def scores(self) -> bool: ...
-
-    @property
-    def zero(self) -> bool: ...
-
-
-def fill(primitive: Primitive, operand: Operand) -> float | None:
-    """What to write above the operand's diagonal before `primitive` reads it, if anything."""
-    if not operand.scores or primitive.rule in ENTRYWISE_RULES:
+    `scores` and `zero` are of the operand, as in `Value`.
+    """
+    if not scores or primitive.rule in ENTRYWISE_RULES:
         return None
     neutral = primitive.neutral
-    return None if operand.zero and neutral == 0.0 else neutral
+    return None if zero and neutral == 0.0 else neutral
 
 
 def finite(number: float, dtype: str = "float32") -> float:
@@ -189,9 +182,9 @@ def finite(number: float, dtype: str = "float32") -> float:
     return min(max(number, -largest), largest)
 
 
-def counts_visible_keys(primitive: Primitive, operand: Operand) -> bool:
+def counts_visible_keys(primitive: Primitive, scores: bool) -> bool:
     """Whether it divides by the number of keys that a query sees: the mean of scores does."""
-    return operand.scores and primitive.name == "RED_MEAN"
+    return scores and primitive.name == "RED_MEAN"
 
 
 class Initial(Enum):

@@ -80,12 +80,10 @@ def literal(graph: Graph) -> tuple[Step, ...]:
 
 
 def _fill(graph: Graph, node: Node, read: int, zero: list[bool]) -> float | None:
-    source = graph.nodes[read]
-    if node.primitive is None or not source.scores:
+    scores = graph.nodes[read].scores
+    if node.primitive is None or not scores:
         return None
-    if node.op == "EXP":
-        return -math.inf
-    return fill(node.primitive, source._replace(zero=zero[read]))
+    return -math.inf if node.op == "EXP" else fill(node.primitive, scores, zero[read])
 
 
 def _known_zero(graph: Graph) -> list[bool]:

@@ -100,7 +100,7 @@ class _Walk(NamedTuple):
         source = self.graph.nodes[node.inputs[0]]
         if source.scores and node.op == "MASK":
             return self.visibility.masked(operands[0])
-        if node.primitive is not None and counts_visible_keys(node.primitive, source):
+        if node.primitive is not None and counts_visible_keys(node.primitive, source.scores):
             return PURE["RED_SUM"](operands[0]) / self.visibility.count(operands[0])
         return _kernel(node)(*operands)
 
