@@ -111,7 +111,7 @@ class Inference:
             return self._apply(number, line, primitive)
         if line.op in (INPUT_1_OP, INPUT_2_OP):
             # CHOICE: both inputs of MAIN are the block's input; the paper leaves one unused.
-            return self._add(INPUT_OP, (), None, 1, (), _BLOCK_INPUT, number, None)
+            return self._add(Draft(INPUT_OP, (), None, 1, (), _BLOCK_INPUT, number, None))
         operand = self.node_of[line.inputs[0]]
         if line.op == MERGE_OP:
             return self._merge(number, line, operand)
@@ -139,7 +139,7 @@ class Inference:
             over = line.scope
             drafts.append(Draft(line.op, operands, read, 1, over, result, number, primitive))
             return len(drafts) - 1
-        return self._add(line.op, operands, read, 1, over, result, number, primitive)
+        return self._add(Draft(line.op, operands, read, 1, over, result, number, primitive))
 
     def _proposal(self, line: Line) -> Fraction:
         """The relative width asked for: a branched operation's is divided (A.2)."""
@@ -159,26 +159,15 @@ class Inference:
             raise Rejection("branches of scores cannot be concatenated along the channels")
         width = Width(source.value.width.var, source.value.width.ratio * branches)
         over, value = source.over[: len(line.scope)], Value(False, width)
-        return self._add(MERGE_OP, (operand,), None, branches, over, value, number, None)
+        return self._add(Draft(MERGE_OP, (operand,), None, branches, over, value, number, None))
 
-    def _add(
-        self,
-        op: str,
-        operands: tuple[int, ...],
-        constant: float | None,
-        branches: int,
-        over: tuple[int, ...],
-        value: Value,
-        line: int,
-        primitive: Primitive | None,
-    ) -> int:
-        """A new draft, or an earlier one that computes the same."""
-        key = (op, operands, None if constant is None else constant.hex(), branches)
+    def _add(self, draft: Draft) -> int:
+        """The number of a new draft, or of an earlier one that computes the same."""
+        op, inputs, constant, branches, *_ = draft
+        key = (op, inputs, None if constant is None else constant.hex(), branches)
         known = self._known.setdefault(key, len(self.drafts))
         if known == len(self.drafts):
-            self.drafts.append(
-                Draft(op, operands, constant, branches, over, value, line, primitive)
-            )
+            self.drafts.append(draft)
         return known
 
     def _close(self, output: Value) -> None:
