@@ -39,7 +39,6 @@ class Liveness:
 
     def __init__(self, program: Program) -> None:
         self._vocabulary = program.vocabulary
-        self._cores: list[Core] = []
         self._constants, self._dims = set[int](), set[int]()  # bank entries in use
         self._bank = program.bank
         self._cores = [Core((), (True, True), ())] * len(program.subprograms)

@@ -111,7 +111,7 @@ class GraphBlock(keras.layers.Layer):
         filters = [
             self.weight_of[pair.depthwise] for pair in group if pair.depthwise is not None
         ]
-        values = project(operand, weights, filters or None, self.forms)
+        values = project(operand, weights, filters, self.forms)
         for pair, value in zip(group, values, strict=True):
             yield pair.convolution, value
             if pair.depthwise is not None:
