@@ -12,7 +12,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-from primeval.dna.printing import format_instruction, state_name
+from primeval.dna.printing import format_instruction
 from primeval.dna.program import Program
 from primeval.dna.resolve import INPUT_1_OP, INPUT_2_OP, MERGE_OP, Line
 from primeval.primitives.primitive import CONSTANT, DIM, Primitive
@@ -185,8 +185,5 @@ class Inference:
         name = self.program.subprograms[line.subprogram].name
         if not line.inputs:
             return f"S{line.subprogram} {name}"
-        target = state_name(line.place + 2)
-        written = format_instruction(
-            line.instruction, target, dormant=False, vocabulary=self.program.vocabulary
-        )
+        written = format_instruction(line.instruction, line.place, self.program.vocabulary)
         return f"S{line.subprogram} {name}, `{written}`"

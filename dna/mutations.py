@@ -248,8 +248,7 @@ MUTATIONS: dict[str, Callable[[Program, Choices], Mutated | None]] = {
 
 
 def _written(instruction: Instruction, place: int, program: Program) -> str:
-    target, vocabulary = state_name(place + INPUTS), program.vocabulary
-    return format_instruction(instruction, target, dormant=False, vocabulary=vocabulary)
+    return format_instruction(instruction, place, program.vocabulary)
 
 
 def _renumbered(instruction: Instruction, number: Callable[[int], int]) -> Instruction:

@@ -44,19 +44,19 @@ def format_op(instruction: Instruction) -> str:
 
 def format_instruction(
     instruction: Instruction,
-    target: str,
-    states: list[str] | None = None,
-    dormant: bool = True,
-    vocabulary: Vocabulary = PRIMITIVES,
+    place: int,
+    vocabulary: Vocabulary,
+    names: list[str] | None = None,
+    dormant: bool = False,
 ) -> str:
-    """One line of text, without the dormant fields if `dormant` is false.
+    """One line of text: the instruction at `place` of its subprogram.
 
-    `states` gives the hidden states other names than letters. Raises UnknownNameError for a
-    primitive that is not in the vocabulary.
+    `names` gives the states other names than letters. Raises UnknownNameError for a primitive
+    that is not in the vocabulary.
     """
 
     def name(state: int) -> str:
-        return states[state] if states else state_name(state)
+        return names[state] if names else state_name(state)
 
     used = reads(instruction.op, vocabulary)
     fields = {
@@ -65,7 +65,7 @@ def format_instruction(
         CONSTANT: f"const{instruction.constant}",
         DIM: f"dim{instruction.dim}",
     }
-    words = [target, "=", format_op(instruction)]
+    words = [name(place + INPUTS), "=", format_op(instruction)]
     words += [text for field, text in fields.items() if field in used]
     if instruction.branching != 1:
         words.append(f"branch={instruction.branching}")
@@ -120,9 +120,6 @@ def _format_subprogram(
 ) -> str:
     lines = ["", format_header(index, subprogram)]
     for place, instruction in enumerate(subprogram.instructions):
-        target = state_name(place + INPUTS)
-        written = format_instruction(
-            instruction, target, dormant=dormant, vocabulary=vocabulary
-        )
+        written = format_instruction(instruction, place, vocabulary, dormant=dormant)
         lines.append(f"  {written}")
     return "\n".join(lines)

@@ -93,9 +93,11 @@ def _channelwise(request: Request, operands: tuple[Value, ...]) -> Value:
     return value._replace(zero=stays_zero(request.primitive, state, request.constant))
 
 
-def _mask(request: Request, operands: tuple[Value, ...]) -> Value:
+def _clears_the_future(request: Request, operands: tuple[Value, ...]) -> Value:
     # CHOICE: on a sequence, band_part is taken literally: channel c is kept from position
     # c on. That is causal, and works at any length.
+    # A depthwise convolution of scores has one filter per key along the queries. Entry (t, s)
+    # sees (t - j, s), which is masked for s > t - j, so the result is zero above the diagonal.
     return operands[0]._replace(zero=operands[0].scores)
 
 
@@ -143,23 +145,17 @@ def _convolution(request: Request, operands: tuple[Value, ...]) -> Value:
     return Value(False, width)
 
 
-def _depthwise(request: Request, operands: tuple[Value, ...]) -> Value:
-    # On scores: one filter per key along the queries. Entry (t, s) sees (t - j, s), which
-    # is masked for s > t - j, so the result is zero above the diagonal.
-    return operands[0]._replace(zero=operands[0].scores)
-
-
 RULES: dict[str, Rule] = {
     "elementwise": _elementwise,
     "channelwise": _channelwise,
-    "mask": _mask,
+    "mask": _clears_the_future,
     "cumulative": _cumulative,
     "reduction": _reduction,
     "rowwise": _rowwise,
     "matrix_product": _matrix_product,
     "transposed_product": _transposed_product,
     "convolution": _convolution,
-    "depthwise": _depthwise,
+    "depthwise": _clears_the_future,
 }
 
 ENTRYWISE_RULES = frozenset({"elementwise", "channelwise", "mask"})

@@ -56,8 +56,12 @@ def _diff_bodies(
     pairs, new_names = pair(before, after, of_old)
     old_names = [state_name(state) for state in range(INPUTS + len(before))]
     for one, other in pairs:
-        was = None if one is None else _written(before, one, old_names, of_old)
-        now = None if other is None else _written(after, other, new_names, of_new)
+        was = None if one is None else format_instruction(before[one], one, of_old, old_names)
+        now = (
+            None
+            if other is None
+            else format_instruction(after[other], other, of_new, new_names)
+        )
         if was == now:
             yield DiffLine(" ", f"  {now}")
             continue
@@ -65,12 +69,6 @@ def _diff_bodies(
             yield DiffLine("-", f"  {was}")
         if now is not None:
             yield DiffLine("+", f"  {now}")
-
-
-def _written(
-    body: Sequence[Instruction], place: int, names: list[str], vocabulary: Vocabulary
-) -> str:
-    return format_instruction(body[place], names[place + INPUTS], names, False, vocabulary)
 
 
 class Pairing(NamedTuple):
@@ -106,24 +104,20 @@ def _align(
 ) -> list[tuple[int | None, int | None]]:
     """Pairs of places that correspond, in order; None where a line has no partner."""
     rows, columns = len(old), len(new)
+    likeness = [[_likeness(one, other, vocabulary) for other in new] for one in old]
     best = [[0] * (columns + 1) for _ in range(rows + 1)]
-    for row in range(rows - 1, -1, -1):
-        for column in range(columns - 1, -1, -1):
-            best[row][column] = max(
-                best[row + 1][column],
-                best[row][column + 1],
-                best[row + 1][column + 1] + _likeness(old[row], new[column], vocabulary),
-            )
+    for row in reversed(range(rows)):
+        for column in reversed(range(columns)):
+            together = best[row + 1][column + 1] + likeness[row][column]
+            best[row][column] = max(best[row + 1][column], best[row][column + 1], together)
     pairs: list[tuple[int | None, int | None]] = []
     row = column = 0
     while row < rows or column < columns:
-        if row < rows and column < columns:
-            together = best[row + 1][column + 1] + _likeness(old[row], new[column], vocabulary)
-            if together == best[row][column] and together > best[row + 1][column + 1]:
-                pairs.append((row, column))
-                row, column = row + 1, column + 1
-                continue
-        if column == columns or (row < rows and best[row][column] == best[row + 1][column]):
+        alike = likeness[row][column] if row < rows and column < columns else 0
+        if alike and best[row][column] == best[row + 1][column + 1] + alike:
+            pairs.append((row, column))
+            row, column = row + 1, column + 1
+        elif column == columns or (row < rows and best[row][column] == best[row + 1][column]):
             pairs.append((row, None))
             row += 1
         else:

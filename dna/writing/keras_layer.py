@@ -77,14 +77,11 @@ class BlockSource:
         node, primitive = self.graph.nodes[number], self._owners[number]
         (read,) = node.inputs
         inputs, over = self._channels(read), list(map(str, node.over))
-        one = ["1"] if over else []
+        taps, one = primitive.kernel_width, ["1"] if over else []
         if primitive.rule == "convolution":
-            taps = primitive.kernel_width
             axes = [*over, self._channels(read, taps), self._channels(number)]
-        elif primitive.rule == "depthwise":
-            axes = [str(primitive.kernel_width), *over, *one, inputs]
-        else:
-            axes = [*over, *one, inputs]
+        else:  # only a depthwise convolution has taps
+            axes = [*([str(taps)] if taps else []), *over, *one, inputs]
         return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
 
     def weight_start(self, number: int) -> str:

@@ -19,7 +19,6 @@ from primeval.dna.program import INPUTS
 
 LONGEST = 32  # characters of a subprogram's name that are used
 ROLES = {"convolution": "kernel", "depthwise": "taps", "SCALE": "scale", "SHIFT": "shift"}
-INPUT_NAME = "x"
 
 
 class Names(NamedTuple):
@@ -41,7 +40,7 @@ def name_nodes(graph: Graph, taken: Iterable[str] = ()) -> Names:
     for number in program_order(graph):
         node = graph.nodes[number]
         if node.op == INPUT_OP:
-            names.values[number] = INPUT_NAME
+            names.values[number] = "x"
             continue
         line = graph.lines[node.line]
         where = identifier(graph.program.subprograms[line.subprogram].name)

@@ -104,9 +104,8 @@ class _Writer:
         instruction = self._calls.body(index)[place]
         state = place + INPUTS
         if not self._calls.is_live(index, state, path):
-            name, names = self._name(index, state), self._names.get(index)
-            vocabulary = self._program.vocabulary
-            written = format_instruction(instruction, name, names, False, vocabulary)
+            vocabulary, names = self._program.vocabulary, self._names.get(index)
+            written = format_instruction(instruction, place, vocabulary, names)
             return [f"    # {written}: dead, nothing depends on it"]
         branch = "{branch}" if instruction.branching > 1 else ""
         name = f"{{at}}{self._name(index, state)}{branch}"
