@@ -183,7 +183,5 @@ class Inference:
     def _where(self, number: int) -> str:
         line = self.lines[number]
         name = self.program.subprograms[line.subprogram].name
-        if not line.inputs:
-            return f"S{line.subprogram} {name}"
         written = format_instruction(line.instruction, line.place, self.program.vocabulary)
         return f"S{line.subprogram} {name}, `{written}`"

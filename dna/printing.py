@@ -70,19 +70,13 @@ def format_instruction(
     if instruction.branching != 1:
         words.append(f"branch={instruction.branching}")
     if dormant:
-        unread = {field: text for field, text in fields.items() if field not in used}
-        words += _dormant(instruction, unread)
+        notes = [
+            f"{'const' if field == CONSTANT else field}={text}"
+            for field, text in fields.items()
+            if field not in used and getattr(instruction, field)
+        ]
+        words += [";", *notes] if notes else []
     return " ".join(words)
-
-
-def _dormant(instruction: Instruction, unread: dict[str, str]) -> list[str]:
-    """The fields that an operation does not read, after `;`, except those that are 0."""
-    notes = [
-        f"{'const' if field == CONSTANT else field}={text}"
-        for field, text in unread.items()
-        if getattr(instruction, field)
-    ]
-    return [";", *notes] if notes else []
 
 
 def format_number(number: float) -> str:

@@ -64,7 +64,7 @@ NEW_BRANCH = "ops.expand_dims({a}, -3)"  # for a value that the branches share
 MERGE = ("ops.concatenate", "ops.unstack({a}, axis=-3)", "axis=-1")
 MERGE_OF_ONE = ("ops.concatenate", "[{a}] * {n}", "axis=-1")
 
-# Helpers by name, each after those that it uses. NEEDS says which these are.
+# Helpers by name, each after those that it uses.
 HELPERS: dict[str, str] = {
     "normal": '''\
 def normal(inputs):
@@ -122,4 +122,3 @@ def visible_mean(scores):
     return ops.sum(scores, axis=-1, keepdims=True) / ops.cast(count, scores.dtype)
 ''',
 }
-NEEDS = {"with_past": ("shifted",), "depthwise_conv": ("shifted",)}

@@ -40,9 +40,8 @@ class Facts:
 
     def listing(self) -> list[dict[str, Any]]:
         """Its resolved lines; without channels if it does not fit its scale."""
-        if self.graph is None:
-            return []
-        return resolved_listing(self.graph, self.scale if self.cost else None)
+        scale = self.scale if self.cost else None
+        return resolved_listing(self.graph, scale) if self.graph else []
 
     def as_data(self) -> dict[str, Any]:
         """Everything but the lines, for JSON."""

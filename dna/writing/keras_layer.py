@@ -62,11 +62,6 @@ class BlockSource:
         self.graph, self.kernels = graph, _kernels(graph)
         taken = {*HELPERS, *(kernel.__name__ for kernel in self.kernels.values())}
         self.names = name_nodes(graph, taken)
-        self._owners = {
-            number: node.primitive
-            for number, node in enumerate(graph.nodes)
-            if node.primitive is not None and node.primitive.owns_weights
-        }
         model = graph.program.bank.width
         self._parts = [node.width.size / model for node in graph.nodes]
         self.step = int(whole_step(graph) * model)
@@ -74,7 +69,8 @@ class BlockSource:
 
     def weight_shape(self, number: int) -> str:
         """Shape of a node's weight, as an expression of `width` and `length`."""
-        node, primitive = self.graph.nodes[number], self._owners[number]
+        node = self.graph.nodes[number]
+        primitive = self.graph.program.vocabulary[node.op]
         (read,) = node.inputs
         inputs, over = self._channels(read), list(map(str, node.over))
         taps, one = primitive.kernel_width, ["1"] if over else []
@@ -86,7 +82,8 @@ class BlockSource:
 
     def weight_start(self, number: int) -> str:
         """The initializer of a node's weight, as an expression."""
-        primitive, (read,) = self._owners[number], self.graph.nodes[number].inputs
+        node = self.graph.nodes[number]
+        primitive, (read,) = self.graph.program.vocabulary[node.op], node.inputs
         inputs = self._channels(read, primitive.kernel_width or 1)
         return INITIALIZERS[initial(primitive)].format(inputs=inputs)
 

@@ -82,8 +82,9 @@ class MultiDConvHeadAttention(keras.layers.Layer):
         size = self.key_dim or width // heads
         self.projections = []
         for name in ("query", "key", "value"):
-            shape = (heads, width, size)
-            matrix = self.add_weight(shape, _normal(width), name=f"{name}_kernel")
+            matrix = self.add_weight(
+                (heads, width, size), _normal(width), name=f"{name}_kernel"
+            )
             shape = (self.kernel_size, heads, 1, size)
             taps = self.add_weight(shape, _near, name=f"{name}_taps")
             self.projections.append((matrix, taps))

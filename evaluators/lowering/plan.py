@@ -110,11 +110,8 @@ def _late(graph: Graph, number: int, users: Counter[int]) -> tuple[int, ...]:
     late: list[int] = []
     node = graph.nodes[number]
     while node.op in ROWWISE and node.scores and users[number] == 1:
-        if node.op == "MULTIPLY" and all(graph.nodes[read].scores for read in node.inputs):
-            break
-        if node.op == "DIVIDE" and graph.nodes[node.inputs[1]].scores:
-            break
-        if not graph.nodes[_scaled(graph, number)].scores:
+        kinds = [graph.nodes[read].scores for read in node.inputs]
+        if sum(kinds) != 1 or (node.op == "DIVIDE" and kinds[1]):
             break
         late.append(number)
         number = _scaled(graph, number)
