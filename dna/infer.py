@@ -9,6 +9,7 @@ canonical. This runs for every mutation that is tried, so it computes nothing tw
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -146,9 +147,7 @@ class Inference:
         key = (line.instruction.dim, line.scope)
         proposal = self._proposals.get(key)
         if proposal is None:
-            proposal = self.program.bank.dims[line.instruction.dim]
-            for count in line.scope:
-                proposal /= count
+            proposal = self.program.bank.dims[line.instruction.dim] / math.prod(line.scope)
             self._proposals[key] = proposal
         return proposal
 

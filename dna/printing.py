@@ -51,6 +51,7 @@ def format_instruction(
 ) -> str:
     """One line of text: the instruction at `place` of its subprogram.
 
+    The fields that its operation does not read follow if `dormant`, except those that are 0.
     `names` gives the states other names than letters. Raises UnknownNameError for a primitive
     that is not in the vocabulary.
     """

@@ -60,11 +60,10 @@ def _hunks(old: list[str], new: list[str]) -> Iterator[DiffLine]:
         changed = next(first for kind, _, _, first, _ in group if kind != "equal")
         yield DiffLine("@", _heading(new, changed))
         for kind, one, other, first, last in group:
-            if kind == "equal":
-                yield from (DiffLine(" ", line) for line in new[first:last])
-                continue
-            yield from (DiffLine("-", line) for line in old[one:other])
-            yield from (DiffLine("+", line) for line in new[first:last])
+            if kind != "equal":
+                yield from (DiffLine("-", line) for line in old[one:other])
+            sign = " " if kind == "equal" else "+"
+            yield from (DiffLine(sign, line) for line in new[first:last])
 
 
 def _heading(lines: list[str], at: int) -> str:

@@ -7,6 +7,7 @@ relative.
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -79,7 +80,5 @@ def _row(graph: Graph, number: int, cost: Cost | None) -> dict[str, Any]:
 
 def _asked(graph: Graph, line: Line, cost: Cost | None) -> int | float | str:
     """The width a dead line's operation asks for."""
-    relative = graph.program.bank.dims[line.instruction.dim]
-    for count in line.scope:
-        relative /= count
+    relative = graph.program.bank.dims[line.instruction.dim] / math.prod(line.scope)
     return whole(relative * cost.unit) if cost else f"{relative}u"

@@ -101,12 +101,7 @@ class ProgramBlock(keras.layers.Layer):
         except Rejection as rejection:
             raise ValueError(f"This program does not fit its input: {rejection}.") from None
         self.block = GraphBlock(
-            self.graph,
-            cost.unit,
-            length or 1,
-            self.seed,
-            dtype=self.dtype_policy,
-            name="block",
+            self.graph, cost.unit, length or 1, self.seed, dtype=self.dtype_policy, name="block"
         )
         self.block.build(input_shape)
 
