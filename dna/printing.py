@@ -8,8 +8,6 @@ from primeval.dna.program import INPUTS, Bank, Instruction, Program, Subprogram
 from primeval.primitives.primitive import CONSTANT, DIM, INPUT_1, INPUT_2, Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 
-CALL_READS = (INPUT_1, INPUT_2)
-
 
 def state_name(state: int) -> str:
     """a, b, ..., z, aa, ab, ... for 0, 1, ..., 25, 26, 27, ..."""
@@ -34,7 +32,7 @@ def reads(op: str | int, vocabulary: Vocabulary = PRIMITIVES) -> tuple[str, ...]
 
     Raises UnknownNameError for a primitive that is not in the vocabulary.
     """
-    return CALL_READS if isinstance(op, int) else vocabulary[op].reads
+    return (INPUT_1, INPUT_2) if isinstance(op, int) else vocabulary[op].reads
 
 
 def format_op(instruction: Instruction) -> str:
@@ -51,9 +49,8 @@ def format_instruction(
 ) -> str:
     """One line of text: the instruction at `place` of its subprogram.
 
-    The fields that its operation does not read follow if `dormant`, except those that are 0.
-    `names` gives the states other names than letters. Raises UnknownNameError for a primitive
-    that is not in the vocabulary.
+    Fields that it does not read follow if `dormant`, unless they are 0. `names` gives states
+    other names than letters. Raises UnknownNameError if the vocabulary lacks its primitive.
     """
 
     def name(state: int) -> str:

@@ -73,10 +73,9 @@ def export_program(
     Args:
         program: The program.
         scale: The model around it.
-        path: Where the `.keras` file goes; replaced if it exists.
+        path, source: Where the `.keras` file and the Python module go; replaced if they exist.
         weights: File of its trained weights (`save_weights`); fresh weights if None.
         seed: Seed of fresh weights.
-        source: Where the Python module goes; replaced if it exists.
         name: Where the program comes from; the source says so.
 
     Raises:

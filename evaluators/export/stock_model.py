@@ -142,8 +142,6 @@ def _depthwise(name: str, x: Tensor, weight: np.ndarray) -> Tensor:
     # (*branches, taps, c) to (copies, taps reversed, c) to (taps reversed, copies * c, 1)
     kernel = np.flip(weight.reshape((copies, taps, channels)), axis=1)
     conv.set_weights([kernel.transpose(1, 0, 2).reshape(taps, copies * channels, 1)])
-    if not leading:
-        return y
     # (batch, t, copies * c) to copies of (batch, t, c) to (batch, *branches, t, c)
     parts = ops.split(y, copies, axis=CHANNELS) if copies > 1 else [y]
     return _nested(list(parts), leading)
