@@ -178,7 +178,7 @@ def _whole(text: str) -> int | None:
     return int(number)
 
 
-# How a scalar is read, by its unit or else its type, and what is said when it cannot be.
+# How a scalar is read, by its unit or else by its type, and the error if it cannot be.
 READERS: dict[Any, tuple[Callable[[str], Any], str]] = {
     "seconds": (parse_duration, "a time such as 90s, 10m or 2h"),
     "bytes": (parse_bytes, "a size such as 500MB or 4GB"),
