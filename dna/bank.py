@@ -26,11 +26,10 @@ def with_bank(program: Program, constants: int | None, dims: int | None) -> Prog
     Raises ProgramError if an instruction reads an entry that would be removed.
     """
     bank = program.bank
-    for field, wanted in ((CONSTANT, constants), (DIM, dims)):
-        if wanted is not None:
-            _refuse_loss(program, field, wanted)
     values = _sized(bank.constants, constants, 0.0)
     widths = _sized(bank.dims, dims, bank.width)
+    for field, count in ((CONSTANT, len(values)), (DIM, len(widths))):
+        _refuse_loss(program, field, count)
     for index, subprogram in enumerate(program.subprograms):
         body = tuple(
             _within(instruction, len(values), len(widths))
@@ -59,8 +58,7 @@ def _refuse_loss(program: Program, field: str, wanted: int) -> None:
         if field in reads(instruction.op, program.vocabulary) and entry >= wanted:
             raise ProgramError(
                 f"A bank of {wanted} {field}s is too small: S{index} reads "
-                f"{WRITTEN[field]}{entry} "
-                f"in its instruction {place + 1}.",
+                f"{WRITTEN[field]}{entry} in its instruction {place + 1}.",
                 index,
                 place,
             )

@@ -146,16 +146,12 @@ def _check_bank(bank: Bank) -> None:
 
 def _check_resolved_size(program: Program) -> None:
     """Count the inlined program before it is inlined, as nested calls multiply its size."""
-    sizes: dict[int, int] = {}
-    branches: dict[int, int] = {}
+    sizes: dict[str | int, int] = {}  # by subprogram; a primitive counts as one
+    branches: dict[str | int, int] = {}
     for index in reversed(range(len(program.subprograms))):
-        size, widest = 0, 1
-        for instruction in program.subprograms[index].instructions:
-            called = instruction.op if isinstance(instruction.op, int) else None
-            size += 1 if called is None else sizes[called]
-            inner = 1 if called is None else branches[called]
-            widest = max(widest, instruction.branching * inner)
-        sizes[index], branches[index] = size, widest
+        body = program.subprograms[index].instructions
+        sizes[index] = sum([sizes.get(one.op, 1) for one in body])
+        branches[index] = max([one.branching * branches.get(one.op, 1) for one in body])
     if sizes[0] > MAX_RESOLVED:
         raise ProgramError(
             f"A program has at most {MAX_RESOLVED} primitives once its calls are inlined. "

@@ -152,8 +152,7 @@ def _unit(graph: Graph, scale: Scale) -> Fraction:
         return unit
     counted = _polynomial(graph, scale)
     low, high = (_inverse(counted, limit) for limit in scale.window)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    first = max(first, 1)
+    first, last = max(math.ceil(low / step - 1e-9), 1), math.floor(high / step + 1e-9)
     if first > last:
         raise Rejection(
             f"no unit gives between {scale.window[0]:,} and {scale.window[1]:,} parameters "
@@ -204,15 +203,13 @@ def _polynomial(graph: Graph, scale: Scale) -> tuple[float, float, float]:
         if node.primitive is None or not node.primitive.owns_weights:
             continue
         source = graph.nodes[node.inputs[0]]
-        axes = [scale.length if source.scores else source.width]
+        keys = Solved(Fraction(scale.length), True)
+        axes = [keys if source.scores else source.width]
         if node.primitive.rule == "convolution":
             axes.append(node.width)
         degree, factor = 0, float(math.prod(node.over)) * (node.primitive.kernel_width or 1)
         for axis in axes:
-            if isinstance(axis, Solved):
-                degree += not axis.absolute
-                factor *= float(axis.size)
-            else:
-                factor *= axis
+            degree += not axis.absolute
+            factor *= float(axis.size)
         by_degree[degree] += factor * scale.layers
     return by_degree[2], by_degree[1], by_degree[0]

@@ -43,7 +43,7 @@ class Graph:
             width = widths.get(id(node.width))
             if width is None:
                 width = widths[id(node.width)] = str(node.width)
-            label = _label(node.op, node.constant, node.branches, node.over, node.scores, width)
+            label = _label(node, node.scores, width)
             lines.append(f"{label} {','.join(map(str, node.inputs))}")
         return "\n".join(lines)
 
@@ -74,22 +74,13 @@ def build_graph(program: Program) -> Graph:
     nodes = []
     for old in order:
         op, reads, constant, branches, over, value, line, primitive = drafts[old]
-        inputs = [number[read] for read in reads]
+        placed = [number[read] for read in reads]
         if primitive is not None and primitive.commutative:
-            inputs.sort()
-        scores, _, zero = value
+            placed.sort()
+        inputs, (scores, _, zero) = tuple(placed), value
         nodes.append(
             Node(
-                op,
-                tuple(inputs),
-                constant,
-                branches,
-                over,
-                scores,
-                zero,
-                widths[old],
-                line,
-                primitive,
+                op, inputs, constant, branches, over, scores, zero, widths[old], line, primitive
             )
         )
     node_of = {line: number[old] for line, old in node_of.items() if old in number}
@@ -106,17 +97,10 @@ def recent_graph(program: Program) -> Graph:
     return build_graph(program)
 
 
-def _label(
-    op: str,
-    constant: float | None,
-    branches: int,
-    over: tuple[int, ...],
-    scores: bool,
-    width: str,
-) -> str:
+def _label(node: Node | Draft, scores: bool, width: str) -> str:
     """A node without its inputs, as text."""
-    value = "" if constant is None else constant.hex()
-    return f"{op} {value} {'T' if scores else width} {over} {branches}"
+    value = "" if node.constant is None else node.constant.hex()
+    return f"{node.op} {value} {'T' if scores else width} {node.over} {node.branches}"
 
 
 def _digest(text: str) -> str:
@@ -168,9 +152,8 @@ class _Order:
         return f"{self._drafts[at].op} "  # where labels begin: most differ there already
 
     def _local(self, at: int) -> str:
-        op, _, constant, branches, over, value, _, _ = self._drafts[at]
-        width = str(self._widths[at])
-        return _label(op, constant, branches, over, value.scores, width)
+        draft = self._drafts[at]
+        return _label(draft, draft.value.scores, str(self._widths[at]))
 
     def _below(self, at: int) -> str:
         return self._digests_below[at]
@@ -199,6 +182,5 @@ class _Order:
             draft = self._drafts[at]
             ordered = draft.primitive is None or not draft.primitive.commutative
             for position, read in enumerate(draft.inputs):
-                key = f"{self._below(at)}{above[at]}{position if ordered else ''}"
-                uses[read].append(key)
+                uses[read].append(f"{self._below(at)}{above[at]}{position if ordered else ''}")
         return above

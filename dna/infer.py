@@ -9,10 +9,11 @@ canonical. This runs for every mutation that is tried, so it computes nothing tw
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import NamedTuple
 
-from primeval.dna.printing import format_instruction, state_name
+from primeval.dna.printing import format_instruction
 from primeval.dna.program import Program
 from primeval.dna.resolve import INPUT_1_OP, INPUT_2_OP, MERGE_OP, Line
 from primeval.primitives.primitive import CONSTANT, DIM, Primitive
@@ -111,7 +112,7 @@ class Inference:
             return self._apply(number, line, primitive)
         if line.op in (INPUT_1_OP, INPUT_2_OP):
             # CHOICE: both inputs of MAIN are the block's input; the paper leaves one unused.
-            return self._add(INPUT_OP, (), None, 1, (), _BLOCK_INPUT, number, None)
+            return self._add(Draft(INPUT_OP, (), None, 1, (), _BLOCK_INPUT, number, None))
         operand = self.node_of[line.inputs[0]]
         if line.op == MERGE_OP:
             return self._merge(number, line, operand)
@@ -139,16 +140,14 @@ class Inference:
             over = line.scope
             drafts.append(Draft(line.op, operands, read, 1, over, result, number, primitive))
             return len(drafts) - 1
-        return self._add(line.op, operands, read, 1, over, result, number, primitive)
+        return self._add(Draft(line.op, operands, read, 1, over, result, number, primitive))
 
     def _proposal(self, line: Line) -> Fraction:
         """The relative width asked for: a branched operation's is divided (A.2)."""
         key = (line.instruction.dim, line.scope)
         proposal = self._proposals.get(key)
         if proposal is None:
-            proposal = self.program.bank.dims[line.instruction.dim]
-            for count in line.scope:
-                proposal /= count
+            proposal = self.program.bank.dims[line.instruction.dim] / math.prod(line.scope)
             self._proposals[key] = proposal
         return proposal
 
@@ -159,26 +158,15 @@ class Inference:
             raise Rejection("branches of scores cannot be concatenated along the channels")
         width = Width(source.value.width.var, source.value.width.ratio * branches)
         over, value = source.over[: len(line.scope)], Value(False, width)
-        return self._add(MERGE_OP, (operand,), None, branches, over, value, number, None)
+        return self._add(Draft(MERGE_OP, (operand,), None, branches, over, value, number, None))
 
-    def _add(
-        self,
-        op: str,
-        operands: tuple[int, ...],
-        constant: float | None,
-        branches: int,
-        over: tuple[int, ...],
-        value: Value,
-        line: int,
-        primitive: Primitive | None,
-    ) -> int:
-        """A new draft, or an earlier one that computes the same."""
-        key = (op, operands, None if constant is None else constant.hex(), branches)
+    def _add(self, draft: Draft) -> int:
+        """The number of a new draft, or of an earlier one that computes the same."""
+        op, inputs, constant, branches, *_ = draft
+        key = (op, inputs, None if constant is None else constant.hex(), branches)
         known = self._known.setdefault(key, len(self.drafts))
         if known == len(self.drafts):
-            self.drafts.append(
-                Draft(op, operands, constant, branches, over, value, line, primitive)
-            )
+            self.drafts.append(draft)
         return known
 
     def _close(self, output: Value) -> None:
@@ -194,10 +182,5 @@ class Inference:
     def _where(self, number: int) -> str:
         line = self.lines[number]
         name = self.program.subprograms[line.subprogram].name
-        if not line.inputs:
-            return f"S{line.subprogram} {name}"
-        target = state_name(line.place + 2)
-        written = format_instruction(
-            line.instruction, target, dormant=False, vocabulary=self.program.vocabulary
-        )
+        written = format_instruction(line.instruction, line.place, self.program.vocabulary)
         return f"S{line.subprogram} {name}, `{written}`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from importlib import resources
 
@@ -33,9 +34,6 @@ def load_seed(name: str) -> Program:
 
 def seed_summary(name: str) -> str:
     """The first sentence of a built-in program's leading comment. Raises UnknownNameError."""
-    comment = []
-    for line in seed_text(name).splitlines():
-        if not line.startswith("#"):
-            break
-        comment.append(line.lstrip("# "))
-    return re.split(r"(?<=[.])\s", " ".join(comment), maxsplit=1)[0]
+    lines = itertools.takewhile(lambda line: line[:1] == "#", seed_text(name).splitlines())
+    comment = " ".join(line.lstrip("# ") for line in lines)
+    return re.split(r"(?<=[.])\s", comment, maxsplit=1)[0]

@@ -26,12 +26,10 @@ class Core(NamedTuple):
     Attributes:
         instructions: What is live, in order.
         needs: Whether its output depends on its first and on its second input.
-        places: Where the live instructions stand.
     """
 
     instructions: tuple[Essence, ...]
     needs: tuple[bool, bool]
-    places: tuple[int, ...]
 
 
 class Liveness:
@@ -39,10 +37,9 @@ class Liveness:
 
     def __init__(self, program: Program) -> None:
         self._vocabulary = program.vocabulary
-        self._cores: list[Core] = []
         self._constants, self._dims = set[int](), set[int]()  # bank entries in use
         self._bank = program.bank
-        self._cores = [Core((), (True, True), ())] * len(program.subprograms)
+        self._cores = [Core((), (True, True))] * len(program.subprograms)
         for index in reversed(range(len(program.subprograms))):
             self._cores[index] = self.core(program.subprograms[index])
         self._reached = {0}
@@ -83,8 +80,7 @@ class Liveness:
                 live[instruction.input1] |= first
                 live[instruction.input2] |= second
                 reads.append((place, instruction, first, second, constant, dim))
-        number, places = {0: 0, 1: 1}, list[int]()
-        essences: list[Essence] = []
+        number, essences = {0: 0, 1: 1}, list[Essence]()
         for place, instruction, first, second, constant, dim in reversed(reads):
             essences.append(
                 (
@@ -96,9 +92,8 @@ class Liveness:
                     instruction.branching,
                 )
             )
-            number[place + INPUTS] = INPUTS + len(places)
-            places.append(place)
-        return Core(tuple(essences), (live[0], live[1]), tuple(places))
+            number[place + INPUTS] = len(number)
+        return Core(tuple(essences), (live[0], live[1]))
 
     def _reads(self, instruction: Instruction) -> tuple[bool, bool, bool, bool]:
         """Whether it reads input 1, input 2, its constant, its width."""

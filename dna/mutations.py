@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from primeval.dna.check import MAX_CONSTANT
 from primeval.dna.printing import format_instruction, format_number, format_op, state_name
-from primeval.dna.program import BRANCHINGS, INPUTS, RELATIVE_DIMS, Instruction, Program
+from primeval.dna.program import BRANCHINGS, INPUTS, RELATIVE_DIMS, Bank, Instruction, Program
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 
@@ -79,32 +79,64 @@ class Choices(NamedTuple):
         )
 
 
-def delete(program: Program, choices: Choices) -> Mutated | None:
-    """Delete an instruction.
+def delete(
+    program: Program, choices: Choices, index: int | None = None, spare: int | None = None
+) -> Mutated | None:
+    """Delete an instruction, in subprogram `index` if one is given, but not the one at `spare`.
 
     CHOICE: instructions that read the deleted state now read what it was made from: its input,
     or either one of two inputs.
     """
-    index = choices.rng.randrange(len(program.subprograms))
-    return _delete(program, choices, index)
+    index = choices.rng.randrange(len(program.subprograms)) if index is None else index
+    body = program.subprograms[index].instructions
+    places = [place for place in range(len(body)) if place != spare]
+    if len(body) < 2 or not places:
+        return None
+    place = choices.rng.choice(places)
+    gone = body[place]
+    arity = 2 if gone.is_call else program.vocabulary[str(gone.op)].arity
+    heir = choices.rng.choice((gone.input1, gone.input2)[:arity])
+    state = place + INPUTS
+
+    def number(read: int) -> int:
+        return heir if read == state else read - (read > state)
+
+    later = tuple(_renumbered(instruction, number) for instruction in body[place + 1 :])
+    child = program.with_instructions(index, (*body[:place], *later))
+    return Mutated(
+        child, "delete", index, place, lambda: f"S{index}: - {_written(gone, place, program)}"
+    )
 
 
-def insert(program: Program, choices: Choices) -> Mutated | None:
-    """Insert a new instruction anywhere.
+def insert(program: Program, choices: Choices, index: int | None = None) -> Mutated:
+    """Insert a new instruction anywhere, in subprogram `index` if one is given.
 
     CHOICE: later instructions still read the states that they read before. That leaves an
     inserted line dead unless it is the last one. So half of the insertions, drawn at random,
     are spliced in: later readers of the new instruction's first input now read the new state.
     """
-    index = choices.rng.randrange(len(program.subprograms))
-    return _insert(program, choices, index)
+    index = choices.rng.randrange(len(program.subprograms)) if index is None else index
+    body = program.subprograms[index].instructions
+    place = choices.rng.randrange(len(body) + 1)
+    state = place + INPUTS
+    new = choices.instruction(program, index, states=state)
+    spliced = choices.rng.random() < 0.5
+
+    def number(read: int) -> int:
+        return state if spliced and read == new.input1 else read + (read >= state)
+
+    later = tuple(_renumbered(instruction, number) for instruction in body[place:])
+    child = program.with_instructions(index, (*body[:place], new, *later))
+    return Mutated(
+        child, "insert", index, place, lambda: f"S{index}: + {_written(new, place, program)}"
+    )
 
 
 def delete_insert(program: Program, choices: Choices) -> Mutated | None:
     """Delete an instruction of a subprogram and insert one, at places drawn independently."""
     index = choices.rng.randrange(len(program.subprograms))
-    inserted = _insert(program, choices, index)
-    deleted = _delete(inserted.program, choices, index, spare=inserted.place)
+    inserted = insert(program, choices, index)
+    deleted = delete(inserted.program, choices, index, spare=inserted.place)
     if deleted is None:
         return None
     return Mutated(
@@ -186,29 +218,23 @@ def swap(program: Program, choices: Choices) -> Mutated | None:
 
 def bank(program: Program, choices: Choices) -> Mutated | None:
     """Redraw a relative width, or move a constant c to c * 10**X + Y (X, Y normal)."""
-    rng, values = choices.rng, program.bank
-    entry = rng.randrange(len(values.constants) + len(values.dims))
-    if entry < len(values.constants):
-        old = values.constants[entry]
-        new = old * 10 ** rng.gauss(0, 1) + rng.gauss(0, 1)
+    rng, bank = choices.rng, program.bank
+    constants, dims = list(bank.constants), list(bank.dims)
+    entry = rng.randrange(len(constants) + len(dims))
+    at = entry - len(constants)  # among the widths, if it is one
+    if at < 0:
+        old = constants[entry]
+        constants[entry] = new = old * 10 ** rng.gauss(0, 1) + rng.gauss(0, 1)
         if abs(new) > MAX_CONSTANT:
             return None
-        constants = (*values.constants[:entry], new, *values.constants[entry + 1 :])
-        bank = replace(values, constants=constants)
         summary = f"const{entry} {format_number(old)} -> {new:.4g}"
-        child = Program(program.subprograms, bank, program.vocabulary)
-        return Mutated(child, "bank", None, entry, lambda: summary)
-    at = entry - len(values.constants)
-    dim = rng.choice(_OTHER_DIMS.get(values.dims[at], RELATIVE_DIMS))
-    bank = replace(values, dims=(*values.dims[:at], dim, *values.dims[at + 1 :]))
-    summary = f"dim{at} {values.dims[at]} -> {dim}"
-    child = Program(program.subprograms, bank, program.vocabulary)
+    else:
+        dims[at] = rng.choice([dim for dim in RELATIVE_DIMS if dim != bank.dims[at]])
+        summary = f"dim{at} {bank.dims[at]} -> {dims[at]}"
+    changed = Bank(tuple(constants), tuple(dims), bank.width)
+    child = Program(program.subprograms, changed, program.vocabulary)
     return Mutated(child, "bank", None, entry, lambda: summary)
 
-
-_OTHER_DIMS = {
-    dim: tuple(other for other in RELATIVE_DIMS if other != dim) for dim in RELATIVE_DIMS
-}
 
 # In the paper's order (A.4).
 MUTATIONS: dict[str, Callable[[Program, Choices], Mutated | None]] = {
@@ -222,8 +248,7 @@ MUTATIONS: dict[str, Callable[[Program, Choices], Mutated | None]] = {
 
 
 def _written(instruction: Instruction, place: int, program: Program) -> str:
-    target, vocabulary = state_name(place + INPUTS), program.vocabulary
-    return format_instruction(instruction, target, dormant=False, vocabulary=vocabulary)
+    return format_instruction(instruction, place, program.vocabulary)
 
 
 def _renumbered(instruction: Instruction, number: Callable[[int], int]) -> Instruction:
@@ -232,43 +257,3 @@ def _renumbered(instruction: Instruction, number: Callable[[int], int]) -> Instr
     if input1 == instruction.input1 and input2 == instruction.input2:
         return instruction
     return instruction.reading(input1, input2)
-
-
-def _delete(
-    program: Program, choices: Choices, index: int, spare: int | None = None
-) -> Mutated | None:
-    body = program.subprograms[index].instructions
-    places = [place for place in range(len(body)) if place != spare]
-    if len(body) < 2 or not places:
-        return None
-    place = choices.rng.choice(places)
-    gone = body[place]
-    arity = 2 if gone.is_call else program.vocabulary[str(gone.op)].arity
-    heir = choices.rng.choice((gone.input1, gone.input2)[:arity])
-    state = place + INPUTS
-
-    def number(read: int) -> int:
-        return heir if read == state else read - (read > state)
-
-    later = tuple(_renumbered(instruction, number) for instruction in body[place + 1 :])
-    child = program.with_instructions(index, (*body[:place], *later))
-    return Mutated(
-        child, "delete", index, place, lambda: f"S{index}: - {_written(gone, place, program)}"
-    )
-
-
-def _insert(program: Program, choices: Choices, index: int) -> Mutated:
-    body = program.subprograms[index].instructions
-    place = choices.rng.randrange(len(body) + 1)
-    state = place + INPUTS
-    new = choices.instruction(program, index, states=state)
-    spliced = choices.rng.random() < 0.5
-
-    def number(read: int) -> int:
-        return state if spliced and read == new.input1 else read + (read >= state)
-
-    later = tuple(_renumbered(instruction, number) for instruction in body[place:])
-    child = program.with_instructions(index, (*body[:place], new, *later))
-    return Mutated(
-        child, "insert", index, place, lambda: f"S{index}: + {_written(new, place, program)}"
-    )

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from primeval.dna.check import MAX_INSTRUCTIONS, MAX_SUBPROGRAMS, ProgramError, check
 from primeval.dna.printing import reads, state_index, state_name
@@ -61,10 +61,7 @@ class _Parser:
     def __init__(self, text: str, source: str, vocabulary: Vocabulary) -> None:
         self.lines = text.split("\n")  # as editors count them
         self.source, self.vocabulary = source, vocabulary
-        self.width = Fraction(4)
-        self.constants: tuple[float, ...] = (0.0,)
-        self.dims: tuple[Fraction, ...] = (Fraction(1),)
-        self.given: set[str] = set()
+        self.bank: dict[str, Any] = {}  # what is given of it
         self.names: list[str] = []
         self.bodies: list[list[Instruction]] = []
         self.places: dict[tuple[int | None, int | None], int] = {}
@@ -77,14 +74,10 @@ class _Parser:
                 line = raw.split("#", 1)[0].strip()
                 if line:
                     self._line(number, line)
-            program = Program(
-                tuple(
-                    Subprogram(name, tuple(body))
-                    for name, body in zip(self.names, self.bodies, strict=True)
-                ),
-                Bank(self.constants, self.dims, self.width),
-                self.vocabulary,
-            )
+            bodies = map(tuple, self.bodies)
+            subprograms = tuple(map(Subprogram, self.names, bodies))
+            bank = Bank(**{"constants": (0.0,), "dims": (Fraction(1),), **self.bank})
+            program = Program(subprograms, bank, self.vocabulary)
             number = -1
             check(program)
         except ValueError as error:  # includes ProgramError and UnknownNameError
@@ -114,19 +107,10 @@ class _Parser:
             self._instruction(number, content)
         elif isinstance(content, _Header):
             self._open(number, content)
+        elif content.kind in self.bank:
+            raise ProgramError(f"The bank's {content.kind} is given twice.")
         else:
-            self._bank_entry(content)
-
-    def _bank_entry(self, entry: _Entry) -> None:
-        if entry.kind in self.given:
-            raise ProgramError(f"The bank's {entry.kind} is given twice.")
-        self.given.add(entry.kind)
-        if entry.kind == "width":
-            (self.width,) = entry.fractions
-        elif entry.kind == "dims":
-            self.dims = entry.fractions
-        else:
-            self.constants = entry.numbers
+            self.bank[content.kind] = content.value
 
     def _open(self, number: int, header: _Header) -> None:
         if header.number != len(self.names) or header.number >= MAX_SUBPROGRAMS:
@@ -158,9 +142,8 @@ class _Header(NamedTuple):
 
 
 class _Entry(NamedTuple):
-    kind: str
-    numbers: tuple[float, ...] = ()
-    fractions: tuple[Fraction, ...] = ()
+    kind: str  # a field of `Bank`
+    value: Fraction | tuple[Fraction, ...] | tuple[float, ...]
 
 
 class _Written(NamedTuple):
@@ -178,9 +161,11 @@ def _read(line: str, vocabulary: Vocabulary) -> _Header | _Entry | _Written:
         return _Header(int(header[1]), header[2])
     kind, *entries = line.split()
     if kind == "constants":
-        return _Entry(kind, numbers=tuple(map(_number, entries)))
-    if kind == "dims" or (kind == "width" and len(entries) == 1):
-        return _Entry(kind, fractions=tuple(map(_fraction, entries)))
+        return _Entry(kind, tuple(map(_number, entries)))
+    if kind == "dims":
+        return _Entry(kind, tuple(map(_fraction, entries)))
+    if kind == "width" and len(entries) == 1:
+        return _Entry(kind, _fraction(entries[0]))
     raise ProgramError(
         "A line is a bank entry (width, constants, dims), a header "
         f"(S0 main(a, b):) or an instruction (c = ADD a b). Received: {line[:80]!r}."

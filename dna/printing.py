@@ -8,8 +8,6 @@ from primeval.dna.program import INPUTS, Bank, Instruction, Program, Subprogram
 from primeval.primitives.primitive import CONSTANT, DIM, INPUT_1, INPUT_2, Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 
-CALL_READS = (INPUT_1, INPUT_2)
-
 
 def state_name(state: int) -> str:
     """a, b, ..., z, aa, ab, ... for 0, 1, ..., 25, 26, 27, ..."""
@@ -34,7 +32,7 @@ def reads(op: str | int, vocabulary: Vocabulary = PRIMITIVES) -> tuple[str, ...]
 
     Raises UnknownNameError for a primitive that is not in the vocabulary.
     """
-    return CALL_READS if isinstance(op, int) else vocabulary[op].reads
+    return (INPUT_1, INPUT_2) if isinstance(op, int) else vocabulary[op].reads
 
 
 def format_op(instruction: Instruction) -> str:
@@ -44,19 +42,19 @@ def format_op(instruction: Instruction) -> str:
 
 def format_instruction(
     instruction: Instruction,
-    target: str,
-    states: list[str] | None = None,
-    dormant: bool = True,
-    vocabulary: Vocabulary = PRIMITIVES,
+    place: int,
+    vocabulary: Vocabulary,
+    names: list[str] | None = None,
+    dormant: bool = False,
 ) -> str:
-    """One line of text, without the dormant fields if `dormant` is false.
+    """One line of text: the instruction at `place` of its subprogram.
 
-    `states` gives the hidden states other names than letters. Raises UnknownNameError for a
-    primitive that is not in the vocabulary.
+    Fields that it does not read follow if `dormant`, unless they are 0. `names` gives states
+    other names than letters. Raises UnknownNameError if the vocabulary lacks its primitive.
     """
 
     def name(state: int) -> str:
-        return states[state] if states else state_name(state)
+        return names[state] if names else state_name(state)
 
     used = reads(instruction.op, vocabulary)
     fields = {
@@ -65,24 +63,18 @@ def format_instruction(
         CONSTANT: f"const{instruction.constant}",
         DIM: f"dim{instruction.dim}",
     }
-    words = [target, "=", format_op(instruction)]
+    words = [name(place + INPUTS), "=", format_op(instruction)]
     words += [text for field, text in fields.items() if field in used]
     if instruction.branching != 1:
         words.append(f"branch={instruction.branching}")
     if dormant:
-        unread = {field: text for field, text in fields.items() if field not in used}
-        words += _dormant(instruction, unread)
+        notes = [
+            f"{'const' if field == CONSTANT else field}={text}"
+            for field, text in fields.items()
+            if field not in used and getattr(instruction, field)
+        ]
+        words += [";", *notes] if notes else []
     return " ".join(words)
-
-
-def _dormant(instruction: Instruction, unread: dict[str, str]) -> list[str]:
-    """The fields that an operation does not read, after `;`, except those that are 0."""
-    notes = [
-        f"{'const' if field == CONSTANT else field}={text}"
-        for field, text in unread.items()
-        if getattr(instruction, field)
-    ]
-    return [";", *notes] if notes else []
 
 
 def format_number(number: float) -> str:
@@ -120,9 +112,6 @@ def _format_subprogram(
 ) -> str:
     lines = ["", format_header(index, subprogram)]
     for place, instruction in enumerate(subprogram.instructions):
-        target = state_name(place + INPUTS)
-        written = format_instruction(
-            instruction, target, dormant=dormant, vocabulary=vocabulary
-        )
+        written = format_instruction(instruction, place, vocabulary, dormant=dormant)
         lines.append(f"  {written}")
     return "\n".join(lines)

@@ -9,25 +9,18 @@ those of the HELPERS that it uses.
 from __future__ import annotations
 
 from primeval.primitives.rules import PRESENT, Initial
+from primeval.primitives.vocabulary import FUNCTIONS, PRIMITIVES, TAPS
 
 # A function and its arguments. Weights of branches have a branch axis in front.
 CALLS: dict[str, tuple[str, ...]] = {
-    "ADD": ("ops.add", "{a}", "{b}"),
-    "DIFFERENCE": ("ops.subtract", "{a}", "{b}"),
-    "DIVIDE": ("ops.divide", "{a}", "{b}"),
-    "MULTIPLY": ("ops.multiply", "{a}", "{b}"),
+    **{
+        name: (f"ops.{function.split('.')[-1]}", "{a}", "{b}")[: 1 + PRIMITIVES[name].arity]
+        for name, function in FUNCTIONS.items()
+    },
     "ABS_ROOT": ("abs_root", "{a}"),
-    "SQUARE": ("ops.square", "{a}"),
-    "EXP": ("ops.exp", "{a}"),
     "LOG": ("ops.log", "ops.abs({a})"),
     "C_MUL": ("ops.multiply", "{a}", "{c}"),
-    "ABS": ("ops.abs", "{a}"),
     "RECIP": ("reciprocal", "{a}"),
-    "SIGN": ("ops.sign", "{a}"),
-    "COS": ("ops.cos", "{a}"),
-    "SIN": ("ops.sin", "{a}"),
-    "TANH": ("ops.tanh", "{a}"),
-    "SIGMOID": ("ops.sigmoid", "{a}"),
     "MAX": ("ops.maximum", "{a}", "{c}"),
     "MIN": ("ops.minimum", "{a}", "{c}"),
     "SCALE": ("ops.multiply", "{a}", "{w}"),
@@ -35,13 +28,12 @@ CALLS: dict[str, tuple[str, ...]] = {
     "MASK": ("ops.tril", "{a}"),
     "CUM_PROD": ("ops.cumprod", "{a}", "axis=-2"),
     "CUM_SUM": ("ops.cumsum", "{a}", "axis=-2"),
-    "MAT_MUL": ("ops.matmul", "{a}", "{b}"),
     "T_MAT_MUL": ("ops.matmul", "{a}", "ops.swapaxes({b}, -1, -2)"),
     **{
         f"RED_{name}": (f"ops.{name.lower()}", "{a}", "axis=-1", "keepdims=True")
         for name in ("MEAN", "SUM", "MIN", "MAX", "PROD")
     },
-    **{f"DCONV_{width}X1": ("depthwise_conv", "{a}", "{w}") for width in (3, 7, 15, 31)},
+    **{f"DCONV_{width}X1": ("depthwise_conv", "{a}", "{w}") for width in TAPS},
 }
 
 # The mean of scores, over the keys that a query sees; see `rules.counts_visible_keys`.
@@ -72,7 +64,7 @@ NEW_BRANCH = "ops.expand_dims({a}, -3)"  # for a value that the branches share
 MERGE = ("ops.concatenate", "ops.unstack({a}, axis=-3)", "axis=-1")
 MERGE_OF_ONE = ("ops.concatenate", "[{a}] * {n}", "axis=-1")
 
-# Helpers by name, each after those that it uses. NEEDS says which these are.
+# Helpers by name, each after those that it uses.
 HELPERS: dict[str, str] = {
     "normal": '''\
 def normal(inputs):
@@ -130,4 +122,3 @@ def visible_mean(scores):
     return ops.sum(scores, axis=-1, keepdims=True) / ops.cast(count, scores.dtype)
 ''',
 }
-NEEDS = {"with_past": ("shifted",), "depthwise_conv": ("shifted",)}

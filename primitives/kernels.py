@@ -101,7 +101,7 @@ def convolution(x: Tensor, weight: Tensor) -> Tensor:
     a convolution of any width is one matrix product.
     """
     if len(x.shape) == 3:
-        return projections(x, [weight])[0]
+        return projections(x, [weight], [], PLAIN)[0]
     taps, inputs, outputs = weight.shape[-3:]
     equation = matrix_equation(len(x.shape) - 3, len(weight.shape) - 3)
     # (*branches, taps, in, out) to (*branches, taps * in, out)
@@ -116,10 +116,7 @@ def taps_of(x: Tensor, taps: int) -> Tensor:
 
 
 def projections(
-    x: Tensor,
-    weights: list[Tensor],
-    filters: list[Tensor] | None = None,
-    forms: Forms | None = None,
+    x: Tensor, weights: list[Tensor], filters: list[Tensor], forms: Forms
 ) -> list[Tensor]:
     """Convolutions with equally many taps of one input without branches, as one matrix product.
 
@@ -130,20 +127,19 @@ def projections(
         x: (batch, position, in).
         weights: (*branches, taps, in, out) each; their branches may differ.
         filters: (*branches, taps, out) each: depthwise convolutions to follow, one for each
-            weight, with equally many taps; None for no such convolutions.
-        forms: Forms of the kernels to use; the plain ones if None.
+            weight, with equally many taps; empty for no such convolutions.
+        forms: Forms of the kernels to use.
 
     Returns:
         (batch, *branches, position, out) for each weight.
     """
-    forms = forms or PLAIN
     taps, inputs = weights[0].shape[-3:-1]
     matrix = _columns(weights)
     # (batch, position, taps * in) to (batch * position, taps * in)
     y = forms.product(ops.reshape(taps_of(x, taps), (-1, taps * inputs)), matrix)
     # (batch * position, all outputs) to (batch, position, all outputs)
     y = ops.reshape(y, (-1, ops.shape(x)[-2], matrix.shape[1]))
-    if filters is not None:
+    if filters:
         y = forms.depthwise(y, _columns([ops.expand_dims(one, -2) for one in filters]))
     sizes = [math.prod(weight.shape[:-3]) * weight.shape[-1] for weight in weights]
     ends = list(itertools.accumulate(sizes))

@@ -10,7 +10,7 @@ promise is broken, and how.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
@@ -20,7 +20,7 @@ import numpy as np
 from primeval.primitives.primitive import CONSTANT, Kernel, Primitive, Vocabulary
 from primeval.primitives.user import PrimitiveError
 
-BATCH, LENGTH, CHANNELS = 2, 5, 4
+SHAPE = BATCH, LENGTH, CHANNELS = 2, 5, 4
 CONSTANTS = (0.0, 1.5, -2.0)
 # CHOICE: "large" is a number of which EXP is still finite in float32. Values beyond it end a
 # candidate anyway.
@@ -50,145 +50,139 @@ def check_promises(row: Primitive) -> None:
 
 def _try(row: Primitive, kernel: Kernel) -> None:
     tries = _Tries(row, kernel)
-    for promise in (
-        tries.computes_the_promised_shape,
-        tries.stays_finite,
-        tries.sees_what_it_may,
-        tries.keeps_zeros,
-        tries.commutes,
-        tries.has_a_gradient,
-        tries.works_symbolically,
+    for broken in itertools.chain(
+        tries.computes_the_promised_shape(),
+        tries.stays_finite(),
+        tries.sees_what_it_may(),
+        tries.keeps_zeros(),
+        tries.commutes(),
+        tries.has_a_gradient(),
     ):
-        promise()
+        raise PrimitiveError(f"{row.name} breaks a promise: {broken}.")
+    tries.works_symbolically()
 
 
 def _numbers(seed: int = 0) -> np.ndarray:
-    shape = (BATCH, LENGTH, CHANNELS)
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+    return np.random.default_rng(seed).normal(size=SHAPE).astype("float32")
 
 
 class _Tries:
-    """The tries of one primitive, each for one promise; each raises PrimitiveError."""
+    """The tries of one primitive, each for one promise; each yields how it is broken.
+
+    All raise PrimitiveError if the kernel fails.
+    """
 
     def __init__(self, row: Primitive, kernel: Kernel) -> None:
         self.row, self.kernel = row, kernel
 
-    def computes_the_promised_shape(self) -> None:
+    def computes_the_promised_shape(self) -> Iterator[str]:
         for leading in ((BATCH,), (BATCH, 3)):  # with a branch axis too
             x = np.ones((*leading, LENGTH, CHANNELS), "float32")
             expected = (*leading, LENGTH, 1 if self.row.rule == "reduction" else CHANNELS)
             shape = self._call(x).shape
             if shape != expected:
-                self._fail(f"from {x.shape} its rule promises {expected}, and it made {shape}")
+                yield f"from {x.shape} its rule promises {expected}, and it made {shape}"
         if self.row.arity == 2:
             column = np.ones((BATCH, LENGTH, 1), "float32")
             for pair in ((_numbers(), column), (column, _numbers())):
-                if self._call(*pair).shape != _numbers().shape:
-                    self._fail("an operand of one channel broadcasts against the other")
+                if self._call(*pair).shape != SHAPE:
+                    yield "an operand of one channel broadcasts against the other"
 
-    def stays_finite(self) -> None:
-        ones = np.ones((BATCH, LENGTH, CHANNELS), "float32")
+    def stays_finite(self) -> Iterator[str]:
         for name, size in (
             ("zeros", 0.0),
             ("negative numbers", -1.0),
             ("large numbers", LARGE),
             ("large negative numbers", -LARGE),
         ):
-            if not np.isfinite(self._call(size * ones)).all():
-                self._fail(f"it stays finite, and on {name} ({size:g}) it does not")
+            if not np.isfinite(self._call(np.full(SHAPE, size, "float32"))).all():
+                yield f"it stays finite, and on {name} ({size:g}) it does not"
 
-    def sees_what_it_may(self) -> None:
+    def sees_what_it_may(self) -> Iterator[str]:
         """Change one entry of the input at a time, and look where the result changes."""
+        promise, may_change = _MAY_SEE[self.row.rule]
         x = _numbers()
         before = self._call(x)
         for position, channel in itertools.product(range(LENGTH), range(CHANNELS)):
             other = x.copy()
             other[0, position, channel] += 1.0
             moved = np.abs(self._call(other) - before) > TOLERANCE
-            moved[0][self._may_change(position, channel)] = False
+            moved[0][may_change(position, channel)] = False
             if moved.any():
                 row, place, _ = np.argwhere(moved)[0]
                 seen = "of another sequence" if row else f"at position {place}"
-                self._fail(
-                    f"{_MAY_SEE[self.row.rule]}, and a change at position {position} "
-                    f"changed a result {seen}"
-                )
+                yield f"{promise}, and a change at position {position} changed a result {seen}"
 
-    def _may_change(self, position: int, channel: int) -> Any:
-        if self.row.rule == "elementwise":
-            return (position, channel)
-        if self.row.rule == "cumulative":
-            return (slice(position, None), channel)
-        return position
-
-    def keeps_zeros(self) -> None:
+    def keeps_zeros(self) -> Iterator[str]:
         """What `zero_if` says about values above the diagonal of scores."""
+        known = {"z": np.zeros(SHAPE, "float32")}
         for states in self.row.zero_if:
-            operands = [
-                np.zeros((BATCH, LENGTH, CHANNELS), "float32")
-                if state == "z"
-                else _numbers()[..., :1]
-                for state in states
-            ]
+            operands = [known.get(state, _numbers()[..., :1]) for state in states]
             for constant in filter(self.row.zero_when, CONSTANTS):
                 if np.abs(self._call(*operands, constant=constant)).max() != 0.0:
-                    self._fail(f"zero_if says {states!r} gives zeros, and it does not")
+                    yield f"zero_if says {states!r} gives zeros, and it does not"
 
-    def commutes(self) -> None:
+    def commutes(self) -> Iterator[str]:
         one, other = _numbers(1), _numbers(2)
         if self.row.commutative and not np.allclose(
             self._call(one, other), self._call(other, one)
         ):
-            self._fail("commutative says the order of its inputs means nothing, and it does")
+            yield "commutative says the order of its inputs means nothing, and it does"
 
-    def has_a_gradient(self) -> None:
+    def has_a_gradient(self) -> Iterator[str]:
         import tensorflow as tf
 
         x = tf.constant(_numbers() + 0.1)
         with tf.GradientTape() as tape:
             tape.watch(x)
-            y = self._apply(*([x] * self.row.arity))
+            y = self._apply(x)
         gradient = tape.gradient(y, x)
         if gradient is None:
-            self._fail("a gradient exists, and TensorFlow finds none: use keras.ops only")
+            yield "a gradient exists, and TensorFlow finds none: use keras.ops only"
         elif not np.isfinite(gradient.numpy()).all():
-            self._fail("its gradient is finite on ordinary numbers, and it is not")
+            yield "its gradient is finite on ordinary numbers, and it is not"
 
     def works_symbolically(self) -> None:
         import keras
 
-        x = keras.Input((LENGTH, CHANNELS))
-        self._guard(lambda: self._apply(*([x] * self.row.arity)), "in a Keras model: ")
+        self._apply(keras.Input((LENGTH, CHANNELS)), where="in a Keras model: ")
 
     def _call(self, *operands: np.ndarray, constant: float = CONSTANTS[1]) -> np.ndarray:
         from keras import ops
 
-        if len(operands) < self.row.arity:
-            operands = (*operands, operands[0])
-        tensors = [ops.convert_to_tensor(operand) for operand in operands]
-        result = self._guard(lambda: self._apply(*tensors, constant=constant), "")
+        result = self._apply(*map(ops.convert_to_tensor, operands), constant=constant)
         return np.asarray(ops.convert_to_numpy(result))
 
-    def _apply(self, *tensors: Any, constant: float = CONSTANTS[1]) -> Any:
+    def _apply(self, *tensors: Any, constant: float = CONSTANTS[1], where: str = "") -> Any:
+        """The kernel's result; a single tensor is both operands of a kernel of two."""
+        if len(tensors) < self.row.arity:
+            tensors *= 2
         extra = (constant,) if CONSTANT in self.row.reads else ()
-        return self.kernel(*tensors, *extra)
-
-    def _guard(self, work: Callable[[], Any], where: str) -> Any:
         try:
-            return work()
+            return self.kernel(*tensors, *extra)
         except Exception as error:  # a user's kernel may fail in any way
             first = str(error).strip().split("\n", 1)[0]
             raise PrimitiveError(
                 f"{self.row.name}: {where}its kernel fails: {type(error).__name__}: {first}"
             ) from error
 
-    def _fail(self, promise: str) -> None:
-        raise PrimitiveError(f"{self.row.name} breaks a promise: {promise}.")
 
-
-_MAY_SEE = {
-    "elementwise": "an elementwise result depends on the entry at its place only",
-    "rowwise": "a rowwise result depends on its own position only",
-    "reduction": "a reduction depends on its own position only",
-    "cumulative": "a cumulative result depends on its channel and no later position",
+# By rule: what a result depends on, and where a change of one entry may change results.
+_MAY_SEE: dict[str, tuple[str, Callable[[int, int], Any]]] = {
+    "elementwise": (
+        "an elementwise result depends on the entry at its place only",
+        lambda position, channel: (position, channel),
+    ),
+    "rowwise": (
+        "a rowwise result depends on its own position only",
+        lambda position, channel: position,
+    ),
+    "reduction": (
+        "a reduction depends on its own position only",
+        lambda position, channel: position,
+    ),
+    "cumulative": (
+        "a cumulative result depends on its channel and no later position",
+        lambda position, channel: (slice(position, None), channel),
+    ),
 }

@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable
 from enum import Enum
 from fractions import Fraction
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from primeval.primitives.primitive import COLUMN, RUBBISH, SEQUENCE, ZERO, Primitive
 from primeval.primitives.widths import ONE_CHANNEL, Rejection, Width, Widths
@@ -93,9 +93,11 @@ def _channelwise(request: Request, operands: tuple[Value, ...]) -> Value:
     return value._replace(zero=stays_zero(request.primitive, state, request.constant))
 
 
-def _mask(request: Request, operands: tuple[Value, ...]) -> Value:
+def _clears_the_future(request: Request, operands: tuple[Value, ...]) -> Value:
     # CHOICE: on a sequence, band_part is taken literally: channel c is kept from position
     # c on. That is causal, and works at any length.
+    # A depthwise convolution of scores has one filter per key along the queries. Entry (t, s)
+    # sees (t - j, s), which is masked for s > t - j, so the result is zero above the diagonal.
     return operands[0]._replace(zero=operands[0].scores)
 
 
@@ -143,44 +145,31 @@ def _convolution(request: Request, operands: tuple[Value, ...]) -> Value:
     return Value(False, width)
 
 
-def _depthwise(request: Request, operands: tuple[Value, ...]) -> Value:
-    # On scores: one filter per key along the queries. Entry (t, s) sees (t - j, s), which
-    # is masked for s > t - j, so the result is zero above the diagonal.
-    return operands[0]._replace(zero=operands[0].scores)
-
-
 RULES: dict[str, Rule] = {
     "elementwise": _elementwise,
     "channelwise": _channelwise,
-    "mask": _mask,
+    "mask": _clears_the_future,
     "cumulative": _cumulative,
     "reduction": _reduction,
     "rowwise": _rowwise,
     "matrix_product": _matrix_product,
     "transposed_product": _transposed_product,
     "convolution": _convolution,
-    "depthwise": _depthwise,
+    "depthwise": _clears_the_future,
 }
 
 ENTRYWISE_RULES = frozenset({"elementwise", "channelwise", "mask"})
 
 
-class Operand(Protocol):
-    """What `fill` reads of an operand. A `Value` has these, and so has a node of a graph."""
+def fill(primitive: Primitive, scores: bool, zero: bool) -> float | None:
+    """What to write above an operand's diagonal before `primitive` reads it, if anything.
 
-    @property
-    def scores(self) -> bool: ...
-
-    @property
-    def zero(self) -> bool: ...
-
-
-def fill(primitive: Primitive, operand: Operand) -> float | None:
-    """What to write above the operand's diagonal before `primitive` reads it, if anything."""
-    if not operand.scores or primitive.rule in ENTRYWISE_RULES:
+    `scores` and `zero` are of the operand, as in `Value`.
+    """
+    if not scores or primitive.rule in ENTRYWISE_RULES:
         return None
     neutral = primitive.neutral
-    return None if operand.zero and neutral == 0.0 else neutral
+    return None if zero and neutral == 0.0 else neutral
 
 
 def finite(number: float, dtype: str = "float32") -> float:
@@ -189,9 +178,9 @@ def finite(number: float, dtype: str = "float32") -> float:
     return min(max(number, -largest), largest)
 
 
-def counts_visible_keys(primitive: Primitive, operand: Operand) -> bool:
+def counts_visible_keys(primitive: Primitive, scores: bool) -> bool:
     """Whether it divides by the number of keys that a query sees: the mean of scores does."""
-    return operand.scores and primitive.name == "RED_MEAN"
+    return scores and primitive.name == "RED_MEAN"
 
 
 class Initial(Enum):

@@ -9,25 +9,17 @@ contains those of the HELPERS that it uses.
 from __future__ import annotations
 
 from primeval.primitives.rules import PRESENT, Initial
+from primeval.primitives.vocabulary import FUNCTIONS, PRIMITIVES, TAPS
 
 # A user's primitive is printed if its module adds a template here.
 TEMPLATES: dict[str, str] = {
-    "ADD": "tf.math.add({a}, {b})",
-    "DIFFERENCE": "tf.math.subtract({a}, {b})",
-    "DIVIDE": "tf.math.divide({a}, {b})",
-    "MULTIPLY": "tf.math.multiply({a}, {b})",
+    **{
+        name: f"{call}({{a}}, {{b}})" if PRIMITIVES[name].arity == 2 else f"{call}({{a}})"
+        for name, call in FUNCTIONS.items()
+    },
     "ABS_ROOT": "abs_root({a})",
-    "SQUARE": "tf.math.square({a})",
-    "EXP": "tf.math.exp({a})",
     "LOG": "tf.math.log(tf.abs({a}))",
     "C_MUL": "tf.math.multiply({a}, {c})",
-    "ABS": "tf.abs({a})",
-    "RECIP": "tf.math.reciprocal_no_nan({a})",
-    "SIGN": "tf.sign({a})",
-    "COS": "tf.cos({a})",
-    "SIN": "tf.sin({a})",
-    "TANH": "tf.tanh({a})",
-    "SIGMOID": "tf.sigmoid({a})",
     "MAX": "tf.maximum({a}, {c})",
     "MIN": "tf.minimum({a}, {c})",
     "SCALE": "tf.math.multiply({a}, {w})",
@@ -35,15 +27,14 @@ TEMPLATES: dict[str, str] = {
     "MASK": "tf.linalg.band_part({a}, -1, 0)",
     "CUM_PROD": "tf.math.cumprod({a}, axis=-2)",
     "CUM_SUM": "tf.math.cumsum({a}, axis=-2)",
-    "MAT_MUL": "tf.matmul({a}, {b})",
     "T_MAT_MUL": "tf.matmul({a}, {b}, transpose_b=True)",
     "CONV_1X1": "tf.matmul({a}, {w})",
     **{
         f"RED_{name}": f"tf.reduce_{name.lower()}({{a}}, axis=-1, keepdims=True)"
         for name in ("MEAN", "SUM", "MIN", "MAX", "PROD")
     },
-    **{f"CONV_{width}X1": "causal_conv({a}, {w})" for width in (3, 7, 15, 31)},
-    **{f"DCONV_{width}X1": "depthwise_conv({a}, {w})" for width in (3, 7, 15, 31)},
+    **{f"CONV_{width}X1": "causal_conv({a}, {w})" for width in TAPS},
+    **{f"DCONV_{width}X1": "depthwise_conv({a}, {w})" for width in TAPS},
 }
 
 # The mean of scores, over the keys that a query sees; see `rules.counts_visible_keys`.

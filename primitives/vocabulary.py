@@ -6,6 +6,8 @@ the paper leaves open; docs/language.md collects them.
 
 from __future__ import annotations
 
+from typing import Any
+
 from primeval.primitives.primitive import (
     COLUMN,
     CONSTANT,
@@ -20,102 +22,60 @@ from primeval.primitives.primitive import (
 UNARY, BINARY = (INPUT_1,), (INPUT_1, INPUT_2)
 WITH_CONSTANT, WITH_DIM = (INPUT_1, CONSTANT), (INPUT_1, DIM)
 KEEPS_ZERO, BOTH_ZERO = frozenset({ZERO}), frozenset({ZERO + ZERO})
+TAPS = (3, 7, 15, 31)  # of convolutions that look back
 
 
-def _not_above_zero(constant: float) -> bool:
-    return constant <= 0.0
-
-
-def _not_below_zero(constant: float) -> bool:
-    return constant >= 0.0
-
-
-def _conv(width: int, maps_to: str) -> Primitive:
-    return Primitive(f"CONV_{width}X1", WITH_DIM, "convolution", maps_to, width)
-
-
-def _depthwise(width: int) -> Primitive:
-    # CHOICE: a depthwise convolution keeps its channels. Table 2 lists a filters field, but
-    # the evolved program prints d_model there, not the width per head, so nothing reads it.
-    maps_to = "tf.nn.depthwise_conv2d"
-    return Primitive(f"DCONV_{width}X1", UNARY, "depthwise", maps_to, width)
+def _elementwise(name: str, reads: tuple[str, ...], maps_to: str, **traits: Any) -> Primitive:
+    return Primitive(name, reads, "elementwise", maps_to, **traits)
 
 
 ROWS = (
-    Primitive(
-        "ADD",
-        BINARY,
-        "elementwise",
-        "tf.math.add",
-        commutative=True,
-        zero_if=BOTH_ZERO,
-    ),
-    Primitive(
-        "DIFFERENCE",
-        BINARY,
-        "elementwise",
-        "tf.math.subtract",
-        zero_if=BOTH_ZERO,
-    ),
+    _elementwise("ADD", BINARY, "tf.math.add", commutative=True, zero_if=BOTH_ZERO),
+    _elementwise("DIFFERENCE", BINARY, "tf.math.subtract", zero_if=BOTH_ZERO),
     # Zero times an infinity above the diagonal is not a number. So of two scores, both must be
     # zero there.
-    Primitive(
-        "DIVIDE",
-        BINARY,
-        "elementwise",
-        "tf.math.divide",
-        zero_if=frozenset({ZERO + COLUMN}),
-    ),
-    Primitive(
+    _elementwise("DIVIDE", BINARY, "tf.math.divide", zero_if=frozenset({ZERO + COLUMN})),
+    _elementwise(
         "MULTIPLY",
         BINARY,
-        "elementwise",
         "tf.math.multiply",
         commutative=True,
         zero_if=BOTH_ZERO | {ZERO + COLUMN, COLUMN + ZERO},
     ),
-    Primitive(
+    _elementwise(
         "ABS_ROOT",
         UNARY,
-        "elementwise",
         "tf.math.sqrt(tf.abs(x))",
         zero_if=KEEPS_ZERO,
         flops=2,
         note="the gradient at 0 is taken as 0",
     ),
-    Primitive("SQUARE", UNARY, "elementwise", "tf.math.square", zero_if=KEEPS_ZERO),
-    Primitive("EXP", UNARY, "elementwise", "tf.math.exp", flops=8),
-    Primitive("LOG", UNARY, "elementwise", "tf.math.log(tf.abs(x))", flops=9),
-    Primitive("C_MUL", WITH_CONSTANT, "elementwise", "x * c", zero_if=KEEPS_ZERO),
-    Primitive("ABS", UNARY, "elementwise", "tf.abs", zero_if=KEEPS_ZERO),
-    Primitive(
-        "RECIP",
-        UNARY,
-        "elementwise",
-        "tf.math.reciprocal_no_nan",
-        zero_if=KEEPS_ZERO,
-        note="0 maps to 0",
+    _elementwise("SQUARE", UNARY, "tf.math.square", zero_if=KEEPS_ZERO),
+    _elementwise("EXP", UNARY, "tf.math.exp", flops=8),
+    _elementwise("LOG", UNARY, "tf.math.log(tf.abs(x))", flops=9),
+    _elementwise("C_MUL", WITH_CONSTANT, "x * c", zero_if=KEEPS_ZERO),
+    _elementwise("ABS", UNARY, "tf.abs", zero_if=KEEPS_ZERO),
+    _elementwise(
+        "RECIP", UNARY, "tf.math.reciprocal_no_nan", zero_if=KEEPS_ZERO, note="0 maps to 0"
     ),
-    Primitive("SIGN", UNARY, "elementwise", "tf.sign", zero_if=KEEPS_ZERO),
-    Primitive("COS", UNARY, "elementwise", "tf.cos", flops=8),
-    Primitive("SIN", UNARY, "elementwise", "tf.sin", zero_if=KEEPS_ZERO, flops=8),
-    Primitive("TANH", UNARY, "elementwise", "tf.tanh", zero_if=KEEPS_ZERO, flops=8),
-    Primitive("SIGMOID", UNARY, "elementwise", "tf.sigmoid", flops=8),
-    Primitive(
+    _elementwise("SIGN", UNARY, "tf.sign", zero_if=KEEPS_ZERO),
+    _elementwise("COS", UNARY, "tf.cos", flops=8),
+    _elementwise("SIN", UNARY, "tf.sin", zero_if=KEEPS_ZERO, flops=8),
+    _elementwise("TANH", UNARY, "tf.tanh", zero_if=KEEPS_ZERO, flops=8),
+    _elementwise("SIGMOID", UNARY, "tf.sigmoid", flops=8),
+    _elementwise(
         "MAX",
         WITH_CONSTANT,
-        "elementwise",
         "tf.maximum(x, c)",
         zero_if=KEEPS_ZERO,
-        zero_when=_not_above_zero,
+        zero_when=lambda constant: constant <= 0.0,
     ),
-    Primitive(
+    _elementwise(
         "MIN",
         WITH_CONSTANT,
-        "elementwise",
         "tf.minimum(x, c)",
         zero_if=KEEPS_ZERO,
-        zero_when=_not_below_zero,
+        zero_when=lambda constant: constant >= 0.0,
     ),
     Primitive(
         "SCALE",
@@ -135,21 +95,26 @@ ROWS = (
     Primitive("RED_MAX", UNARY, "reduction", "tf.reduce_max", neutral=float("-inf")),
     Primitive("RED_PROD", UNARY, "reduction", "tf.reduce_prod", neutral=1.0),
     Primitive("MAT_MUL", BINARY, "matrix_product", "tf.matmul"),
-    Primitive(
-        "T_MAT_MUL",
-        BINARY,
-        "transposed_product",
-        "tf.matmul(x, y, transpose_b=True)",
+    Primitive("T_MAT_MUL", BINARY, "transposed_product", "tf.matmul(x, y, transpose_b=True)"),
+    Primitive("CONV_1X1", WITH_DIM, "convolution", "tf.layers.dense", kernel_width=1),
+    *(
+        Primitive(f"CONV_{taps}X1", WITH_DIM, "convolution", "tf.nn.conv1d", taps)
+        for taps in TAPS
     ),
-    _conv(1, "tf.layers.dense"),
-    _conv(3, "tf.nn.conv1d"),
-    _conv(7, "tf.nn.conv1d"),
-    _conv(15, "tf.nn.conv1d"),
-    _conv(31, "tf.nn.conv1d"),
-    _depthwise(3),
-    _depthwise(7),
-    _depthwise(15),
-    _depthwise(31),
+    # CHOICE: a depthwise convolution keeps its channels. Table 2 lists a filters field, but
+    # the evolved program prints d_model there, not the width per head, so nothing reads it.
+    *(
+        Primitive(f"DCONV_{taps}X1", UNARY, "depthwise", "tf.nn.depthwise_conv2d", taps)
+        for taps in TAPS
+    ),
 )
 
 PRIMITIVES = Vocabulary(ROWS)
+
+# Of each primitive that is one function of its inputs and nothing more: that function.
+FUNCTIONS = {
+    row.name: row.maps_to
+    for row in ROWS
+    if row.rule in ("elementwise", "matrix_product")
+    and row.maps_to.replace(".", "").isidentifier()
+}

@@ -1,10 +1,10 @@
 """The `primeval` command: the table of its subcommands, and the meaning of its exit status.
 
-A command is a module of `scripts/commands/`. For command NAME the module has a function
-`add_NAME(parser)`: it adds the command's arguments, and sets the default `run` to a function
-from the parsed arguments to an exit status. Only the module of the command that is asked for
-is imported, so `primeval --help` imports none, and a module imports at its top all that its
-command needs in any case.
+A command is a module of `scripts/commands/`. For command NAME the module has two functions:
+`add_NAME(parser)` adds the command's arguments, and `run_NAME(args)` runs it with the parsed
+ones. It returns an exit status, or None for 0. Only the module of the command that is asked
+for is imported, so `primeval --help` imports none, and a module imports at its top all that
+its command needs in any case.
 
 Exit status: 0, 1 (the work failed), 2 (the user's input was wrong).
 """
@@ -16,36 +16,25 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from primeval.primitives.errors import UserError, WorkError, did_you_mean
 
-
-class Command(NamedTuple):
-    """The module of a command, in `scripts/commands/`, and its line in `primeval --help`."""
-
-    module: str
-    help: str
-
-
+# The module of each command, in `scripts/commands/`, and its line in `primeval --help`.
 COMMANDS = {
-    "search": Command("search", "launch a search"),
-    "resume": Command("resume", "continue a run after any kind of stop"),
-    "replay": Command("resume", "derive every individual of a run again"),
-    "inject": Command("inject", "give programs to a running or stopped search"),
-    "check": Command(
-        "check", "validate a configuration, try it for some seconds, forecast its cost"
-    ),
-    "top": Command("top", "print the ranking of a run"),
-    "confirm": Command(
-        "confirm", "train the best again, with fresh seeds and on the test split"
-    ),
-    "show": Command("show", "print a program: text, code, costs, differences"),
-    "lineage": Command("lineage", "print the edits from the seed to an individual"),
-    "report": Command("report", "write a run as one HTML file, for a browser"),
-    "export": Command("export", "write a program as a Keras model or as source"),
-    "seeds": Command("catalog", "list the built-in programs"),
-    "primitives": Command("catalog", "list the built-in operations"),
+    "search": ("search", "launch a search"),
+    "resume": ("resume", "continue a run after any kind of stop"),
+    "replay": ("resume", "derive every individual of a run again"),
+    "inject": ("inject", "give programs to a running or stopped search"),
+    "check": ("check", "validate a configuration, try it for some seconds, forecast its cost"),
+    "top": ("top", "print the ranking of a run"),
+    "confirm": ("confirm", "train the best again, with fresh seeds and on the test split"),
+    "show": ("show", "print a program: text, code, costs, differences"),
+    "lineage": ("lineage", "print the edits from the seed to an individual"),
+    "report": ("report", "write a run as one HTML file, for a browser"),
+    "export": ("export", "write a program as a Keras model or as source"),
+    "seeds": ("catalog", "list the built-in programs"),
+    "primitives": ("catalog", "list the built-in operations"),
 }
 
 
@@ -62,6 +51,7 @@ def build_parser(command: str = "") -> argparse.ArgumentParser:
         if name == command:
             found = importlib.import_module(f"primeval.scripts.commands.{module}")
             getattr(found, f"add_{name}")(subparser)
+            subparser.set_defaults(run=getattr(found, f"run_{name}"))
     return parser
 
 
@@ -85,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"there is no command {command!r}.{hint} Commands: {', '.join(COMMANDS)}.")
     args = parser.parse_args(arguments)
     try:
-        status = int(args.run(args))
+        status = int(args.run(args) or 0)
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:

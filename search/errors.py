@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from primeval.primitives.errors import UserError, WorkError
 
 
@@ -19,3 +23,12 @@ class LanguageError(RunError):
 
 class StoreError(WorkError):
     """The run's store cannot be read or written: no space, no permission, damage."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Write a file that the user wants. Raises RunError if that fails."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}.") from None

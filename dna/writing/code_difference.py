@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from primeval.dna.check import ProgramError
-from primeval.dna.cost import Scale
+from primeval.dna.cost import Cost
 from primeval.dna.graph import Graph
 from primeval.dna.program import Program
 from primeval.dna.writing.diff import DiffLine, pair
@@ -27,35 +27,21 @@ def code_difference(old: Facts, new: Facts) -> list[DiffLine]:
     Raises ProgramError if one of the programs has no code, and Rejection if the old one does
     not fit the new one's scale.
     """
-    scale = _scale(new)
-    before, after = _decoded(old), _decoded(new)
-    one = format_code(before, _same_width(old, new))
-    other = format_code(after, scale, _names(old.program, new.program))
+    if new.scale is None:
+        raise ProgramError("Code is printed at a scale. Give one: --config.")
+    (before, _), (after, cost) = _decoded(old), _decoded(new)
+    # A new operation with weights makes all others narrower, which is not the change to show.
+    same_width = replace(new.scale, window=None, width=cost.width)
+    fits = Facts(old.program, same_width).cost is not None
+    one = format_code(before, same_width if fits else new.scale)
+    other = format_code(after, new.scale, _names(old.program, new.program))
     return list(_hunks(one.splitlines(), other.splitlines()))
 
 
-def _decoded(facts: Facts) -> Graph:
+def _decoded(facts: Facts) -> tuple[Graph, Cost]:
     if facts.graph is None or facts.cost is None:
         raise ProgramError(f"No code can be compared: one of the programs {facts.problem}.")
-    return facts.graph
-
-
-def _scale(facts: Facts) -> Scale:
-    if facts.scale is None:
-        raise ProgramError("Code is printed at a scale. Give one: --config.")
-    return facts.scale
-
-
-def _same_width(old: Facts, new: Facts) -> Scale:
-    """A scale at which the old program is as wide as the new one, if there is one.
-
-    A new operation with weights makes all others narrower, which is not the change to show.
-    """
-    scale = _scale(new)
-    if new.cost is None:
-        return scale
-    fixed = replace(scale, window=None, width=new.cost.width)
-    return fixed if Facts(old.program, fixed).cost else scale
+    return facts.graph, facts.cost
 
 
 def _names(old: Program, new: Program) -> dict[int, list[str]]:
@@ -74,11 +60,10 @@ def _hunks(old: list[str], new: list[str]) -> Iterator[DiffLine]:
         changed = next(first for kind, _, _, first, _ in group if kind != "equal")
         yield DiffLine("@", _heading(new, changed))
         for kind, one, other, first, last in group:
-            if kind == "equal":
-                yield from (DiffLine(" ", line) for line in new[first:last])
-                continue
-            yield from (DiffLine("-", line) for line in old[one:other])
-            yield from (DiffLine("+", line) for line in new[first:last])
+            if kind != "equal":
+                yield from (DiffLine("-", line) for line in old[one:other])
+            sign = " " if kind == "equal" else "+"
+            yield from (DiffLine(sign, line) for line in new[first:last])
 
 
 def _heading(lines: list[str], at: int) -> str:

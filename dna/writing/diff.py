@@ -7,7 +7,8 @@ and new states get fresh ones. So an edit shows as the one line that it changed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from primeval.dna.printing import (
@@ -17,7 +18,7 @@ from primeval.dna.printing import (
     reads,
     state_name,
 )
-from primeval.dna.program import INPUTS, Instruction, Program, Subprogram
+from primeval.dna.program import INPUTS, Instruction, Program
 from primeval.primitives.primitive import Vocabulary
 
 # How alike two lines are, for aligning them.
@@ -37,34 +38,37 @@ def diff(old: Program, new: Program) -> list[DiffLine]:
     for before, after in zip(format_bank(old.bank), format_bank(new.bank), strict=True):
         if before != after:
             lines += [DiffLine("-", before), DiffLine("+", after)]
-    for index in range(max(len(old.subprograms), len(new.subprograms))):
-        one = old.subprograms[index] if index < len(old.subprograms) else None
-        other = new.subprograms[index] if index < len(new.subprograms) else None
+    both = itertools.zip_longest(old.subprograms, new.subprograms)
+    for index, (one, other) in enumerate(both):
         if one != other:
-            lines += _diff_subprograms(index, one, other, (old.vocabulary, new.vocabulary))
+            lines.append(DiffLine("@", format_header(index, other or one)))
+            bodies = (one.instructions if one else (), other.instructions if other else ())
+            lines += _diff_bodies(*bodies, old.vocabulary, new.vocabulary)
     return lines
 
 
-def _diff_subprograms(
-    index: int,
-    old: Subprogram | None,
-    new: Subprogram | None,
-    vocabularies: tuple[Vocabulary, Vocabulary],
-) -> list[DiffLine]:
-    shown = new or old
-    if shown is None:
-        return []
-    before = old.instructions if old else ()
-    after = new.instructions if new else ()
-    of_old, of_new = vocabularies
+def _diff_bodies(
+    before: Sequence[Instruction],
+    after: Sequence[Instruction],
+    of_old: Vocabulary,
+    of_new: Vocabulary,
+) -> Iterator[DiffLine]:
     pairs, new_names = pair(before, after, of_old)
     old_names = [state_name(state) for state in range(INPUTS + len(before))]
-    lines = [DiffLine("@", format_header(index, shown))]
     for one, other in pairs:
-        lines += _diff_line(
-            _written(before, one, old_names, of_old), _written(after, other, new_names, of_new)
+        was = None if one is None else format_instruction(before[one], one, of_old, old_names)
+        now = (
+            None
+            if other is None
+            else format_instruction(after[other], other, of_new, new_names)
         )
-    return lines
+        if was == now:
+            yield DiffLine(" ", f"  {now}")
+            continue
+        if was is not None:
+            yield DiffLine("-", f"  {was}")
+        if now is not None:
+            yield DiffLine("+", f"  {now}")
 
 
 class Pairing(NamedTuple):
@@ -88,29 +92,11 @@ def pair(
     """
     pairs = _align(old, new, vocabulary)
     names = [state_name(state) for state in range(INPUTS)]
-    fresh = INPUTS + len(old)
+    fresh = itertools.count(INPUTS + len(old))
     for one, other in pairs:
-        if other is not None and one is not None:
-            names.append(state_name(one + INPUTS))
-        elif other is not None:
-            names.append(state_name(fresh))
-            fresh += 1
+        if other is not None:
+            names.append(state_name(next(fresh) if one is None else one + INPUTS))
     return Pairing(pairs, names)
-
-
-def _written(
-    body: Sequence[Instruction], place: int | None, names: list[str], vocabulary: Vocabulary
-) -> str | None:
-    if place is None:
-        return None
-    return format_instruction(body[place], names[place + INPUTS], names, False, vocabulary)
-
-
-def _diff_line(before: str | None, after: str | None) -> list[DiffLine]:
-    if before is not None and before == after:
-        return [DiffLine(" ", "  " + before)]
-    both = [("-", before), ("+", after)]
-    return [DiffLine(sign, "  " + text) for sign, text in both if text is not None]
 
 
 def _align(
@@ -118,24 +104,20 @@ def _align(
 ) -> list[tuple[int | None, int | None]]:
     """Pairs of places that correspond, in order; None where a line has no partner."""
     rows, columns = len(old), len(new)
+    likeness = [[_likeness(one, other, vocabulary) for other in new] for one in old]
     best = [[0] * (columns + 1) for _ in range(rows + 1)]
-    for row in range(rows - 1, -1, -1):
-        for column in range(columns - 1, -1, -1):
-            best[row][column] = max(
-                best[row + 1][column],
-                best[row][column + 1],
-                best[row + 1][column + 1] + _likeness(old[row], new[column], vocabulary),
-            )
+    for row in reversed(range(rows)):
+        for column in reversed(range(columns)):
+            together = best[row + 1][column + 1] + likeness[row][column]
+            best[row][column] = max(best[row + 1][column], best[row][column + 1], together)
     pairs: list[tuple[int | None, int | None]] = []
     row = column = 0
     while row < rows or column < columns:
-        if row < rows and column < columns:
-            together = best[row + 1][column + 1] + _likeness(old[row], new[column], vocabulary)
-            if together == best[row][column] and together > best[row + 1][column + 1]:
-                pairs.append((row, column))
-                row, column = row + 1, column + 1
-                continue
-        if column == columns or (row < rows and best[row][column] == best[row + 1][column]):
+        alike = likeness[row][column] if row < rows and column < columns else 0
+        if alike and best[row][column] == best[row + 1][column + 1] + alike:
+            pairs.append((row, column))
+            row, column = row + 1, column + 1
+        elif column == columns or (row < rows and best[row][column] == best[row + 1][column]):
             pairs.append((row, None))
             row += 1
         else:
@@ -148,7 +130,7 @@ def _likeness(one: Instruction, other: Instruction, vocabulary: Vocabulary) -> i
     used = reads(one.op, vocabulary)
     inputs = [name for name in used if name.startswith("input")]
     same_inputs = all(getattr(one, name) == getattr(other, name) for name in inputs)
-    settings = [name for name in used if name not in inputs] + ["op", "branching"]
+    settings = [*(name for name in used if name not in inputs), "op", "branching"]
     if all(getattr(one, name) == getattr(other, name) for name in settings):
         return SAME_OPERATION + SAME_INPUTS * same_inputs
     return REPLACED if same_inputs else 0

@@ -5,8 +5,6 @@ The commands print these facts, as text or as JSON; nothing is printed here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from primeval.dna.cost import Cost, Scale, measure
@@ -17,51 +15,33 @@ from primeval.dna.writing.listing import matrix_widths, resolved_listing, whole
 from primeval.primitives.widths import Rejection
 
 
-@dataclass(frozen=True)
 class Facts:
     """A program and, if a scale is given, what it costs there.
 
     Attributes:
         program: The program.
         scale: The scale at which it is counted; None for relative widths and no costs.
+        graph: Its canonical graph; None if the program has no meaning.
+        cost: What it costs; None without a scale, or if it does not fit the scale.
+        problem: Why it has no graph, or no cost at its scale; empty if nothing is wrong.
     """
 
-    program: Program
-    scale: Scale | None = None
-
-    @cached_property
-    def _built(self) -> tuple[Graph | None, Cost | None, str]:
+    def __init__(self, program: Program, scale: Scale | None = None) -> None:
+        self.program, self.scale = program, scale
+        self.graph: Graph | None = None
+        self.cost: Cost | None = None
+        self.problem, obstacle = "", "has no meaning"
         try:
-            graph = build_graph(self.program)
+            self.graph = build_graph(program)
+            obstacle = "cannot be trained at this scale"
+            self.cost = measure(self.graph, scale) if scale else None
         except Rejection as rejection:
-            return None, None, f"has no meaning: {rejection}"
-        if self.scale is None:
-            return graph, None, ""
-        try:
-            return graph, measure(graph, self.scale), ""
-        except Rejection as rejection:
-            return graph, None, f"cannot be trained at this scale: {rejection}"
-
-    @property
-    def graph(self) -> Graph | None:
-        """Its canonical graph; None if the program has no meaning."""
-        return self._built[0]
-
-    @property
-    def cost(self) -> Cost | None:
-        """What it costs; None without a scale, or if it does not fit the scale."""
-        return self._built[1]
-
-    @property
-    def problem(self) -> str:
-        """Why it has no graph, or no cost at its scale; empty if nothing is wrong."""
-        return self._built[2]
+            self.problem = f"{obstacle}: {rejection}"
 
     def listing(self) -> list[dict[str, Any]]:
         """Its resolved lines; without channels if it does not fit its scale."""
-        if self.graph is None:
-            return []
-        return resolved_listing(self.graph, self.scale if self.cost else None)
+        scale = self.scale if self.cost else None
+        return resolved_listing(self.graph, scale) if self.graph else []
 
     def as_data(self) -> dict[str, Any]:
         """Everything but the lines, for JSON."""

@@ -8,6 +8,7 @@ class. The lines are laid out as ruff and black leave them, at 88 columns or any
 
 from __future__ import annotations
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -15,7 +16,6 @@ from primeval.dna.check import ProgramError
 from primeval.dna.cost import whole_step
 from primeval.dna.graph import Graph
 from primeval.dna.infer import INPUT_OP, Node
-from primeval.dna.resolve import Line
 from primeval.dna.writing.names import name_nodes, program_order
 from primeval.primitives.keras_text import (
     BRANCHED_MATRIX,
@@ -32,7 +32,7 @@ from primeval.primitives.keras_text import (
     PAST,
     VISIBLE_MEAN,
 )
-from primeval.primitives.primitive import Kernel, Primitive
+from primeval.primitives.primitive import Kernel
 from primeval.primitives.rules import (
     counts_visible_keys,
     fill,
@@ -62,11 +62,6 @@ class BlockSource:
         self.graph, self.kernels = graph, _kernels(graph)
         taken = {*HELPERS, *(kernel.__name__ for kernel in self.kernels.values())}
         self.names = name_nodes(graph, taken)
-        self._owners = {
-            number: node.primitive
-            for number, node in enumerate(graph.nodes)
-            if node.primitive is not None and node.primitive.owns_weights
-        }
         model = graph.program.bank.width
         self._parts = [node.width.size / model for node in graph.nodes]
         self.step = int(whole_step(graph) * model)
@@ -74,22 +69,21 @@ class BlockSource:
 
     def weight_shape(self, number: int) -> str:
         """Shape of a node's weight, as an expression of `width` and `length`."""
-        node, primitive = self.graph.nodes[number], self._owners[number]
+        node = self.graph.nodes[number]
+        primitive = self.graph.program.vocabulary[node.op]
         (read,) = node.inputs
         inputs, over = self._channels(read), list(map(str, node.over))
-        one = ["1"] if over else []
+        taps, one = primitive.kernel_width, ["1"] if over else []
         if primitive.rule == "convolution":
-            taps = primitive.kernel_width
             axes = [*over, self._channels(read, taps), self._channels(number)]
-        elif primitive.rule == "depthwise":
-            axes = [str(primitive.kernel_width), *over, *one, inputs]
-        else:
-            axes = [*over, *one, inputs]
+        else:  # only a depthwise convolution has taps
+            axes = [*([str(taps)] if taps else []), *over, *one, inputs]
         return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
 
     def weight_start(self, number: int) -> str:
         """The initializer of a node's weight, as an expression."""
-        primitive, (read,) = self._owners[number], self.graph.nodes[number].inputs
+        node = self.graph.nodes[number]
+        primitive, (read,) = self.graph.program.vocabulary[node.op], node.inputs
         inputs = self._channels(read, primitive.kernel_width or 1)
         return INITIALIZERS[initial(primitive)].format(inputs=inputs)
 
@@ -110,20 +104,17 @@ class BlockSource:
 
     def _statements(self) -> list[str]:
         """A line for each operation, under headings that name its subprogram."""
-        lines: list[str] = []
-        heading = ""
-        for number in program_order(self.graph):
-            node = self.graph.nodes[number]
-            if node.op == INPUT_OP:
-                continue
-            place = self._heading(self.graph.lines[node.line])
-            if place != heading:
-                lines.append(f"# {place}")
-                heading = place
-            lines += self._statement(number, node)
-        return [*lines, f"return {self.names.values[len(self.graph.nodes) - 1]}"]
+        nodes, lines = self.graph.nodes, list[str]()
+        order = program_order(self.graph)
+        operations = [number for number in order if nodes[number].op != INPUT_OP]
+        for heading, numbers in itertools.groupby(operations, self._heading):
+            lines.append(f"# {heading}")
+            for number in numbers:
+                lines += self._statement(number, nodes[number])
+        return [*lines, f"return {self.names.values[len(nodes) - 1]}"]
 
-    def _heading(self, line: Line) -> str:
+    def _heading(self, number: int) -> str:
+        line = self.graph.lines[self.graph.nodes[number].line]
         indices = [*(index for index, _ in line.path), line.subprogram]
         names = [f"S{at} {self.graph.program.subprograms[at].name}" for at in indices]
         branches = f", {math.prod(line.scope)} branches" if line.scope else ""
@@ -137,58 +128,55 @@ class BlockSource:
 
     def _call(self, number: int, node: Node) -> tuple[str, ...]:
         """The function that computes a node, and its arguments."""
+        operands = [self._operand(node, read) for read in node.inputs]
+        source = self.graph.nodes[node.inputs[0]]
+        words = {
+            "a": operands[0],
+            "b": operands[-1],
+            "c": _number(node.constant),
+            "w": f"self.{self.names.weights.get(number)}",
+            "n": node.branches,
+            "equation": matrix_equation(len(source.over), len(node.over)),
+        }
+        return tuple(part.format(**words) for part in self._form(node, source))
+
+    def _form(self, node: Node, source: Node) -> tuple[str, ...]:
         primitive = node.primitive
         if primitive is None:
-            return self._merge(node)
+            return MERGE_OF_ONE if len(source.over) == len(node.over) else MERGE
         if primitive.rule == "convolution":
-            return self._matrix(number, node, primitive)
-        operands = [self._operand(node, primitive, read) for read in node.inputs]
-        weight = f"self.{self.names.weights.get(number)}"
-        words = {"a": operands[0], "b": operands[-1], "c": _number(node.constant), "w": weight}
-        return tuple(part.format(**words) for part in self._form(node))
-
-    def _merge(self, node: Node) -> tuple[str, ...]:
-        (read,) = node.inputs
-        same = len(self.graph.nodes[read].over) == len(node.over)
-        form: tuple[str, ...] = MERGE_OF_ONE if same else MERGE
-        return tuple(part.format(a=self.names.values[read], n=node.branches) for part in form)
-
-    def _form(self, node: Node) -> tuple[str, ...]:
-        kernel = self.kernels.get(node.op)
-        if node.primitive and counts_visible_keys(
-            node.primitive, self.graph.nodes[node.inputs[0]]
-        ):
+            return BRANCHED_MATRIX if node.over else MATRIX
+        if counts_visible_keys(primitive, source.scores):
             return VISIBLE_MEAN
-        if kernel is None:
+        if node.op not in self.kernels:
             return CALLS[node.op]
-        if len(node.inputs) == 2:
-            return (kernel.__name__, "{a}", "{b}")
-        return (kernel.__name__, "{a}", *([] if node.constant is None else ["{c}"]))
+        second = ["{b}"] if primitive.arity == 2 else []
+        constant = [] if node.constant is None else ["{c}"]
+        return (self.kernels[node.op].__name__, "{a}", *second, *constant)
 
-    def _matrix(self, number: int, node: Node, primitive: Primitive) -> tuple[str, ...]:
-        (read,) = node.inputs
-        operand = self._filled(primitive, read)
-        if primitive.kernel_width > 1:
-            operand = PAST.format(a=operand, taps=primitive.kernel_width)
-        form: tuple[str, ...] = BRANCHED_MATRIX if node.over else MATRIX
-        equation = matrix_equation(len(self.graph.nodes[read].over), len(node.over))
-        weight = f"self.{self.names.weights[number]}"
-        return tuple(part.format(a=operand, w=weight, equation=equation) for part in form)
+    def _operand(self, node: Node, read: int) -> str:
+        """An operand, its future overwritten, with what the operation needs around it.
 
-    def _operand(self, node: Node, primitive: Primitive, read: int) -> str:
-        """An operand, its future overwritten, with an axis for each branch."""
-        text = self._filled(primitive, read)
-        for _ in range(len(node.over) - len(self.graph.nodes[read].over)):
+        That is the past for a convolution of several taps, and an axis for each branch for
+        others.
+        """
+        primitive, source, text = (
+            node.primitive,
+            self.graph.nodes[read],
+            self.names.values[read],
+        )
+        if primitive is None:
+            return text
+        neutral = fill(primitive, source.scores, source.zero)
+        if neutral is not None:
+            form = FILL_ZERO if neutral == 0.0 else FILL
+            text = form.format(a=text, v=_number(finite(neutral)))
+        if primitive.rule == "convolution":
+            taps = primitive.kernel_width
+            return PAST.format(a=text, taps=taps) if taps > 1 else text
+        for _ in range(len(node.over) - len(source.over)):
             text = NEW_BRANCH.format(a=text)
         return text
-
-    def _filled(self, primitive: Primitive, read: int) -> str:
-        text, neutral = self.names.values[read], fill(primitive, self.graph.nodes[read])
-        if neutral is None:
-            return text
-        if neutral == 0.0:
-            return FILL_ZERO.format(a=text)
-        return FILL.format(a=text, v=_number(finite(neutral)))
 
 
 def _number(value: float | None) -> str:
@@ -224,8 +212,8 @@ def assignment(
 def _kernels(graph: Graph) -> dict[str, Kernel]:
     """The users' kernels in a graph. Raises ProgramError for one that has no source."""
     ops = {node.op for node in graph.nodes}
-    rows = [row for row in graph.program.vocabulary.values() if row.name in ops]
-    used = {row.name: row.kernel for row in rows if row.kernel is not None}
+    rows = graph.program.vocabulary.values()
+    used = {row.name: row.kernel for row in rows if row.name in ops and row.kernel is not None}
     for op, kernel in used.items():
         if not getattr(kernel, "__name__", "").isidentifier():
             raise ProgramError(

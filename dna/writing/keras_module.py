@@ -15,7 +15,7 @@ from primeval.dna.cost import Cost, Scale
 from primeval.dna.printing import format_program
 from primeval.dna.writing.keras_layer import BODY, WIDE, BlockSource
 from primeval.dna.writing.names import identifier
-from primeval.primitives.keras_text import HELPERS, NEEDS
+from primeval.primitives.keras_text import HELPERS
 from primeval.primitives.primitive import Kernel
 
 
@@ -75,11 +75,13 @@ def _helpers(block: BlockSource) -> list[str]:
     """The functions that the block needs, users' kernels first."""
     kernels = [_kernel_source(op, kernel) for op, kernel in block.kernels.items()]
     starts = [block.weight_start(number) for number in block.names.weights]
-    text = "\n".join([*block.lines, *starts])
-    used = {name for name in HELPERS if re.search(rf"\b{name}\b", text)}
-    for name in list(used):
-        used.update(NEEDS.get(name, ()))
-    return [*kernels, *(HELPERS[name] for name in HELPERS if name in used)]
+    used = "\n".join([*block.lines, *starts])
+    helpers: list[str] = []
+    for name, helper in reversed(HELPERS.items()):  # the last ones use earlier ones
+        if re.search(rf"\b{name}\b", used):
+            helpers.insert(0, helper)
+            used += helper
+    return [*kernels, *helpers]
 
 
 def _kernel_source(op: str, kernel: Kernel) -> str:

@@ -7,13 +7,14 @@ relative.
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
-from primeval.dna.cost import Cost, Scale, channels, measure
+from primeval.dna.cost import Cost, Scale, measure
 from primeval.dna.graph import Graph
 from primeval.dna.resolve import MERGE_OP, Line
-from primeval.primitives.primitive import CONSTANT, DIM, Primitive
+from primeval.primitives.primitive import CONSTANT, DIM
 
 
 def resolved_listing(graph: Graph, scale: Scale | None = None) -> list[dict[str, Any]]:
@@ -30,7 +31,7 @@ def resolved_listing(graph: Graph, scale: Scale | None = None) -> list[dict[str,
     cost = measure(graph, scale) if scale else None
     if cost is not None:
         graph = cost.graph
-    return [_row(graph, number, cost, scale) for number in range(len(graph.lines))]
+    return [_row(graph, number, cost) for number in range(len(graph.lines))]
 
 
 def matrix_widths(cost: Cost) -> list[int]:
@@ -42,13 +43,10 @@ def matrix_widths(cost: Cost) -> list[int]:
         {
             node.width.channels(cost.unit)
             for node in cost.graph.nodes
-            if not node.scores and (node.op == MERGE_OP or _is_matrix(node.primitive))
+            if not node.scores
+            and (node.op == MERGE_OP or (node.primitive and DIM in node.primitive.reads))
         }
     )
-
-
-def _is_matrix(row: Primitive | None) -> bool:
-    return row is not None and DIM in row.reads
 
 
 def whole(number: Fraction) -> int | float:
@@ -56,29 +54,24 @@ def whole(number: Fraction) -> int | float:
     return int(number) if number.denominator == 1 else float(number)
 
 
-def _row(graph: Graph, number: int, cost: Cost | None, scale: Scale | None) -> dict[str, Any]:
+def _row(graph: Graph, number: int, cost: Cost | None) -> dict[str, Any]:
     line = graph.lines[number]
     row = graph.program.vocabulary.find(line.op)
     reads = row.reads if row else ()
-    bank = graph.program.bank
     node = graph.nodes[graph.node_of[number]] if number in graph.node_of else None
     width: int | str | None = None
     if node is not None and not node.scores:
-        width = str(node.width)
-        if cost is not None and scale is not None:
-            width = channels(node, cost.unit, scale.length)
+        width = node.width.channels(cost.unit) if cost else str(node.width)
     dim: int | float | str | None = width if DIM in reads or line.op == MERGE_OP else None
     if dim is None and DIM in reads:
         dim = _asked(graph, line, cost)
-    constant = None
-    if CONSTANT in reads:
-        constant = bank.constants[line.instruction.constant]
+    constants = graph.program.bank.constants
     return {
         "index": number,
         "op": line.op,
         "inputs": list(line.inputs[: row.arity] if row else line.inputs),
         "dim": dim,
-        "constant": constant,
+        "constant": constants[line.instruction.constant] if CONSTANT in reads else None,
         "width": width,
         "live": node is not None,
         "place": f"S{line.subprogram}[{line.place}]" if line.inputs else "",
@@ -87,7 +80,5 @@ def _row(graph: Graph, number: int, cost: Cost | None, scale: Scale | None) -> d
 
 def _asked(graph: Graph, line: Line, cost: Cost | None) -> int | float | str:
     """The width a dead line's operation asks for."""
-    relative = graph.program.bank.dims[line.instruction.dim]
-    for count in line.scope:
-        relative /= count
+    relative = graph.program.bank.dims[line.instruction.dim] / math.prod(line.scope)
     return whole(relative * cost.unit) if cost else f"{relative}u"

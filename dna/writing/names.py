@@ -7,6 +7,7 @@ Source text and exported models use the same names.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -18,7 +19,6 @@ from primeval.dna.program import INPUTS
 
 LONGEST = 32  # characters of a subprogram's name that are used
 ROLES = {"convolution": "kernel", "depthwise": "taps", "SCALE": "scale", "SHIFT": "shift"}
-INPUT_NAME = "x"
 
 
 class Names(NamedTuple):
@@ -35,18 +35,18 @@ class Names(NamedTuple):
 
 def name_nodes(graph: Graph, taken: Iterable[str] = ()) -> Names:
     """Names in the order of the program; none of them is in `taken`."""
-    values, weights = _Unique(taken), _Unique(taken)
+    values, weights = set(taken), set(taken)
     names = Names({}, {})
     for number in program_order(graph):
         node = graph.nodes[number]
         if node.op == INPUT_OP:
-            names.values[number] = INPUT_NAME
+            names.values[number] = "x"
             continue
         line = graph.lines[node.line]
         where = identifier(graph.program.subprograms[line.subprogram].name)
-        names.values[number] = values(f"{where}_{state_name(line.place + INPUTS)}")
+        names.values[number] = _unique(f"{where}_{state_name(line.place + INPUTS)}", values)
         if role := role_of(node):
-            names.weights[number] = weights(f"{where}_{role}")
+            names.weights[number] = _unique(f"{where}_{role}", weights)
     return names
 
 
@@ -68,16 +68,9 @@ def identifier(text: str) -> str:
     return f"s_{word}" if not word or word[0].isdigit() else word
 
 
-class _Unique:
-    """Gives each name once, then with a number behind it."""
-
-    def __init__(self, taken: Iterable[str]) -> None:
-        self._taken = set(taken)
-
-    def __call__(self, name: str) -> str:
-        unique, number = name, 1
-        while unique in self._taken:
-            number += 1
-            unique = f"{name}_{number}"
-        self._taken.add(unique)
-        return unique
+def _unique(name: str, taken: set[str]) -> str:
+    """The name, or the name with a number behind it if it is taken; it is taken then."""
+    numbered = (f"{name}_{number}" for number in itertools.count(2))
+    unique = next(one for one in itertools.chain([name], numbered) if one not in taken)
+    taken.add(unique)
+    return unique

@@ -11,7 +11,7 @@ from __future__ import annotations
 import keyword
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from primeval.dna.check import ProgramError
 from primeval.dna.cost import Cost, Scale, measure, node_weight_shape
@@ -32,7 +32,7 @@ from primeval.primitives.tensorflow_text import (
 )
 
 WIDE = 88  # columns of the printed text
-Names = Mapping[int, Sequence[str]]  # of states, by subprogram
+Names = Mapping[int, list[str]]  # of states, by subprogram
 
 
 def format_code(graph: Graph, scale: Scale, names: Names | None = None) -> str:
@@ -104,10 +104,8 @@ class _Writer:
         instruction = self._calls.body(index)[place]
         state = place + INPUTS
         if not self._calls.is_live(index, state, path):
-            states = list(self._names[index]) if index in self._names else None
-            name = self._name(index, state)
-            vocabulary = self._program.vocabulary
-            written = format_instruction(instruction, name, states, False, vocabulary)
+            vocabulary, names = self._program.vocabulary, self._names.get(index)
+            written = format_instruction(instruction, place, vocabulary, names)
             return [f"    # {written}: dead, nothing depends on it"]
         branch = "{branch}" if instruction.branching > 1 else ""
         name = f"{{at}}{self._name(index, state)}{branch}"
@@ -142,11 +140,11 @@ class _Writer:
         operands = [self._variable(line.subprogram, read) for read in reads]
         comment = ""
         for place, source in enumerate(sources):
-            neutral = fill(primitive, source)
+            neutral = fill(primitive, source.scores, source.zero)
             if neutral is not None:
                 operands[place] = _filled(operands[place], neutral)
                 comment = f"causal: it reads across keys, and sees {neutral:g} for later ones"
-        if counts_visible_keys(primitive, sources[0]):
+        if counts_visible_keys(primitive, sources[0].scores):
             template = VISIBLE_MEAN
         constant = self._program.bank.constants[instruction.constant]
         weight = self._weight(node, primitive, name) if primitive.owns_weights else ""
@@ -166,19 +164,13 @@ class _Writer:
         own = shape[len(node.over) :]
         if primitive.kernel_width == 1:
             own = own[1:]
-        template = WEIGHT_CALLS[initial(primitive)]
-        if name == 'f"{at}"':
-            name = "at"
-        return template.format(name=name, shape=", ".join(map(str, own)))
+        shown = ", ".join(map(str, own))
+        return WEIGHT_CALLS[initial(primitive)].format(name=name, shape=shown)
 
 
-def _filled(operand: str, neutral: float | None) -> str:
-    if neutral is None:
-        return operand
-    if neutral == 0.0:
-        return FILL_ZERO.format(a=operand)
+def _filled(operand: str, neutral: float) -> str:
     value = str(neutral) if math.isfinite(neutral) else f'float("{neutral}")'
-    return FILL.format(a=operand, v=value)
+    return (FILL_ZERO if neutral == 0.0 else FILL).format(a=operand, v=value)
 
 
 def _assignment(target: str, value: str, branches: int) -> list[str]:

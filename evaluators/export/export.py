@@ -73,10 +73,9 @@ def export_program(
     Args:
         program: The program.
         scale: The model around it.
-        path: Where the `.keras` file goes; replaced if it exists.
+        path, source: Where the `.keras` file and the Python module go; replaced if they exist.
         weights: File of its trained weights (`save_weights`); fresh weights if None.
         seed: Seed of fresh weights.
-        source: Where the Python module goes; replaced if it exists.
         name: Where the program comes from; the source says so.
 
     Raises:
@@ -134,13 +133,8 @@ def _write_probe(folder: Path, model: LanguageModel, scale: Scale) -> float:
 def _rounding(model: LanguageModel, logits: Callable[[], Any], expected: Any) -> float:
     """How far the logits move, relative to their size, if every weight changes by ROUNDING."""
     rng, kept = np.random.default_rng(0), model.get_weights()
-    signs = [rng.choice([-1.0, 1.0], value.shape) for value in kept]
-    model.set_weights(
-        [
-            np.float32(value * (1 + ROUNDING * sign))
-            for value, sign in zip(kept, signs, strict=True)
-        ]
-    )
+    changes = [1 + ROUNDING * rng.choice([-1.0, 1.0], value.shape) for value in kept]
+    model.set_weights([np.float32(value * by) for value, by in zip(kept, changes, strict=True)])
     moved = np.abs(logits() - expected).max() / max(1.0, np.abs(expected).max())
     model.set_weights(kept)
     return float(moved) if np.isfinite(moved) else LOOSEST

@@ -82,15 +82,15 @@ class MultiDConvHeadAttention(keras.layers.Layer):
         size = self.key_dim or width // heads
         self.projections = []
         for name in ("query", "key", "value"):
-            matrix = self._weight(f"{name}_kernel", (heads, width, size), _normal(width))
-            taps = self._weight(f"{name}_taps", (self.kernel_size, heads, 1, size), _near)
+            matrix = self.add_weight(
+                (heads, width, size), _normal(width), name=f"{name}_kernel"
+            )
+            shape = (self.kernel_size, heads, 1, size)
+            taps = self.add_weight(shape, _near, name=f"{name}_taps")
             self.projections.append((matrix, taps))
-        self.output_kernel = self._weight(
-            "output_kernel", (heads, size, width), _normal(heads * size)
+        self.output_kernel = self.add_weight(
+            (heads, size, width), _normal(heads * size), name="output_kernel"
         )
-
-    def _weight(self, name: str, shape: tuple[int, ...], initializer: Any) -> Any:
-        return self.add_weight(name=name, shape=shape, initializer=initializer)
 
     def call(self, x: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
         """(batch, position, width) to the same shape."""

@@ -10,7 +10,6 @@ only. A saved model contains the program as text. Padding is marked by Keras's m
 from __future__ import annotations
 
 import random
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -102,12 +101,7 @@ class ProgramBlock(keras.layers.Layer):
         except Rejection as rejection:
             raise ValueError(f"This program does not fit its input: {rejection}.") from None
         self.block = GraphBlock(
-            self.graph,
-            Fraction(cost.unit),
-            length or 1,
-            self.seed,
-            dtype=self.dtype_policy,
-            name="block",
+            self.graph, cost.unit, length or 1, self.seed, dtype=self.dtype_policy, name="block"
         )
         self.block.build(input_shape)
 

@@ -21,8 +21,8 @@ from primeval.dna.infer import Node
 from primeval.dna.writing.names import name_nodes
 from primeval.evaluators.lowering.model import LanguageModel
 from primeval.evaluators.lowering.walk import run_graph
-from primeval.primitives.kernels import CHANNELS, shifted, with_branches
-from primeval.primitives.rules import LETTERS, Initial, deviation, initial, matrix_equation
+from primeval.primitives.kernels import CHANNELS, taps_of, with_branches
+from primeval.primitives.rules import LETTERS, Initial, deviation, matrix_equation
 
 Tensor = Any
 
@@ -43,7 +43,7 @@ def stock_model(scale: Scale, trained: LanguageModel) -> keras.Model:
     x = x + positions(_count(ops.ones_like(tokens[:1, :])))
     copies = [(embedding, trained.tokens), (positions, trained.positions)]
     for number, block in enumerate(trained.blocks):
-        x = _StockBlock(graph, f"block_{number}", tokens, block.weight_of).apply(x)
+        x = _block(graph, x, f"block_{number}", block.weight_of, tokens)
     norm = layers.LayerNormalization(epsilon=trained.norm.epsilon, name="final_norm")
     x = norm(x)
     copies.append((norm, trained.norm))
@@ -84,32 +84,27 @@ def _rows(embedding: layers.Embedding, tokens: Tensor, count: int) -> Tensor:
     return ops.reshape(rows, (count, embedding.output_dim))
 
 
-class _StockBlock:
-    """One block, with a stock layer for each weight of the graph."""
+def _block(
+    graph: Graph, x: Tensor, prefix: str, weight_of: dict[int, Any], tokens: Tensor
+) -> Tensor:
+    """One block, with a stock layer for each weight of the graph.
 
-    def __init__(
-        self, graph: Graph, name: str, tokens: Tensor, weight_of: dict[int, Any]
-    ) -> None:
-        self.graph, self.name, self.tokens, self.weight_of = graph, name, tokens, weight_of
-        self.names = name_nodes(graph).weights
+    (batch, position, channel) to the same shape.
+    """
+    names = name_nodes(graph).weights
 
-    def apply(self, x: Tensor) -> Tensor:
-        """(batch, position, channel) to the same shape."""
-        return run_graph(self.graph, x, self._weigh)
-
-    def _weigh(self, number: int, node: Node, x: Tensor) -> Tensor:
-        weight = ops.convert_to_numpy(self.weight_of[number])
-        name = f"{self.name}_{self.names[number]}"
-        if node.primitive is None:
-            raise ValueError(f"{node.op} owns no weights.")
-        rule, start = node.primitive.rule, initial(node.primitive)
+    def weigh(number: int, node: Node, operand: Tensor) -> Tensor:
+        weight, name = ops.convert_to_numpy(weight_of[number]), f"{prefix}_{names[number]}"
+        rule = graph.program.vocabulary[node.op].rule
         if rule == "convolution":
-            return _convolution(name, x, weight)
+            return _convolution(name, operand, weight)
         if rule == "depthwise":
-            return _depthwise(name, x, weight)
+            return _depthwise(name, operand, weight)
         if node.op == "SCALE":
-            return _scale(name, x, weight, start)
-        return _shift(name, x, weight, start, self.tokens)
+            return _scale(name, operand, weight)
+        return _shift(name, operand, weight, tokens)
+
+    return run_graph(graph, x, weigh)
 
 
 def _convolution(name: str, x: Tensor, weight: np.ndarray) -> Tensor:
@@ -117,15 +112,13 @@ def _convolution(name: str, x: Tensor, weight: np.ndarray) -> Tensor:
     taps, inputs, outputs = weight.shape[-3:]
     leading = weight.shape[:-3]
     equation = matrix_equation(len(x.shape) - 3, len(leading))
-    if taps > 1:
-        x = ops.concatenate([shifted(x, tap) for tap in range(taps)], axis=CHANNELS)
     dense = layers.EinsumDense(
         equation,
         output_shape=(*leading, x.shape[-2], outputs),
         kernel_initializer=keras.initializers.RandomNormal(stddev=deviation(taps * inputs)),
         name=name,
     )
-    y = dense(x)
+    y = dense(taps_of(x, taps))
     # (*branches, taps, in, out) to (*branches, taps * in, out)
     dense.set_weights([weight.reshape((*leading, taps * inputs, outputs))])
     return y
@@ -149,8 +142,6 @@ def _depthwise(name: str, x: Tensor, weight: np.ndarray) -> Tensor:
     # (*branches, taps, c) to (copies, taps reversed, c) to (taps reversed, copies * c, 1)
     kernel = np.flip(weight.reshape((copies, taps, channels)), axis=1)
     conv.set_weights([kernel.transpose(1, 0, 2).reshape(taps, copies * channels, 1)])
-    if not leading:
-        return y
     # (batch, t, copies * c) to copies of (batch, t, c) to (batch, *branches, t, c)
     parts = ops.split(y, copies, axis=CHANNELS) if copies > 1 else [y]
     return _nested(list(parts), leading)
@@ -174,22 +165,23 @@ def _nested(parts: list[Tensor], leading: tuple[int, ...]) -> Tensor:
     return parts[0]
 
 
-def _scale(name: str, x: Tensor, weight: np.ndarray, start: Initial) -> Tensor:
+def _scale(name: str, x: Tensor, weight: np.ndarray) -> Tensor:
     """As `kernels.scale`, with the same shapes."""
     branches, seen = LETTERS[: weight.ndim - 1], LETTERS[: len(x.shape) - 3]
     shape = (*weight.shape[:-1], x.shape[-2], weight.shape[-1])
     equation = f"b{seen}tc,{branches}c->b{branches}tc"
     scale = layers.EinsumDense(
-        equation, output_shape=shape, kernel_initializer=start.value, name=name
+        equation, output_shape=shape, kernel_initializer=Initial.ONES.value, name=name
     )
     y = scale(x)
     scale.set_weights([weight])
     return y
 
 
-def _shift(name: str, x: Tensor, weight: np.ndarray, start: Initial, tokens: Tensor) -> Tensor:
+def _shift(name: str, x: Tensor, weight: np.ndarray, tokens: Tensor) -> Tensor:
     """As the kernel of SHIFT, with the same shapes."""
-    vector = layers.Embedding(1, weight.size, embeddings_initializer=start.value, name=name)
+    start = Initial.ZEROS.value
+    vector = layers.Embedding(1, weight.size, embeddings_initializer=start, name=name)
     value = vector(_one(tokens))
     vector.set_weights([weight.reshape(1, -1)])
     # (1, 1, branches * channel) to (1, *branches, 1, channel)

@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from primeval.dna.cost import node_weight_shape
 from primeval.dna.graph import Graph
@@ -80,9 +81,7 @@ class GraphBlock(keras.layers.Layer):
                 self.weight_of[number] = self.add_weight(
                     name=f"{number}_{node.op.lower()}",
                     shape=shape,
-                    initializer=lambda shape, dtype=None, value=value: keras.ops.cast(
-                        value, dtype
-                    ),
+                    initializer=lambda shape, dtype=None, value=value: ops.cast(value, dtype),
                 )
 
     def call(self, x: Tensor) -> Tensor:
@@ -111,7 +110,7 @@ class GraphBlock(keras.layers.Layer):
         filters = [
             self.weight_of[pair.depthwise] for pair in group if pair.depthwise is not None
         ]
-        values = project(operand, weights, filters or None, self.forms)
+        values = project(operand, weights, filters, self.forms)
         for pair, value in zip(group, values, strict=True):
             yield pair.convolution, value
             if pair.depthwise is not None:

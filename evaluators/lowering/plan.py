@@ -80,12 +80,10 @@ def literal(graph: Graph) -> tuple[Step, ...]:
 
 
 def _fill(graph: Graph, node: Node, read: int, zero: list[bool]) -> float | None:
-    source = graph.nodes[read]
-    if node.primitive is None or not source.scores:
+    scores = graph.nodes[read].scores
+    if node.primitive is None or not scores:
         return None
-    if node.op == "EXP":
-        return -math.inf
-    return fill(node.primitive, source._replace(zero=zero[read]))
+    return -math.inf if node.op == "EXP" else fill(node.primitive, scores, zero[read])
 
 
 def _known_zero(graph: Graph) -> list[bool]:
@@ -112,11 +110,8 @@ def _late(graph: Graph, number: int, users: Counter[int]) -> tuple[int, ...]:
     late: list[int] = []
     node = graph.nodes[number]
     while node.op in ROWWISE and node.scores and users[number] == 1:
-        if node.op == "MULTIPLY" and all(graph.nodes[read].scores for read in node.inputs):
-            break
-        if node.op == "DIVIDE" and graph.nodes[node.inputs[1]].scores:
-            break
-        if not graph.nodes[_scaled(graph, number)].scores:
+        kinds = [graph.nodes[read].scores for read in node.inputs]
+        if sum(kinds) != 1 or (node.op == "DIVIDE" and kinds[1]):
             break
         late.append(number)
         number = _scaled(graph, number)

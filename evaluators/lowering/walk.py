@@ -69,7 +69,7 @@ class _Walk(NamedTuple):
         for step in steps:
             value = x if step.node.op == INPUT_OP else self._step(step, values)
             for late in step.late:
-                value = _scale_rows(self.graph, late, value, values)
+                value = self._scale_rows(late, value, values)
             values[step.number] = value
         return values
 
@@ -95,30 +95,26 @@ class _Walk(NamedTuple):
             return self.forms.product(*operands)
         if node.op == "T_MAT_MUL":
             return self.forms.product(operands[0], ops.swapaxes(operands[1], -2, -1))
-        if node.constant is not None:
-            return _kernel(node)(*operands, node.constant)
         source = self.graph.nodes[node.inputs[0]]
         if source.scores and node.op == "MASK":
             return self.visibility.masked(operands[0])
-        if node.primitive is not None and counts_visible_keys(node.primitive, source):
+        if node.primitive is not None and counts_visible_keys(node.primitive, source.scores):
             return PURE["RED_SUM"](operands[0]) / self.visibility.count(operands[0])
-        return _kernel(node)(*operands)
+        constant = [] if node.constant is None else [node.constant]
+        return self._kernel(node)(*operands, *constant)
 
+    def _scale_rows(self, number: int, value: Tensor, values: dict[int, Tensor]) -> Tensor:
+        """`value` (..., position, channel), its rows scaled as the node scales its scores."""
+        nodes = self.graph.nodes
+        node = nodes[number]
+        if node.constant is not None:
+            return self._kernel(node)(value, node.constant)
+        column = next(read for read in node.inputs if not nodes[read].scores)
+        return self._kernel(node)(value, with_branches(values[column], len(value.shape) - 3))
 
-def _kernel(node: Node) -> Kernel:
-    """The kernel of a node that is a primitive without weights."""
-    if node.primitive is None:
-        raise ValueError(f"{node.op} is no primitive.")
-    return kernel_of(node.primitive)
-
-
-def _scale_rows(graph: Graph, number: int, value: Tensor, values: dict[int, Tensor]) -> Tensor:
-    """`value` (..., position, channel), its rows scaled as node `number` scales its scores."""
-    node = graph.nodes[number]
-    if node.constant is not None:
-        return _kernel(node)(value, node.constant)
-    column = next(read for read in node.inputs if not graph.nodes[read].scores)
-    return _kernel(node)(value, with_branches(values[column], len(value.shape) - 3))
+    def _kernel(self, node: Node) -> Kernel:
+        """The kernel of a node that is a primitive without weights."""
+        return kernel_of(self.graph.program.vocabulary[node.op])
 
 
 def _merge(node: Node, source: Node, operand: Tensor) -> Tensor:

@@ -5,39 +5,33 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
+from typing import Any
+
+SHARED: dict[str, dict[str, Any]] = {
+    "config": {
+        "metavar": "CONFIG",
+        "help": "a YAML file, or the name of a packaged configuration",
+    },
+    "run_folder": {"metavar": "RUN", "help": "the folder of a run"},
+    "--set": {
+        "action": "append",
+        "default": [],
+        "metavar": "KEY=VALUE",
+        "help": "override a setting, as in --set budget.max_time=2h; may be repeated",
+    },
+    "--json": {"action": "store_true", "help": "print JSON instead of text"},
+    "--color": {
+        "choices": ("auto", "always", "never"),
+        "default": "auto",
+        "help": "auto (the default) colours the text on a terminal, unless NO_COLOR is set",
+    },
+}
 
 
-def add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "config", metavar="CONFIG", help="a YAML file, or the name of a packaged configuration"
-    )
-
-
-def add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run_folder", metavar="RUN", help="the folder of a run")
-
-
-def add_set(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override a setting, as in --set budget.max_time=2h; may be repeated",
-    )
-
-
-def add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-
-
-def add_color(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--color",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="auto (the default) colours the text on a terminal, unless NO_COLOR is set",
-    )
+def add_shared(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add arguments of the table SHARED."""
+    for name in names:
+        parser.add_argument(name, **SHARED[name])
 
 
 def add_watch(parser: argparse.ArgumentParser, seconds: float, what: str) -> None:

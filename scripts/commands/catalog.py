@@ -8,24 +8,24 @@ from typing import Any
 from primeval.dna.library import load_seed, seed_names, seed_summary
 from primeval.dna.writing.facts import Facts
 from primeval.primitives.vocabulary import PRIMITIVES
-from primeval.scripts.commands.arguments import add_json
+from primeval.scripts.commands.arguments import add_shared
 from primeval.scripts.tables import terminal
+
+COSTS = ["parameters", "d_model", "widest", "FLOPs/token"]
 
 
 def add_seeds(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="CONFIG", help="show costs, at the scale of this configuration"
     )
-    add_json(parser)
-    parser.set_defaults(run=print_seeds)
+    add_shared(parser, "--json")
 
 
 def add_primitives(parser: argparse.ArgumentParser) -> None:
-    add_json(parser)
-    parser.set_defaults(run=print_primitives)
+    add_shared(parser, "--json")
 
 
-def print_seeds(args: argparse.Namespace) -> int:
+def run_seeds(args: argparse.Namespace) -> None:
     scale = None
     if args.config is not None:
         # imported here because YAML is slow to import, and most lists do without
@@ -35,19 +35,18 @@ def print_seeds(args: argparse.Namespace) -> int:
     rows = [_seed_row(name, Facts(load_seed(name), scale)) for name in seed_names()]
     if args.json:
         terminal.print_json(rows)
-        return 0
-    headers = ["name", "lines", "live"]
-    if scale is None:
-        headers.append("summary")
-        cells = [[*_sizes(row), row["summary"]] for row in rows]
-    else:
-        headers += ["parameters", "d_model", "widest", "FLOPs/token"]
-        cells = [[*_sizes(row), *_costs(row)] for row in rows]
+        return
+    # lines are counted after inlining, as in the paper; operations in use are live
+    headers = ["name", "lines", "live", *(["summary"] if scale is None else COSTS)]
+    cells = [
+        [row["name"], row["lines"], row["operations"]]
+        + ([row["summary"]] if scale is None else _costs(row))
+        for row in rows
+    ]
     terminal.print_table(headers, cells, left={"name", "summary"})
     for row in rows:
         if scale is not None and row["rejected"]:
             print(f"{row['name']} {row['rejected']}")
-    return 0
 
 
 def _seed_row(name: str, facts: Facts) -> dict[str, Any]:
@@ -60,32 +59,18 @@ def _seed_row(name: str, facts: Facts) -> dict[str, Any]:
     }
 
 
-def _sizes(row: dict[str, Any]) -> list[str]:
-    """Name, lines after inlining (as the paper counts them), and operations in use."""
-    return [row["name"], str(row["lines"]), str(row["operations"])]
-
-
 def _costs(row: dict[str, Any]) -> list[str]:
     if row["parameters"] is None:
-        return ["-"] * 4
+        return ["-"] * len(COSTS)
     widths = [str(row["model_width"]), str(max(row["widths"]))]
     return [f"{row['parameters']:,}", *widths, terminal.short_count(row["flops_per_token"])]
 
 
-def print_primitives(args: argparse.Namespace) -> int:
-    rows: list[dict[str, Any]] = [
-        {
-            "name": row.name,
-            "reads": list(row.reads),
-            "maps_to": row.maps_to,
-            "owns_weights": row.owns_weights,
-            "note": row.note,
-        }
-        for row in PRIMITIVES.values()
-    ]
+def run_primitives(args: argparse.Namespace) -> None:
+    names = ("name", "reads", "maps_to", "owns_weights", "note")
+    rows = [{name: getattr(row, name) for name in names} for row in PRIMITIVES.values()]
     if args.json:
         terminal.print_json(rows)
-        return 0
+        return
     cells = [[row["name"], ", ".join(row["reads"]), row["maps_to"]] for row in rows]
     terminal.print_table(("name", "reads", "maps to"), cells, {"name", "reads", "maps to"})
-    return 0

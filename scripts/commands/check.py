@@ -17,7 +17,7 @@ from primeval.dna.program import Program
 from primeval.evaluators.data.files import find_files
 from primeval.evaluators.units import rough_bytes
 from primeval.evaluators.workers.memory import counted_memory, free_memory, gpu_count
-from primeval.scripts.commands.arguments import add_config, add_json, add_set
+from primeval.scripts.commands.arguments import add_shared
 from primeval.scripts.running.starting import start_evaluator, try_primitives
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.check import as_json, print_check
@@ -31,8 +31,7 @@ from primeval.search.run.folder import first_seed
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
-    add_config(parser)
-    add_set(parser)
+    add_shared(parser, "config", "--set")
     parser.add_argument(
         "--train",
         action=argparse.BooleanOptionalAction,
@@ -40,11 +39,10 @@ def add_check(parser: argparse.ArgumentParser) -> None:
         help="--no-train only validates and counts; --train tries it even if it seems too "
         "large for this machine",
     )
-    add_json(parser)
-    parser.set_defaults(run=run)
+    add_shared(parser, "--json")
 
 
-def run(args: argparse.Namespace) -> int:
+def run_check(args: argparse.Namespace) -> None:
     config = load_config(args.config, args.set)
     language = config.make_language()
     seeds = load_seeds(config.search.seeds, config.language, language.vocabulary)
@@ -53,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
     try_primitives(language)
     tried = None
     if args.train is False:
-        _look_for_files(config)
+        for pattern in config.data.files:
+            find_files(pattern)  # raises DataError if there is none; reads no file
     else:
         if args.train is None:
             require_memory(args.config, config, first_cost)
@@ -62,7 +61,6 @@ def run(args: argparse.Namespace) -> int:
         terminal.print_json(as_json(config, costs, tried))
     else:
         print_check(args.config, config, costs, tried)
-    return 0
 
 
 def try_out(
@@ -104,9 +102,3 @@ def require_memory(name: str, config: RunConfig, cost: Cost) -> None:
         "(training.accumulation), or check it on the machine that will run it; --no-train only "
         "validates and counts, --train tries it all the same."
     )
-
-
-def _look_for_files(config: RunConfig) -> None:
-    """Raises DataError for a file that does not exist. Reads no file."""
-    for pattern in config.data.files:
-        find_files(pattern)

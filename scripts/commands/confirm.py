@@ -7,6 +7,7 @@ import dataclasses
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from primeval.dna.parsing import parse
 from primeval.dna.program import Program
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.widths import Rejection
-from primeval.scripts.commands.arguments import add_json, add_set, whole_number
+from primeval.scripts.commands.arguments import add_shared, whole_number
 from primeval.scripts.running.confirm_progress import confirm_progress
 from primeval.scripts.running.driving import log_to
 from primeval.scripts.running.starting import start_evaluator
@@ -36,7 +37,7 @@ from primeval.search.confirm.training import (
     run_of,
 )
 from primeval.search.drive.starting import check_seeds, load_seeds
-from primeval.search.errors import ConfigError, RunError
+from primeval.search.errors import ConfigError, RunError, writing
 from primeval.search.run.folder import Run, create_run, reopen_run
 from primeval.search.run.programs import find_individual, program_for
 from primeval.search.run.schema import FILE_NAME
@@ -72,7 +73,7 @@ def add_confirm(parser: argparse.ArgumentParser) -> None:
         help="programs to train besides the run's seeds: built-in names, files, RUN:ID, or "
         f"numbers of individuals (default: {','.join(BASELINES)})",
     )
-    add_set(parser)
+    add_shared(parser, "--set")
     parser.add_argument(
         "--run-dir",
         metavar="DIR",
@@ -81,21 +82,19 @@ def add_confirm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--markdown", metavar="FILE", type=Path, help="write the table to this file, too"
     )
-    add_json(parser)
-    parser.set_defaults(run=run)
+    add_shared(parser, "--json")
 
 
-def run(args: argparse.Namespace) -> int:
+def run_confirm(args: argparse.Namespace) -> int:
     _check_arguments(args)
-    opened, entries, evaluator = (_of_run if _is_run(args.target) else _of_config)(args)
-    try:
+    with ExitStack() as held:
+        find = _of_run if _is_run(args.target) else _of_config
+        opened, entries, evaluator = find(args, held)
         jobs = missing_jobs(opened, entries, args.seeds)
-        finished = not jobs or _train(opened, entries, jobs, args.seeds, evaluator)
+        finished = not jobs or _train(opened, len(entries), jobs, args.seeds, evaluator)
         names = {entry.fingerprint: entry.name for entry in entries}
         rows = confirmed_rows(opened, names, args.seeds)
         _report(opened, rows, args, finished)
-    finally:
-        opened.close()
     return 0 if not finished or any(row.figures.loss is not None for row in rows) else 1
 
 
@@ -124,27 +123,28 @@ def _is_run(target: str) -> bool:
     return missing or path.is_dir() or path.name == FILE_NAME
 
 
-def _of_run(args: argparse.Namespace) -> tuple[Run, list[Entry], None]:
-    """The run, and what to train: its seeds, the named programs, its best."""
-    opened = reopen_run(args.target, args.set, lasting=False)
-    try:
-        best = TOP if args.top is None and args.programs is None else args.top or 0
-        vocabulary = opened.language.vocabulary
-        texts = opened.store.seeds
-        seeds = {name: parse(text, name, vocabulary) for name, text in texts.items()}
-        named = _named_entries(args.programs, opened.config, opened, vocabulary)
-        entries = [*_seed_entries(seeds, opened.config), *named, *best_entries(opened, best)]
-        return opened, distinct(entries), None
-    except BaseException:
-        opened.close()
-        raise
+def _of_run(args: argparse.Namespace, held: ExitStack) -> tuple[Run, list[Entry], None]:
+    """The run, and what to train: its seeds, the named programs, its best.
+
+    `held` closes the run.
+    """
+    opened = held.enter_context(closing(reopen_run(args.target, args.set, lasting=False)))
+    best = TOP if args.top is None and args.programs is None else args.top or 0
+    vocabulary = opened.language.vocabulary
+    texts = opened.store.seeds
+    seeds = {name: parse(text, name, vocabulary) for name, text in texts.items()}
+    entries = _entries(args.programs, seeds, opened.config, opened, vocabulary)
+    return opened, distinct([*entries, *best_entries(opened, best)]), None
 
 
-def _of_config(args: argparse.Namespace) -> tuple[Run, list[Entry], Evaluator | None]:
+def _of_config(
+    args: argparse.Namespace, held: ExitStack
+) -> tuple[Run, list[Entry], Evaluator | None]:
     """A run without a search, and what to train: the configuration's seeds, named programs.
 
-    A new folder is made only after its evaluator has started, so that nothing is written if
-    that fails; the evaluator is returned, too. For an existing folder it is None.
+    `held` closes the run and the evaluator. A new folder is made only after its evaluator has
+    started, so that nothing is written if that fails; the evaluator is returned, too. For an
+    existing folder it is None.
     """
     config = load_config(args.target, args.set)
     # by default a sibling of the folder that `primeval search` would use
@@ -154,36 +154,34 @@ def _of_config(args: argparse.Namespace) -> tuple[Run, list[Entry], Evaluator | 
     language = config.make_language()
     seeds = load_seeds(config.search.seeds, config.language, language.vocabulary)
     check_seeds(config, seeds, language)
-    named = _named_entries(args.programs, config, None, language.vocabulary)
-    entries = distinct([*_seed_entries(seeds, config), *named])
+    entries = distinct(_entries(args.programs, seeds, config, None, language.vocabulary))
     try:
         opened = run_of(config)
     except ConfigError as error:
         raise ConfigError(f"{folder}: {error} Another folder: --run-dir DIR.") from None
-    if opened is not None:
-        return opened, entries, None
-    task = confirming_task(config, entries[0].text, len(entries) * args.seeds)
-    evaluator = start_evaluator(task)
-    try:
-        return create_run(config, seeds), entries, evaluator
-    except BaseException:
-        evaluator.close()
-        raise
+    evaluator = None
+    if opened is None:
+        task = confirming_task(config, entries[0].text, len(entries) * args.seeds)
+        evaluator = held.enter_context(closing(start_evaluator(task)))
+        opened = create_run(config, seeds)
+    return held.enter_context(closing(opened)), entries, evaluator
 
 
-def _seed_entries(seeds: dict[str, Program], config: RunConfig) -> list[Entry]:
-    """The programs that a search starts from; the others are compared with the first."""
-    return [entry_of(name, program, config) for name, program in seeds.items()]
-
-
-def _named_entries(
-    names: str | None, config: RunConfig, run: Run | None, vocabulary: Vocabulary
+def _entries(
+    names: str | None,
+    seeds: dict[str, Program],
+    config: RunConfig,
+    run: Run | None,
+    vocabulary: Vocabulary,
 ) -> list[Entry]:
-    """The programs in a list of names; without a list, the baselines that fit the scale."""
+    """The seeds of a search, and the programs in a list of names.
+
+    All are compared with the first seed. Without a list: the baselines that fit the scale.
+    """
+    entries = [entry_of(name, program, config) for name, program in seeds.items()]
     if names is not None:
         given = [name.strip() for name in names.split(",")]
-        return [_entry(name, config, run, vocabulary) for name in given if name]
-    entries = []
+        return entries + [_entry(name, config, run, vocabulary) for name in given if name]
     for name in BASELINES:
         try:
             entries.append(entry_of(name, load_seed(name), config))
@@ -206,16 +204,12 @@ def _entry(name: str, config: RunConfig, run: Run | None, vocabulary: Vocabulary
 
 
 def _train(
-    run: Run,
-    entries: Sequence[Entry],
-    jobs: Sequence[Job],
-    seeds: int,
-    evaluator: Evaluator | None,
+    run: Run, programs: int, jobs: Sequence[Job], seeds: int, evaluator: Evaluator | None
 ) -> bool:
     """Train what is missing; returns False if the user asked to stop before the end."""
-    done = len(entries) * seeds - len(jobs)
+    done = programs * seeds - len(jobs)
     before = f", {done} of {done + len(jobs)} already trained" if done else ""
-    print(f"{run.folder}: {len(entries)} programs, {seeds} seeds{before}", file=sys.stderr)
+    print(f"{run.folder}: {programs} programs, {seeds} seeds{before}", file=sys.stderr)
     if evaluator is None:
         evaluator = start_evaluator(confirming_task(run.config, run.reference, len(jobs)))
     log_to(run.folder)
@@ -244,23 +238,14 @@ def _report(
 def _command(args: argparse.Namespace) -> str:
     """The command line that repeats this command."""
     words = ["primeval", "confirm", args.target]
-    if args.top is not None:
-        words += ["--top", str(args.top)]
-    words += ["--seeds", str(args.seeds)]
-    if args.programs is not None:
-        words += ["--programs", args.programs]
-    for assignment in args.set:
-        words += ["--set", assignment]
-    if args.run_dir is not None:
-        words += ["--run-dir", args.run_dir]
-    if args.markdown is not None:
-        words += ["--markdown", str(args.markdown)]
+    for option in ("--top", "--seeds", "--programs", "--set", "--run-dir", "--markdown"):
+        value = getattr(args, option[2:].replace("-", "_"))
+        for one in value if option == "--set" else [value]:
+            words += [] if one is None else [option, str(one)]
     return shlex.join(words)
 
 
 def _write(path: Path, text: str) -> None:
-    try:
+    with writing(path):
         path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror}.") from None
     print(f"\nThe table is in {path}.", file=sys.stderr)

@@ -58,10 +58,9 @@ def add_export(parser: argparse.ArgumentParser) -> None:
         f"(default: {CONFIG})",
     )
     parser.add_argument("--force", action="store_true", help="replace existing files")
-    parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def run_export(args: argparse.Namespace) -> None:
     found, config = _program(args)
     path, source = _checked_paths(args)
     try:
@@ -75,7 +74,6 @@ def run(args: argparse.Namespace) -> int:
         ) from None
     for line in _report(path, source, scale, export, why_fresh):
         print(line)
-    return 0
 
 
 def _program(args: argparse.Namespace) -> tuple[Reference, RunConfig]:
@@ -140,10 +138,9 @@ def _weights(
 
     Raises RunError if there are none although `--weights trained` asks for them.
     """
-    why = ""
     changed = [f"--{size}" for size in SIZES if getattr(args, size) is not None]
     if args.weights == FRESH:
-        return None, why
+        return None, ""
     if found.run is None or found.individual is None:
         why = "only an individual of a run (RUN:ID) has any"
     elif changed:
@@ -151,7 +148,7 @@ def _weights(
     else:
         file = weights_file(found.run.folder, found.individual.id)
         if file.is_file():
-            return file, why
+            return file, ""
         numbers = sorted(int(f.stem) for f in file.parent.glob("*.npz") if f.stem.isdecimal())
         kept = ", ".join(map(str, numbers)) or "none"
         why = (

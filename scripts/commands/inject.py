@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from primeval.scripts.commands.arguments import add_json, add_run
+from primeval.scripts.commands.arguments import add_shared
 from primeval.scripts.tables.terminal import print_json
 from primeval.search.drive.injections import inject
 from primeval.search.drive.stops import last_stop
@@ -14,18 +14,17 @@ from primeval.search.run.programs import find_program
 
 
 def add_inject(parser: argparse.ArgumentParser) -> None:
-    add_run(parser)
+    add_shared(parser, "run_folder")
     parser.add_argument(
         "programs",
         metavar="PROGRAM",
         nargs="+",
         help="a built-in name, a file (my.dna) or RUN:ID",
     )
-    add_json(parser)
-    parser.set_defaults(run=run)
+    add_shared(parser, "--json")
 
 
-def run(args: argparse.Namespace) -> int:
+def run_inject(args: argparse.Namespace) -> None:
     opened = open_run(args.run_folder, write=True)
     vocabulary = opened.language.vocabulary
     programs = {name: find_program(name, vocabulary).program for name in args.programs}
@@ -34,12 +33,11 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         rows = [{"program": name, "same_as": same} for name, same in known.items()]
         print_json({"running": held, "injected": rows})
-        return 0
+        return
     for name, same in known.items():
         again = "" if same is None else f" It is individual {same}, and is evaluated again."
         print(f"{name} is injected into {opened.folder}.{again}")
     print(_what_next(opened, held))
-    return 0
 
 
 def _what_next(opened: Run, held: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from primeval.scripts.commands.arguments import add_color, add_json
+from primeval.scripts.commands.arguments import add_shared
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.ranking import cell_style, status_text
 from primeval.search.run.programs import find_individual
@@ -19,16 +19,14 @@ def add_lineage(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "individual", metavar="RUN:ID", help="an individual of a run, as in runs/quickstart:17"
     )
-    add_json(parser)
-    add_color(parser)
-    parser.set_defaults(run=run)
+    add_shared(parser, "--json", "--color")
 
 
-def run(args: argparse.Namespace) -> int:
+def run_lineage(args: argparse.Namespace) -> None:
     opened, individual = find_individual(args.individual)
     if args.json:
         terminal.print_json([row.as_json() for row in lineage(opened, individual.id)])
-        return 0
+        return
     rows = lineage(opened, individual.id, DIGITS)
     color = terminal.wants_color(args.color)
     print(_what_is_compared(rows))
@@ -39,7 +37,6 @@ def run(args: argparse.Namespace) -> int:
     if individual.id in (means := opened.store.means()):
         fitness, count = means[individual.id]
         print(f"In the ranking it has the mean of {count} evaluations: {-fitness:.4f}.")
-    return 0
 
 
 def _what_is_compared(rows: list[LineageRow]) -> str:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from primeval.evaluators.units import rough_bytes
 from primeval.evaluators.whole_files import replacing
-from primeval.scripts.commands.arguments import add_run, add_watch, whole_number
+from primeval.scripts.commands.arguments import add_shared, add_watch, whole_number
 from primeval.scripts.report.contents import report_contents
 from primeval.scripts.report.page import render
-from primeval.scripts.running.watching import is_running, watch
-from primeval.search.errors import RunError
-from primeval.search.run.folder import Run, open_run
+from primeval.scripts.running.watching import watch
+from primeval.search.errors import writing
+from primeval.search.run.folder import Run
 
 TOP = 10
 WATCH_SECONDS = 30.0
@@ -20,7 +20,7 @@ NAME = "report.html"
 
 
 def add_report(parser: argparse.ArgumentParser) -> None:
-    add_run(parser)
+    add_shared(parser, "run_folder")
     parser.add_argument(
         "-o",
         "--output",
@@ -36,33 +36,23 @@ def add_report(parser: argparse.ArgumentParser) -> None:
         help=f"how many of the best programs are shown in full (default: {TOP})",
     )
     add_watch(parser, WATCH_SECONDS, "write the page again")
-    parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
-    if args.watch is None:
-        opened = open_run(args.run_folder)
-        print(_write(opened, args, is_running(opened), None))
-        return 0
-
+def run_report(args: argparse.Namespace) -> None:
     def show(opened: Run, running: bool) -> None:
-        print(_write(opened, args, running, args.watch), flush=True)
+        print(_write(opened, args, running), flush=True)
 
     watch(args.run_folder, args.watch, show)
-    return 0
 
 
-def _write(opened: Run, args: argparse.Namespace, running: bool, refresh: float | None) -> str:
+def _write(opened: Run, args: argparse.Namespace, running: bool) -> str:
     """Write the page; returns a line that says what was written. Raises RunError.
 
     The page is written under another name first, so that a browser never sees half of it.
     """
     path: Path = args.output or opened.folder / NAME
-    page = render(report_contents(opened, args.top, running, refresh)).encode()
-    try:
-        with replacing(path) as new:
-            new.write_bytes(page)
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror}.") from None
+    page = render(report_contents(opened, args.top, running, args.watch)).encode()
+    with writing(path), replacing(path) as new:
+        new.write_bytes(page)
     told = opened.store.told()
     return f"{path}: {told:,} candidates, {rough_bytes(len(page))}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 
-from primeval.scripts.commands.arguments import add_json, add_run, add_set
+from primeval.scripts.commands.arguments import add_shared
 from primeval.scripts.running.driving import drive_and_report
 from primeval.scripts.running.ending import print_ending
 from primeval.scripts.running.starting import start_evaluator
@@ -16,33 +17,26 @@ from primeval.search.run.folder import Run, open_run, reopen_run
 
 
 def add_resume(parser: argparse.ArgumentParser) -> None:
-    add_run(parser)
-    add_set(parser)
+    add_shared(parser, "run_folder", "--set")
     parser.add_argument(
         "--unverified",
         action="store_true",
         help="continue even if the last individuals cannot be derived again",
     )
-    parser.set_defaults(run=resume)
 
 
 def add_replay(parser: argparse.ArgumentParser) -> None:
-    add_run(parser)
-    add_json(parser)
-    parser.set_defaults(run=check_replay)
+    add_shared(parser, "run_folder", "--json")
 
 
-def resume(args: argparse.Namespace) -> int:
-    opened = reopen_run(args.run_folder, args.set)
-    try:
+def run_resume(args: argparse.Namespace) -> int:
+    with closing(reopen_run(args.run_folder, args.set)) as opened:
         search = _replayed(opened, args.unverified)
         if stop := used_up(opened.config.budget, search, opened.store.elapsed()):
             print_ending(opened, stop)  # there is nothing to do, so no worker is started
             return 0
         evaluator = start_evaluator(opened.config.task(opened.reference))
         return drive_and_report(opened, search, evaluator)
-    finally:
-        opened.close()
 
 
 def _replayed(run: Run, unverified: bool) -> Search:
@@ -53,7 +47,7 @@ def _replayed(run: Run, unverified: bool) -> Search:
         raise ReplayError(f"{error} {again}") from None
 
 
-def check_replay(args: argparse.Namespace) -> int:
+def run_replay(args: argparse.Namespace) -> None:
     opened = open_run(args.run_folder)
     opened.store.check()
     search = replay(opened, derive=opened.store.asked())
@@ -67,11 +61,10 @@ def check_replay(args: argparse.Namespace) -> int:
     }
     if args.json:
         print_json(found)
-        return 0
+        return
     print(
         f"{opened.folder}: all {search.asked:,} individuals follow from the seeds, the run's "
         f"seed\nand the order of the {search.told:,} outcomes; the file is sound. The "
         f"population was the same\nwherever the run stopped (times: {stops}). Its "
         f"{len(search.population)} members now, as SHA-256:\n{search.population.digest}"
     )
-    return 0

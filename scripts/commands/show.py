@@ -17,9 +17,8 @@ from primeval.dna.writing.code_difference import code_difference
 from primeval.dna.writing.diff import DiffLine, diff
 from primeval.dna.writing.facts import Facts
 from primeval.dna.writing.tensorflow_code import format_code
-from primeval.primitives.primitive import Vocabulary
-from primeval.primitives.vocabulary import PRIMITIVES
-from primeval.scripts.commands.arguments import add_color, add_json
+from primeval.primitives.language import Language
+from primeval.scripts.commands.arguments import add_shared
 from primeval.scripts.tables import terminal
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import load_config
@@ -58,15 +57,14 @@ def add_show(parser: argparse.ArgumentParser) -> None:
         help="count costs at the scale of this configuration "
         f"(default with --code: {CODE_CONFIG})",
     )
-    add_json(parser)
-    add_color(parser)
-    parser.set_defaults(run=run)
+    add_shared(parser, "--json", "--color")
 
 
-def run(args: argparse.Namespace) -> int:
+def run_show(args: argparse.Namespace) -> None:
     config = load_config(args.config) if args.config is not None else None
+    language = Language() if config is None else config.make_language()
     try:
-        shown = find_program(args.reference, _vocabulary(config))
+        shown = find_program(args.reference, language.vocabulary)
     except LanguageError as error:
         if args.code or args.resolved or args.graph or args.diff or args.json:
             raise
@@ -79,10 +77,10 @@ def run(args: argparse.Namespace) -> int:
     drawn = _draw(args.graph, shown, facts, other) if args.graph else None
     if args.json:
         terminal.print_json(_as_data(args, shown, other, facts))
-        return 0
+        return
     if drawn is not None:
         print(drawn)
-        return 0
+        return
     color = terminal.wants_color(args.color)
     for line in _heading(shown, facts):
         print(terminal.paint(f"# {line}", "dim", color))
@@ -94,10 +92,9 @@ def run(args: argparse.Namespace) -> int:
         _print_resolved(facts, color)
     else:
         terminal.print_program(format_program(shown.program), color)
-    return 0
 
 
-def _print_stored(args: argparse.Namespace, error: LanguageError) -> int:
+def _print_stored(args: argparse.Namespace, error: LanguageError) -> None:
     """An individual as the store has it, where its primitives cannot be loaded."""
     print(f"Costs and the graph are left out. {error}", file=sys.stderr)
     opened, individual = find_individual(args.reference)
@@ -105,7 +102,6 @@ def _print_stored(args: argparse.Namespace, error: LanguageError) -> int:
     for line in _origin(args.reference, opened, individual):
         print(terminal.paint(f"# {line}", "dim", color))
     terminal.print_program(individual.text, color)
-    return 0
 
 
 class Other(NamedTuple):
@@ -130,30 +126,20 @@ def _print_difference(other: Other, lines: list[DiffLine], color: bool) -> None:
 
 def _other(shown: Reference, wanted: str) -> tuple[str, Program]:
     """The name and the program that --diff asks for. Raises RunError if there is none."""
-    if wanted == SEED:
-        return _seed(shown)
-    if wanted != PARENT:
-        return wanted, find_program(wanted, shown.program.vocabulary).program
+    vocabulary = shown.program.vocabulary
+    if wanted not in (SEED, PARENT):
+        return wanted, find_program(wanted, vocabulary).program
     if shown.run is None or shown.individual is None:
+        if wanted == SEED:  # CHOICE: of a program that is no individual it is the Transformer
+            return "transformer", find_program("transformer").program
         raise RunError(f"Only an individual of a run (RUN:ID) has a parent, not {shown.name}.")
+    if wanted == SEED:
+        root = root_of(shown.run.store, shown.individual)
+        return f"its seed, {shown.run.folder}:{root.id}", root.program(vocabulary)
     if shown.individual.parent is None:
         raise RunError(f"{shown.name} is a seed: it has no parent.")
     name = f"{shown.run.folder}:{shown.individual.parent}"
     return name, find_program(name).program
-
-
-def _seed(shown: Reference) -> tuple[str, Program]:
-    """The seed of an individual. CHOICE: for any other program it is the Transformer."""
-    if shown.run is None or shown.individual is None:
-        return "transformer", find_program("transformer").program
-    individual = root_of(shown.run.store, shown.individual)
-    program = individual.program(shown.program.vocabulary)
-    return f"its seed, {shown.run.folder}:{individual.id}", program
-
-
-def _vocabulary(config: RunConfig | None) -> Vocabulary:
-    """The primitives that a program in a file may name."""
-    return PRIMITIVES if config is None else config.make_language().vocabulary
 
 
 def _scale(shown: Reference, config: RunConfig | None, code: bool) -> Scale | None:
@@ -170,21 +156,18 @@ def _heading(shown: Reference, facts: Facts) -> list[str]:
     if shown.run is not None and shown.individual is not None:
         lines = _origin(shown.name, shown.run, shown.individual)
     if facts.graph is not None:
-        graph = facts.graph
-        lines.append(f"{len(graph.nodes)} operations, fingerprint {graph.fingerprint[:12]}")
-        if graph.fixed_length:
-            lines[-1] += ", works at one length only"
+        count, fingerprint = len(facts.graph.nodes), facts.graph.fingerprint[:12]
+        length = ", works at one length only" if facts.graph.fixed_length else ""
+        lines.append(f"{count} operations, fingerprint {fingerprint}{length}")
     if facts.problem:
         lines.append(facts.problem)
     if facts.cost is not None:
         known = facts.costs()
-        lines.append(
-            f"{known['parameters']:,} parameters, {known['flops_per_token']:,} FLOPs per token"
-        )
-        lines.append(
+        lines += [
+            f"{known['parameters']:,} parameters, {known['flops_per_token']:,} FLOPs per token",
             f"width {known['model_width']} (unit {known['unit']}), "
-            f"matrices {', '.join(map(str, known['widths']))} wide"
-        )
+            f"matrices {', '.join(map(str, known['widths']))} wide",
+        ]
     return lines
 
 
@@ -209,20 +192,20 @@ def _code(facts: Facts) -> str:
 
 
 def _draw(path: Path, shown: Reference, facts: Facts, other: Other | None) -> str:
-    """Draw into a file; returns a line that says what was drawn. Raises RunError."""
+    """Draw into a file; returns a line that says what was drawn.
+
+    Raises ProgramError if a program has no meaning, RunError if the file cannot be written.
+    """
     # imported here because it adds a tenth to the start, and only --graph needs it
     from primeval.scripts.drawing.files import write_drawing
     from primeval.scripts.drawing.shapes import difference_drawing, make_drawing
 
-    if facts.graph is None:
-        raise RunError(f"Nothing can be drawn: this program {facts.problem}.")
     if other is not None:
         drawing = difference_drawing(f"{shown.name} against {other.name}", other.facts, facts)
         write_drawing(path, drawing)
         return f"{path}: difference to {other.name}"
-    graph = facts.cost.graph if facts.cost else facts.graph
-    write_drawing(path, make_drawing(shown.name, graph, facts.cost))
-    return f"{path}: {len(facts.graph.nodes)} operations"
+    write_drawing(path, make_drawing(shown.name, facts))
+    return f"{path}: {facts.as_data()['operations']} operations"
 
 
 def _print_resolved(facts: Facts, color: bool) -> None:
@@ -249,10 +232,7 @@ def _cell(value: object) -> str:
 
 
 def _as_data(
-    args: argparse.Namespace,
-    shown: Reference,
-    other: Other | None,
-    facts: Facts,
+    args: argparse.Namespace, shown: Reference, other: Other | None, facts: Facts
 ) -> dict[str, Any]:
     data: dict[str, Any] = {"reference": shown.name, **facts.as_data()}
     if args.resolved:

@@ -7,14 +7,8 @@ import itertools
 import shutil
 import sys
 
-from primeval.scripts.commands.arguments import (
-    add_color,
-    add_json,
-    add_run,
-    add_watch,
-    whole_number,
-)
-from primeval.scripts.running.watching import redraw, watch
+from primeval.scripts.commands.arguments import add_shared, add_watch, whole_number
+from primeval.scripts.running.watching import redrawn, watch
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.confirmed import print_confirmed
 from primeval.scripts.tables.ledger import print_ledger
@@ -30,7 +24,7 @@ MOST_WATCHED = 40  # with --watch: rows, however high the terminal is
 
 
 def add_top(parser: argparse.ArgumentParser) -> None:
-    add_run(parser)
+    add_shared(parser, "run_folder")
     parser.add_argument(
         "-n",
         type=whole_number(0),
@@ -49,12 +43,10 @@ def add_top(parser: argparse.ArgumentParser) -> None:
         help="show instead what `primeval confirm` measured, with the programs for comparison",
     )
     add_watch(parser, WATCH_SECONDS, "show the table again")
-    add_json(parser)
-    add_color(parser)
-    parser.set_defaults(run=run)
+    add_shared(parser, "--json", "--color")
 
 
-def run(args: argparse.Namespace) -> int:
+def run_top(args: argparse.Namespace) -> None:
     color = terminal.wants_color(args.color)
     if args.watch is None:
         _show(open_run(args.run_folder), args, color)
@@ -62,7 +54,6 @@ def run(args: argparse.Namespace) -> int:
         raise RunError("--watch shows tables, not JSON. Leave out --json or --watch.")
     else:
         _watch(args, color)
-    return 0
 
 
 def _watch(args: argparse.Namespace, color: bool) -> None:
@@ -72,32 +63,23 @@ def _watch(args: argparse.Namespace, color: bool) -> None:
         args.n = max(1, min(MOST_WATCHED, room))
 
     def show(opened: Run, running: bool) -> None:
-        redraw(lambda: _show_watched(opened, args, color, running), first=next(calls) == 0)
+        with redrawn(first=next(calls) == 0):
+            _show(opened, args, color)
+            if running:
+                print(terminal.paint("Ctrl-C ends this; the search continues.", "dim", color))
 
     watch(args.run_folder, args.watch, show)
-
-
-def _show_watched(opened: Run, args: argparse.Namespace, color: bool, running: bool) -> None:
-    _show(opened, args, color)
-    if running:
-        print(terminal.paint("Ctrl-C ends this; the search continues.", "dim", color))
 
 
 def _show(opened: Run, args: argparse.Namespace, color: bool) -> None:
     if args.ledger:
         print_ledger(opened, args.json)
-    elif args.confirmed:
-        _show_confirmed(opened, args.json)
-    else:
+    elif not args.confirmed:
         _show_ranking(opened, args, color)
-
-
-def _show_confirmed(run: Run, as_json: bool) -> None:
-    rows = confirmed_rows(run)
-    if as_json:
-        terminal.print_json([row.as_json() for row in rows])
+    elif args.json:
+        terminal.print_json([row.as_json() for row in confirmed_rows(opened)])
     else:
-        print_confirmed(run, rows)
+        print_confirmed(opened, confirmed_rows(opened))
 
 
 def _show_ranking(opened: Run, args: argparse.Namespace, color: bool) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
+from primeval.scripts.drawing.layout import Point
 from primeval.scripts.drawing.looks import PAPER, look_of
 from primeval.scripts.drawing.shapes import (
     Drawing,
@@ -19,7 +20,7 @@ from primeval.scripts.drawing.shapes import (
     arrow_head,
     pieces,
 )
-from primeval.search.errors import RunError
+from primeval.search.errors import RunError, writing
 
 FONT = "DejaVu Sans Mono, Menlo, Consolas, monospace"
 PNG_SCALE = 2.0  # pixels per unit of the drawing
@@ -30,23 +31,27 @@ def write_drawing(path: Path, drawing: Drawing) -> None:
 
     The name of the file decides which of the two it is.
     """
-    writers = {".svg": _write_svg, ".png": _write_png}
-    if path.suffix.lower() not in writers:
+    kind = path.suffix.lower()
+    if kind not in (".svg", ".png"):
         raise RunError(f"A drawing is a file that ends in .svg or .png. Received: {path}.")
-    try:
-        writers[path.suffix.lower()](drawing, path)
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror}.") from None
+    with writing(path):
+        if kind == ".svg":
+            path.write_text(_svg_document(drawing), encoding="utf-8")
+        else:
+            # imported here because matplotlib is slow to import, and SVG does without
+            from primeval.scripts.drawing.png import paint
+
+            paint(drawing, path, PNG_SCALE)
 
 
-def _write_svg(drawing: Drawing, path: Path) -> None:
+def _svg_document(drawing: Drawing) -> str:
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" {_size(drawing)} font-family="{FONT}" '
         f'role="img">\n<title>{escape(drawing.description)}</title>\n'
         f'<rect width="100%" height="100%" fill="{PAPER}"/>'
     )
     body = "\n".join(svg(shape, _attributes) for shape in drawing.shapes)
-    path.write_text(f"{head}\n{body}\n</svg>\n", encoding="utf-8")
+    return f"{head}\n{body}\n</svg>\n"
 
 
 def _size(drawing: Drawing) -> str:
@@ -83,21 +88,16 @@ def svg(shape: Shape, attributes: Callable[[str], str]) -> str:
             f'<text x="{shape.x:.1f}" y="{shape.y:.1f}" font-size="{shape.size:g}" '
             f"{look}{anchor}>{escape(shape.text)}</text>"
         )
-    words = []
-    for kind, points in pieces(shape):
-        words.append(kind + " ".join(f"{x:.1f},{y:.1f}" for x, y in points))
-    line = f'<path d="{" ".join(words)}" {look}/>'
+    path = " ".join(kind + _corners(points) for kind, points in pieces(shape))
+    line = f'<path d="{path}" {look}/>'
     if not shape.arrow:
         return line
-    head = " ".join(f"{x:.1f},{y:.1f}" for x, y in arrow_head(shape))
+    head = _corners(arrow_head(shape))
     return f'{line}<polygon points="{head}" {attributes("arrow" + shape.look[4:])}/>'
 
 
-def _write_png(drawing: Drawing, path: Path) -> None:
-    # imported here because matplotlib is slow to import, and SVG does without
-    from primeval.scripts.drawing.png import paint
-
-    paint(drawing, path, PNG_SCALE)
+def _corners(points: list[Point]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
 def inline_svg(drawing: Drawing) -> str:

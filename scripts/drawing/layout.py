@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, combinations, pairwise
+from operator import itemgetter
 
 from primeval.scripts.drawing.boxes import Box, Wire
 
@@ -142,17 +143,15 @@ class _Layout:
         """Sort each layer, by the mean place of the neighbours, so that few wires cross."""
         if len(self.hops) > MANY:
             return
-        best, fewest = [list(layer) for layer in self.layers], self._crossings()
+        orders = [(self._crossings(), [list(layer) for layer in self.layers])]
         for sweep in range(SWEEPS):
             down = sweep % 2 == 0
             # all but the first: inputs stay in their order
             for layer in self.layers[1:] if down else self.layers[:0:-1]:
                 rank = self._ranks()
                 layer.sort(key=lambda at: self._barycentre(at, rank, down))
-            crossings = self._crossings()
-            if crossings < fewest:
-                best, fewest = [list(layer) for layer in self.layers], crossings
-        self.layers = best
+            orders.append((self._crossings(), [list(layer) for layer in self.layers]))
+        self.layers = min(orders, key=itemgetter(0))[1]
 
     def _ranks(self) -> dict[int, float]:
         return {at: float(rank) for layer in self.layers for rank, at in enumerate(layer)}
@@ -178,10 +177,9 @@ class _Layout:
     def _arrange(self) -> None:
         """Move items sideways, without changing their order, so that wires become straight."""
         for layer in self.layers:
-            x = 0.0
-            for at in layer:
+            gaps = [self.items[at].width + GAP_X for at in layer]
+            for at, x in zip(layer, accumulate(gaps, initial=0.0), strict=False):
                 self.items[at].x = x
-                x += self.items[at].width + GAP_X
         for sweep in range(3 * SWEEPS if len(self.hops) <= MANY else 2):
             layers = self.layers if sweep % 2 == 0 else self.layers[::-1]
             for layer in layers:

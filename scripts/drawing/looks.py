@@ -56,15 +56,13 @@ def look_of(words: str) -> Look:
     look = LOOKS[first]
     if not change:
         return look
-    gone, stroked = change == "removed", look.stroke != "none"
+    gone = change == "removed"
+    line = GONE_LINE if gone else GREEN
     if first in ("title", "note", "name", "label", "width"):
         return replace(look, fill=GONE_INK) if gone else Look(DARK_GREEN, bold=True)
-    if first == "wire" or first.startswith(("call", "behind")):
-        fill = look.fill if first == "wire" else PAPER
-        return Look(fill, GONE_LINE if gone else GREEN, 1.0 if gone else 2.0, dashed=gone)
     if first == "arrow":
-        return Look(GONE_LINE if gone else GREEN)
+        return Look(line)
     if first.startswith("header"):
         return Look("#f1f3f5" if gone else PALE_GREEN)
-    fill = PAPER if gone else PALE_GREEN
-    return Look(fill, GONE_LINE if gone else GREEN, 1.0 if gone else 2.0, stroked and gone)
+    fill = PAPER if gone or first.startswith(("call", "behind")) else PALE_GREEN
+    return Look(look.fill if first == "wire" else fill, line, 1 if gone else 2, dashed=gone)

@@ -67,8 +67,12 @@ class Drawing:
     description: str
 
 
-def make_drawing(name: str, graph: Graph, cost: Cost | None) -> Drawing:
-    """The drawing of a program, with title and legend."""
+def make_drawing(name: str, facts: Facts) -> Drawing:
+    """The drawing of a program, with title and legend.
+
+    Raises ProgramError if it has no meaning.
+    """
+    graph, cost = _drawable(facts, "this program")
     size = _size(graph, cost)
     legend = [_widths(cost), _MARKS]
     return _page(draw_program(graph, cost), _incoming(graph, cost), name, size, legend)
@@ -79,18 +83,19 @@ def difference_drawing(name: str, old: Facts, new: Facts) -> Drawing:
 
     Raises ProgramError if one of them has no meaning.
     """
-    pairs = [_drawable(facts) for facts in (old, new)]
+    last = _drawable(new, "this program")
+    pairs = [_drawable(old, "one of the programs"), last]
     boxes = [(graph.program, draw_program(graph, cost)) for graph, cost in pairs]
-    joint, last = draw_difference(*boxes), pairs[-1]
+    joint = draw_difference(*boxes)
     counts = {change: sum(_counted(joint, change)) for change in Change}
     size = f"{counts[Change.ADDED]} operations added, {counts[Change.REMOVED]} removed"
     legend = [_widths(last[1]), _MARKS, "green, bold: added   faded, dashed: removed"]
     return _page(joint, _incoming(*last), name, size, legend)
 
 
-def _drawable(facts: Facts) -> tuple[Graph, Cost | None]:
+def _drawable(facts: Facts, which: str) -> tuple[Graph, Cost | None]:
     if facts.graph is None:
-        raise ProgramError(f"Nothing can be drawn: one of the programs {facts.problem}.")
+        raise ProgramError(f"Nothing can be drawn: {which} {facts.problem}.")
     return (facts.cost.graph if facts.cost else facts.graph), facts.cost
 
 
@@ -129,9 +134,10 @@ def _page(main: Box, incoming: str, name: str, size: str, legend: list[str]) -> 
         Text(MARGIN, MARGIN + 24, size, "note", 10),
     ]
     boxes = list(walk(placed, MARGIN, top + 16))
-    for draw in (_box, _wires):
-        for x, y, box in boxes:
-            shapes += draw(x, y, box)
+    for x, y, box in boxes:
+        shapes += (_operation if box.box.subprogram is None else _call)(x, y, box)
+    for x, y, box in boxes:
+        shapes += _wires(x, y, box)
     ends = [(port, top - 6, 12, incoming) for port in placed.ports.values()]
     ends.append((placed.out, top + 16 + placed.height, 14, placed.box.width))
     for out, y, lower, text in ends:
@@ -145,10 +151,6 @@ def _page(main: Box, incoming: str, name: str, size: str, legend: list[str]) -> 
     longest = max([*(len(text) * 5.5 for text in legend), len(size) * 6.1, len(name) * 9.1])
     width = 2 * MARGIN + max(placed.width, longest)
     return Drawing(width, bottom + MARGIN, shapes, f"Drawing of {name}: {size}.")
-
-
-def _box(x: float, y: float, placed: Placed) -> Iterator[Shape]:
-    return (_operation if placed.box.subprogram is None else _call)(x, y, placed)
 
 
 def _operation(x: float, y: float, placed: Placed) -> Iterator[Shape]:

@@ -63,11 +63,8 @@ def _against(facts: Facts, other: Individual, which: str) -> dict[str, Any]:
 
 
 def _drawing(name: str, facts: Facts, root: int, seed: Facts) -> str:
-    if facts.graph is None:
-        raise RunError(f"Nothing can be drawn: this program {facts.problem}.")
     if seed.program == facts.program:
-        graph = facts.cost.graph if facts.cost else facts.graph
-        return inline_svg(make_drawing(name, graph, facts.cost))
+        return inline_svg(make_drawing(name, facts))
     return inline_svg(difference_drawing(f"{name} against its seed, #{root}", seed, facts))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack
+from typing import Any
 
 from primeval.evaluators.outcome import Outcome
 from primeval.evaluators.units import rough_duration
@@ -12,17 +13,13 @@ from primeval.scripts.tables.ranking import status_text
 from primeval.search.algorithm.evolution import Search
 from primeval.search.algorithm.population import Individual
 from primeval.search.drive.progress import Progress
-from primeval.search.drive.stops import Stop
 from primeval.search.run.folder import Run
-from primeval.search.views.ranking import SEED_ID, describe_edit, loss_gap
-
-if TYPE_CHECKING:
-    from rich.live import Live
+from primeval.search.views.ranking import SEED_ID, describe_edit, finite, loss_gap
 
 HOUR = 3600
 
 
-class Tally:
+class Tally(Progress):
     """What the lines and the picture both show: how far, how fast, and what is best.
 
     Attributes:
@@ -58,6 +55,9 @@ class Tally:
         if outcome.fitness > best:
             self._note_best(individual, outcome)
 
+    def tick(self, elapsed: float) -> None:
+        self.elapsed = elapsed
+
     def _note_best(self, individual: Individual, outcome: Outcome) -> None:
         edit = describe_edit(self.run, individual)
         gap = loss_gap(outcome, self.seed)
@@ -79,101 +79,76 @@ class Tally:
             limits.append((budget.max_candidates - self.search.told) / self.per_hour * HOUR)
         return max(0.0, min(limits)) if limits else None
 
+    def line(self, individual: Individual, outcome: Outcome) -> str:
+        """The line about an individual that was evaluated."""
+        total = self.run.config.budget.max_candidates
+        status = status_text(outcome.status.value, outcome.hurdle)
+        count = str(self.search.told).rjust(len(str(total)))
+        return (
+            f"{count}/{total} {rough_duration(self.elapsed):>7}  #{individual.id:<4} "
+            f"{status:<10} {terminal.fixed(finite(outcome.loss)):>7} "
+            f"{terminal.signed(loss_gap(outcome, self.seed)):>7}  "
+            f"{describe_edit(self.run, individual)}"
+        )
 
-class Lines(Progress):
+
+class Lines(Tally):
     """A line per candidate, for logs and pipes."""
 
-    def __init__(self) -> None:
-        self.tally = Tally()
-
     def begin(self, run: Run, search: Search, elapsed: float) -> None:
-        self.tally.begin(run, search, elapsed)
+        super().begin(run, search, elapsed)
         done = f", {search.told} evaluated already" if search.told else ""
         total = run.config.budget.max_candidates
         print(f"{run.folder}: up to {total:,} candidates{done}", flush=True)
 
-    def asked(self, individual: Individual) -> None:
-        self.tally.asked(individual)
-
     def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
-        self.tally.told(individual, outcome, elapsed)
-        print(_line(self.tally, individual, outcome), flush=True)
+        super().told(individual, outcome, elapsed)
+        print(self.line(individual, outcome), flush=True)
 
 
-def _line(tally: Tally, individual: Individual, outcome: Outcome) -> str:
-    total = tally.run.config.budget.max_candidates
-    status = status_text(outcome.status.value, outcome.hurdle)
-    loss = outcome.loss if outcome.loss is not None and math.isfinite(outcome.loss) else None
-    count = str(tally.search.told).rjust(len(str(total)))
-    return (
-        f"{count}/{total} {rough_duration(tally.elapsed):>7}  #{individual.id:<4} "
-        f"{status:<10} {terminal.fixed(loss):>7} "
-        f"{terminal.signed(loss_gap(outcome, tally.seed)):>7}  "
-        f"{describe_edit(tally.run, individual)}"
-    )
+class Picture(Tally):
+    """A live picture on a terminal: progress, the best so far, the last few candidates.
 
-
-class Picture(Progress):
-    """A live picture on a terminal: progress, the best so far, the last few candidates."""
+    It is drawn four times a second by a thread of its own, from the start of the search until
+    `screen` is closed.
+    """
 
     LAST = 6
 
-    def __init__(self) -> None:
-        self.tally = Tally()
+    def __init__(self, screen: ExitStack) -> None:
+        super().__init__()
+        self.screen = screen
         self.lines: list[str] = []
-        self.live: Live | None = None
 
     def begin(self, run: Run, search: Search, elapsed: float) -> None:
         from rich.live import Live  # slow to import, and `Lines` does without
 
-        self.tally.begin(run, search, elapsed)
-        self.live = Live(self._picture(), refresh_per_second=4, transient=True)
-        self.live.start()
-
-    def asked(self, individual: Individual) -> None:
-        self.tally.asked(individual)
-        self._draw()
+        super().begin(run, search, elapsed)
+        live = Live(get_renderable=self._picture, refresh_per_second=4, transient=True)
+        self.screen.enter_context(live)
 
     def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
-        self.tally.told(individual, outcome, elapsed)
-        self.lines = [*self.lines, _line(self.tally, individual, outcome)][-self.LAST :]
-        self._draw()
-
-    def tick(self, elapsed: float) -> None:
-        self.tally.elapsed = elapsed
-        self._draw()
-
-    def end(self, stop: Stop, elapsed: float) -> None:
-        self.close()
-
-    def close(self) -> None:
-        if self.live is not None:
-            self.live.stop()
-            self.live = None
-
-    def _draw(self) -> None:
-        if self.live is not None:
-            self.live.update(self._picture())
+        super().told(individual, outcome, elapsed)
+        self.lines = [*self.lines, self.line(individual, outcome)][-self.LAST :]
 
     def _picture(self) -> Any:
         from rich.console import Group
         from rich.text import Text
 
-        tally, config = self.tally, self.tally.run.config
-        done, total = tally.search.told, config.budget.max_candidates
-        left = tally.seconds_left()
-        rate = f"{tally.per_hour:,.0f} an hour" if tally.per_hour else "starting"
+        config, left = self.run.config, self.seconds_left()
+        done, total = self.search.told, config.budget.max_candidates
+        rate = f"{self.per_hour:,.0f} an hour" if self.per_hour else "starting"
         parts = [
             f"{done:,}/{total:,} candidates",
             rate,
-            f"workers {len(tally.flying)}/{config.workers.count} busy",
-            f"{rough_duration(tally.elapsed)} so far",
+            f"workers {len(self.flying)}/{config.workers.count} busy",
+            f"{rough_duration(self.elapsed)} so far",
         ]
         if left is not None:
             parts.append(f"at most {rough_duration(left)} left")
         lines = [Text(line, style="dim", no_wrap=True) for line in self.lines]
         return Group(
-            Text(f"{tally.run.folder}", style="bold"),
+            Text(f"{self.run.folder}", style="bold"),
             Text(_bar(done / total, min(76, terminal.width() - 4)), style="green"),
             Text(" · ".join(parts), no_wrap=True, overflow="ellipsis"),
             *lines,
@@ -182,9 +157,9 @@ class Picture(Progress):
 
     def _best(self) -> str:
         """A line about the best individual so far."""
-        if self.tally.best is None:
+        if self.best is None:
             return "best so far: none yet"
-        loss, number, edit, gap = self.tally.best
+        loss, number, edit, gap = self.best
         against = "" if gap is None else f" ({gap:+.4f} against the seed)"
         return f"best so far: #{number} loss {loss:.4f}{against}  {edit}"
 

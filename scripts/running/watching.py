@@ -6,7 +6,7 @@ import contextlib
 import io
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from primeval.search.drive.stops import last_stop
@@ -16,20 +16,18 @@ from primeval.search.run.locking import is_held
 HOME, CLEAR, CLEAR_LINE, CLEAR_BELOW = "\x1b[H", "\x1b[2J", "\x1b[K", "\x1b[J"
 
 
-def watch(folder: str | Path, seconds: float, show: Callable[[Run, bool], None]) -> None:
+def watch(folder: str | Path, seconds: float | None, show: Callable[[Run, bool], None]) -> None:
     """Call `show` every `seconds` with the run and whether its search is still running.
 
-    The last call is the one after the search has ended. Raises RunError or StoreError if the
+    The last call is the one after the search has ended; without `seconds` the first is the
+    only one. Raises RunError or StoreError if the
     run cannot be read.
     """
     while True:
-        run = open_run(folder)
-        try:
+        with contextlib.closing(open_run(folder)) as run:
             running = is_running(run)
             show(run, running)
-        finally:
-            run.close()
-        if not running:
+        if seconds is None or not running:
             return
         time.sleep(seconds)
 
@@ -39,14 +37,16 @@ def is_running(run: Run) -> bool:
     return last_stop(run.store) is None and is_held(run.folder)
 
 
-def redraw(show: Callable[[], None], first: bool) -> None:
-    """Call `show`, and print its output over that of the call before.
+@contextlib.contextmanager
+def redrawn(first: bool) -> Iterator[None]:
+    """Print the output of the block over the output of the block before.
 
-    Where standard output is no terminal, the new output follows the old one.
+    `first` says that there was none before. Where standard output is no terminal, the new
+    output follows the old one.
     """
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        show()
+        yield
     text = printed.getvalue()
     if sys.stdout.isatty():
         lines = text.replace("\n", f"{CLEAR_LINE}\n")

@@ -9,7 +9,6 @@ import pytest
 from primeval.primitives.primitive import COLUMN, RUBBISH, ZERO
 from primeval.primitives.rules import (
     Initial,
-    Value,
     counts_visible_keys,
     deviation,
     finite,
@@ -18,7 +17,6 @@ from primeval.primitives.rules import (
     stays_zero,
 )
 from primeval.primitives.vocabulary import PRIMITIVES
-from primeval.primitives.widths import ONE_CHANNEL
 
 
 def test_inserted_operations_with_one_weight_per_channel_change_nothing_at_first() -> None:
@@ -64,7 +62,6 @@ def test_infinities_become_numbers_that_the_type_can_hold() -> None:
 
 
 def test_only_the_mean_of_scores_counts_the_visible_keys() -> None:
-    scores, sequence = Value(True, ONE_CHANNEL), Value(False, ONE_CHANNEL)
-    assert counts_visible_keys(PRIMITIVES["RED_MEAN"], scores)
-    assert not counts_visible_keys(PRIMITIVES["RED_MEAN"], sequence)
-    assert not counts_visible_keys(PRIMITIVES["RED_SUM"], scores)
+    assert counts_visible_keys(PRIMITIVES["RED_MEAN"], scores=True)
+    assert not counts_visible_keys(PRIMITIVES["RED_MEAN"], scores=False)
+    assert not counts_visible_keys(PRIMITIVES["RED_SUM"], scores=True)
