@@ -67,9 +67,9 @@ def _numbers(seed: int = 0) -> np.ndarray:
 
 
 class _Tries:
-    """The tries of one primitive, each for one promise; each yields how it is broken.
+    """The tries of one primitive. Each tries one promise and yields how it is broken.
 
-    All raise PrimitiveError if the kernel fails.
+    Each raises PrimitiveError if the kernel fails.
     """
 
     def __init__(self, row: Primitive, kernel: Kernel) -> None:
@@ -154,7 +154,7 @@ class _Tries:
         return np.asarray(ops.convert_to_numpy(result))
 
     def _apply(self, *tensors: Any, constant: float = CONSTANTS[1], where: str = "") -> Any:
-        """The kernel's result; a single tensor is both operands of a kernel of two."""
+        """The kernel's result. If it has two operands and one is given, both are that one."""
         if len(tensors) < self.row.arity:
             tensors *= 2
         extra = (constant,) if CONSTANT in self.row.reads else ()

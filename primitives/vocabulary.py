@@ -111,7 +111,7 @@ ROWS = (
 
 PRIMITIVES = Vocabulary(ROWS)
 
-# Of each primitive that is one function of its inputs and nothing more: that function.
+# For each primitive that a single function computes from its inputs alone: that function.
 FUNCTIONS = {
     row.name: row.maps_to
     for row in ROWS

@@ -155,10 +155,10 @@ class BlockSource:
         return (self.kernels[node.op].__name__, "{a}", *second, *constant)
 
     def _operand(self, node: Node, read: int) -> str:
-        """An operand, its future overwritten, with what the operation needs around it.
+        """An operand as its operation reads it, its future overwritten where necessary.
 
-        That is the past for a convolution of several taps, and an axis for each branch for
-        others.
+        A convolution of several taps also reads the past. Other operations read one axis for
+        each branch.
         """
         primitive, source, text = (
             node.primitive,
