@@ -24,6 +24,7 @@ digits each.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 from collections import Counter
@@ -63,13 +64,11 @@ def probe(candidate: Candidate, scale: Scale, vocabulary: Vocabulary) -> Outcome
     The digest is None if the candidate cannot have one; its training will report why.
     """
     watch, found = Stopwatch(), None
-    with watch.measure("probe"):
-        try:
-            name = f"candidate {candidate.id}"
-            graph = recent_graph(parse(candidate.text, name, vocabulary))
-            found = digest(graph, scale)
-        except Exception:  # a candidate may fail in any way
-            found = None
+    # a candidate may fail in any way
+    with watch.measure("probe"), contextlib.suppress(Exception):
+        name = f"candidate {candidate.id}"
+        graph = recent_graph(parse(candidate.text, name, vocabulary))
+        found = digest(graph, scale)
     return Outcome(Status.PROBED, seconds=watch.seconds, digest=found)
 
 
