@@ -146,7 +146,9 @@ class Keeper:
 
     def __init__(self, task: Task, sharing: int = 1, folder: Path | None = None) -> None:
         self._task, self._folder = task, folder
-        self.memory = task.workers.memory or int(SHARE * total_memory() / sharing)
+        limit = task.workers.memory
+        self.memory = limit or int(SHARE * total_memory() / sharing)
+        self._whose = "workers.memory" if limit else "a worker's share of this machine"
         self._process = _Process(task)
 
     def prepare(self) -> int:
@@ -194,18 +196,12 @@ class Keeper:
                     limit = format_duration(timeout)
                     return Status.TIMED_OUT, f"not finished within candidate.timeout ({limit})"
                 if (held := process.held()) > self.memory:
-                    reason = f"held {rough_bytes(held)}, more than {self._whose()}"
-                    return Status.OUT_OF_MEMORY, reason
+                    limit = f"{self._whose} ({rough_bytes(self.memory)})"
+                    return Status.OUT_OF_MEMORY, f"held {rough_bytes(held)}, more than {limit}"
             outcome: Outcome = process.pipe.recv()
             return outcome
         except (EOFError, OSError):
             return _cause(process)
-
-    def _whose(self) -> str:
-        """The limit on memory, in words."""
-        if self._task.workers.memory:
-            return f"workers.memory ({rough_bytes(self.memory)})"
-        return f"a worker's share of this machine ({rough_bytes(self.memory)})"
 
     def _used_up(self, held: int) -> str:
         """Why the process must be replaced; empty if it need not be."""

@@ -75,13 +75,12 @@ def _number(path: Path, label: str = "") -> int | None:
 
 def gpu_count() -> int:
     """How many NVIDIA GPUs this machine has. Models on them use memory not counted here."""
-    try:
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
         listed = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True
         )
-    except (OSError, subprocess.SubprocessError):
-        return 0
-    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+        return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    return 0
 
 
 def peak_memory(process: int) -> int:

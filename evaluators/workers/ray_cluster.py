@@ -192,13 +192,8 @@ def hiring(task: Task, corpus: Corpus) -> Callable[[], Any]:
 
 def worker_environment(workers: WorkerSettings) -> dict[str, str]:
     """Environment variables of a worker and of the process that it keeps."""
-    threads = str(workers.threads)
-    environment = {
-        "OMP_NUM_THREADS": threads,
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_NUM_INTEROP_THREADS": threads,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }
+    limits = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    environment = {**dict.fromkeys(limits, str(workers.threads)), "TF_CPP_MIN_LOG_LEVEL": "3"}
     if workers.threads == 1:  # more than one part would only cost time
         flags = os.environ.get("XLA_FLAGS", "")
         environment["XLA_FLAGS"] = f"{flags} --xla_cpu_parallel_codegen_split_count=1".strip()

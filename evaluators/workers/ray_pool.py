@@ -138,7 +138,10 @@ class RayEvaluator(Evaluator):
         if report.outcome.status is Status.LOST:
             return self._again(job, report.outcome)
         if report.weights is not None and job.candidate.weights is not None:
-            _write(Path(job.candidate.weights), report.weights)
+            path = Path(job.candidate.weights)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as draft:
+                draft.write_bytes(report.weights)
         return _finish(job, report.outcome)
 
     def _lost(self, slot: Slot, error: BaseException) -> Finished:
@@ -197,13 +200,6 @@ def _finish(job: Job, outcome: Outcome) -> Finished:
         lost = outcome.seconds.get("lost", 0.0) + job.lost
         outcome = replace(outcome, seconds={**outcome.seconds, "lost": lost})
     return [(job.candidate.id, outcome)]
-
-
-def _write(path: Path, weights: bytes) -> None:
-    """Weights that came from another machine, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as draft:
-        draft.write_bytes(weights)
 
 
 def _cause(error: BaseException) -> str:
