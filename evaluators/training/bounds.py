@@ -7,16 +7,15 @@ sides (`ABS`, `MAX`) can ever meet both.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from math import inf, sqrt
 
 from primeval.dna.graph import Graph
 from primeval.dna.infer import Node
 from primeval.dna.resolve import MERGE_OP
 
 Bounds = tuple[float, float]
-INFINITY = math.inf
-ANYTHING = (-INFINITY, INFINITY)
+ANYTHING = (-inf, inf)
 
 
 def bounds_of(graph: Graph) -> list[Bounds]:
@@ -35,7 +34,7 @@ def _bounds(node: Node, operands: list[Bounds]) -> Bounds:
         rule, operands = _square, operands[:1]
     low, high = rule(*operands) if rule else ANYTHING
     # after infinity minus infinity, or overflow, nothing is known
-    return (low, high) if low <= high and low < INFINITY and high > -INFINITY else ANYTHING
+    return (low, high) if low <= high and low < inf and high > -inf else ANYTHING
 
 
 def _same(x: Bounds) -> Bounds:
@@ -44,11 +43,11 @@ def _same(x: Bounds) -> Bounds:
 
 def _side(x: Bounds) -> Bounds:
     """Zero as a limit on each side that the value does not cross; its size is forgotten."""
-    return (0.0 if x[0] >= 0 else -INFINITY), (0.0 if x[1] <= 0 else INFINITY)
+    return (0.0 if x[0] >= 0 else -inf), (0.0 if x[1] <= 0 else inf)
 
 
 def _not_below_zero(x: Bounds) -> Bounds:
-    return (0.0 if x[0] >= 0 else -INFINITY), INFINITY
+    return (0.0 if x[0] >= 0 else -inf), inf
 
 
 def _absolute(x: Bounds) -> Bounds:
@@ -63,7 +62,7 @@ def _square(x: Bounds) -> Bounds:
 
 def _root(x: Bounds) -> Bounds:
     least, most = _absolute(x)
-    return math.sqrt(least), math.sqrt(most)
+    return sqrt(least), sqrt(most)
 
 
 def _sign(x: Bounds) -> Bounds:
@@ -100,7 +99,7 @@ _RULES: dict[str, Callable[..., Bounds]] = {
     "SQUARE": _square,
     "ABS_ROOT": _root,
     "SIGN": _sign,
-    "EXP": lambda x: (0.0, INFINITY),
+    "EXP": lambda x: (0.0, inf),
     "COS": lambda x: (-1.0, 1.0),
     "SIN": lambda x: (-1.0, 1.0),
     "TANH": lambda x: _side(x) if x[0] >= 0 or x[1] <= 0 else (-1.0, 1.0),
