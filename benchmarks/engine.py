@@ -33,15 +33,17 @@ from primeval.evaluators.toy import ToyEvaluator
 from primeval.search.algorithm.evolution import Search
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import load_config
-from primeval.search.drive.loop import Silent, drive
-from primeval.search.run.folder import Run, create_run, make_search
+from primeval.search.drive.loop import drive
+from primeval.search.drive.progress import Progress
+from primeval.search.drive.starting import make_search
+from primeval.search.run.folder import Run, create_run
 from primeval.search.run.store import Store
 
 STRETCH = 250  # number of individuals that are timed together
 FEW, PAPER = 10_000, 25_000
 
 
-class _Clock(Silent):
+class _Clock(Progress):
     """Records when each stretch of individuals was done."""
 
     def __init__(self) -> None:
@@ -163,7 +165,7 @@ def growth(folder: Path, few: int, many: int, individuals: int) -> dict[str, flo
             stages.step()
         fill(run.store, stored)
         for at in range(stored):
-            search.repeats.remember(f"{at:032x}", 0)
+            search.known.remember(f"{at:032x}", 0)
         pair.append(_Stages(run, search, offset=stored))
     times = []
     for number in range(individuals):

@@ -30,8 +30,8 @@ from typing import Any
 from primeval.dna.library import seed_text
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Status
-from primeval.search.algorithm.evolution import weight_seed
 from primeval.search.algorithm.hurdles import LEAST, Hurdles
+from primeval.search.algorithm.randomness import random_seed
 from primeval.search.config.config import load_config
 from primeval.search.forecast.forecast import mean_share
 from primeval.search.run.folder import open_run
@@ -47,7 +47,7 @@ def train_seeds(
     """Train individuals one after the other, each under the thresholds of those before it."""
     outcomes = []
     for number in range(count):
-        seed = weight_seed(0, number)
+        seed = random_seed("weights", 0, number)
         candidate = Candidate(number, text, seed, hurdles.thresholds(), data_seed=seed)
         outcomes.append(evaluate(candidate))
         hurdles.tell(outcomes[-1])

@@ -99,7 +99,7 @@ def kill_and_resume(folder: Path, kills: int, candidates: int, seed: int = 0) ->
     whole, first = undisturbed(folder / "first", candidates)
     again, second = undisturbed(folder / "second", candidates)
     if whole != again:
-        raise LossError("Two runs that nobody killed are not the same.")
+        raise LossError("Two runs that were not killed differ.")
     seconds = min(first, second)  # other work on the machine can only add time
     while tally.kills < kills:
         run = folder / f"run{tally.finished}"
@@ -135,7 +135,7 @@ def _see_to_its_end(
     _expect_success(start(run, candidates))
     require_kept(before, rows_of(run))
     if history_of(run) != whole:
-        raise LossError(f"{run} is not what a run is that nobody kills.")
+        raise LossError(f"{run} differs from a run that was not killed.")
     require_sound(run)
     replay = subprocess.Popen(
         [*COMMAND, "replay", str(run)],
@@ -175,8 +175,8 @@ def main() -> None:
         f"{tally.finished} runs of {args.candidates} candidates, in "
         f"{time.monotonic() - began:.0f} s.\n"
         f"{tally.rows:,} rows had been seen before a kill; all were there afterwards. Every "
-        "run reached its end,\npassed integrity_check and replay, and is what a run is that "
-        "nobody kills."
+        "run reached its end,\npassed integrity_check and replay, and equals a run that "
+        "was not killed."
     )
 
 

@@ -84,9 +84,9 @@ def _curves(axes: Any, run: Run, finalists: Sequence[Finalist]) -> None:
 
 
 def _gaps(axes: Any, finalists: Sequence[Finalist]) -> None:
-    shown = [one for one in finalists if one.figures["loss_vs_seed"] is not None][::-1]
+    shown = [one for one in finalists if one.figures.loss_vs_seed is not None][::-1]
     for at, one in enumerate(shown):
-        gap, interval = one.figures["loss_vs_seed"], one.figures["interval"]
+        gap, interval = one.figures.loss_vs_seed, one.figures.interval
         color = LOOKS[one.ideas][0]
         if interval is not None:
             axes.plot(interval, (at, at), color=color, lw=1.4)

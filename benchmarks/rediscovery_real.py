@@ -16,7 +16,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hurdles import PAPER, figures
 from ideas import convolved_projections, squared_rectifiers
@@ -27,8 +26,8 @@ from primeval.dna.parsing import parse
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.units import rough_duration
 from primeval.scripts.cli import main as primeval
-from primeval.scripts.tables.confirmed import facts as facts_of
-from primeval.search.confirm.figures import Confirmed, read_confirmed, reference_of
+from primeval.scripts.tables.confirmed import circumstances
+from primeval.search.confirm.figures import Confirmed, Figures, read_confirmed, reference_of
 from primeval.search.run.folder import Run, open_run
 from primeval.search.run.schema import FILE_NAME
 from primeval.search.views.ranking import describe_edit
@@ -61,13 +60,13 @@ class Finalist:
     name: str
     ideas: tuple[str, ...]
     confirmed: Confirmed
-    figures: dict[str, Any]
+    figures: Figures
     individual: int | None = None
 
     @property
     def beats_the_seed(self) -> bool:
         """Whether its whole interval is better than the seed."""
-        interval = self.figures["interval"]
+        interval = self.figures.interval
         return interval is not None and interval[1] < 0
 
 
@@ -111,7 +110,7 @@ def interrupted(folder: Path) -> bool:
 
 
 def told_to_go_on() -> int:
-    print("\nStopped as asked; what is done is kept. The same command goes on.")
+    print("\nStopped as asked; what is done is kept. The same command resumes it.")
     return 0
 
 
@@ -138,7 +137,7 @@ def ideas_of(graph: Graph) -> tuple[str, ...]:
 
 def seen(run: Run) -> list[Seen]:
     """All individuals with an outcome, in the order in which outcomes came."""
-    elapsed = dict(run.store.select("SELECT id, elapsed FROM outcomes"))
+    elapsed = {number: end for number, (_, end) in run.store.times().items() if end is not None}
     told = dict(run.store.outcomes())
     individuals = {one.id: one for one in run.store.individuals()}
     return [
@@ -168,7 +167,7 @@ def finalists_of(run: Run, seeds: int) -> list[Finalist]:
         )
         for key, one in found.items()
     ]
-    return sorted(finalists, key=lambda one: (one.figures["loss"] is None, one.figures["loss"]))
+    return sorted(finalists, key=lambda one: (one.figures.loss is None, one.figures.loss))
 
 
 # -- what is written ----------------------------------------------------------------------
@@ -182,7 +181,7 @@ def section_lines(
     picture: str,
 ) -> list[str]:
     """The section of the document; the verdict comes first."""
-    facts = dict(facts_of(run, []))
+    facts = dict(circumstances(run, []))
     kept = ("scale", "budget of each", "data", "training", "made with")
     statuses = ", ".join(f"{n} {name}" for name, n in sorted(run.store.statuses().items()))
     return [
@@ -207,7 +206,7 @@ def section_lines(
 
 def verdict(finalists: Sequence[Finalist]) -> list[str]:
     """What was found, by the rule that the document states."""
-    own = [one for one in finalists if one.individual is not None and one.figures["pairs"]]
+    own = [one for one in finalists if one.individual is not None and one.figures.pairs]
     better = [one for one in own if one.beats_the_seed]
     lines = [
         f"**{len(better)} of the {len(own)} best that were confirmed beat the seed** with "
@@ -217,11 +216,11 @@ def verdict(finalists: Sequence[Finalist]) -> list[str]:
         holders = [one for one in better if idea in one.ideas]
         lines.append(f"- {idea}: {'found' + _named(holders) if holders else 'not among them'}.")
         known = next((one for one in finalists if program in one.name.split(" = ")), None)
-        bar = known.figures["loss"] if known else None
+        bar = known.figures.loss if known else None
         if bar is None:
             lines.append(f"- as good as `{program}`: not known, it failed with a seed.")
             continue
-        good = [one for one in better if one.figures["loss"] <= bar]
+        good = [one for one in better if one.figures.loss <= bar]
         found = f"yes{_named(good)}" if good else "no"
         lines.append(f"- as good as `{program}` ({bar:.4f}) in the mean: {found}.")
     return lines
@@ -237,15 +236,16 @@ def confirmed_table(finalists: Sequence[Finalist]) -> list[str]:
         "| --- | --- | ---: | ---: | ---: | ---: |",
     ]
     for one in finalists:
-        loss, gap, interval = (one.figures[key] for key in ("loss", "loss_vs_seed", "interval"))
-        failed = ", ".join(f"{way} in {n}" for way, n in one.figures["failures"].items())
+        figures = one.figures
+        loss, gap, interval = figures.loss, figures.loss_vs_seed, figures.interval
+        failed = ", ".join(f"{way} in {n}" for way, n in one.figures.failures.items())
         cells = [
             one.name,
             ", ".join(one.ideas) or "-",
             failed if loss is None else f"{loss:.4f}",
             "-" if gap is None else f"{gap:+.4f}",
             "-" if interval is None else f"{interval[0]:+.4f} to {interval[1]:+.4f}",
-            "-" if one.figures["steps"] is None else f"{one.figures['steps']:.0f}",
+            "-" if one.figures.steps is None else f"{one.figures.steps:.0f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines

@@ -38,8 +38,10 @@ from primeval.evaluators.workers.keeper import Report
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import parse_config
 from primeval.search.config.settings import RunConfig
-from primeval.search.drive.loop import Silent, drive
-from primeval.search.run.folder import create_run, make_search, open_run
+from primeval.search.drive.loop import drive
+from primeval.search.drive.progress import Progress
+from primeval.search.drive.starting import make_search
+from primeval.search.run.folder import create_run, open_run
 
 EVENTS = 3  # events of each individual
 PER_ACTOR = 128  # sleepers in one actor
@@ -74,7 +76,7 @@ class Sleeper:
         return Report(outcome)
 
 
-class Weight(Silent):
+class Weight(Progress):
     """Measures the driver's memory ten times in a search of a given number of candidates."""
 
     def __init__(self, candidates: int) -> None:

@@ -26,7 +26,8 @@ from primeval.evaluators.workers.keeper import Keeper
 from primeval.evaluators.workers.ray_cluster import worker_environment
 from primeval.search.config.config import load_config
 from primeval.search.drive.loop import drive
-from primeval.search.run.folder import Run, create_run, make_search, open_run
+from primeval.search.drive.starting import make_search
+from primeval.search.run.folder import Run, create_run, open_run
 
 EARLY = 20  # memory is first measured after this many candidates
 BUSY = """
@@ -80,8 +81,9 @@ def shares(run: Run) -> dict[str, Any]:
     imported TensorFlow and compiled the reference program; every start of a worker takes this
     long. The rest is time in which workers waited.
     """
-    asked = dict(run.store.select("SELECT id, elapsed FROM individuals"))
-    told = dict(run.store.select("SELECT id, elapsed FROM outcomes"))
+    times = run.store.times()
+    asked = {number: asked for number, (asked, _) in times.items()}
+    told = {number: told for number, (_, told) in times.items() if told is not None}
     outcomes = dict(run.store.outcomes())
     seconds = Counter[str]()
     for outcome in outcomes.values():

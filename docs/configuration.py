@@ -86,7 +86,7 @@ def sentences(cls: type) -> dict[str, str]:
 
 
 def sentence(cls: type, key: str) -> str:
-    """What is said about a key; empty if nothing is. CHOICE: `hurdles` is the budget's."""
+    """The sentence about a key; empty if there is none. CHOICE: `hurdles` is the budget's."""
     return {**sentences(Budget), **sentences(cls)}.get(key, "")
 
 

@@ -59,7 +59,6 @@ class Limit:
                 raise SettingError(key, f"{key} is {rule}. Received: {received}.")
 
 
-NO_LIMIT = Limit()
 Count = Annotated[int, Limit(least=1)]
 Seconds = Annotated[float, Limit(above=0, unit="seconds")]
 Bytes = Annotated[int, Limit(least=1, unit="bytes")]
@@ -93,7 +92,7 @@ def taken_apart(hint: Any) -> tuple[Any, Limit, bool]:
     if optional:
         (hint,) = (one for one in typing.get_args(hint) if one is not type(None))
     if typing.get_origin(hint) is not Annotated:
-        return hint, NO_LIMIT, optional
+        return hint, Limit(), optional
     bare, limit = typing.get_args(hint)
     return bare, limit, optional
 

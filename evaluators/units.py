@@ -7,31 +7,28 @@ bytes, as memory is sold and measured; `GiB` means the same.
 
 from __future__ import annotations
 
+import itertools
 import re
 from decimal import Decimal
 from fractions import Fraction
 
-SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
+SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 1e-3, "µs": 1e-6}
 BYTES = {"TB": 1 << 40, "GB": 1 << 30, "MB": 1 << 20, "KB": 1 << 10, "B": 1}
 
 _NUMBER = r"\d+(?:\.\d+)?"
-_PART = re.compile(rf"({_NUMBER})\s*([dhms]|ms|us|µs)(?![a-zµ])\s*")
-_DURATION = re.compile(rf"(?:{_PART.pattern})+")
+_DURATION = re.compile("".join(rf"(?:({_NUMBER})\s*{unit}\s*)?" for unit in SECONDS))
 _SIZE = re.compile(r"(\d{1,30}(?:\.\d{1,30})?)\s*(?:([KMGT])(?:I?B)?|B)?", re.IGNORECASE)
 
 
 def parse_duration(text: str) -> float | None:
     """Seconds; None if the text is not a time. A bare number is seconds."""
-    text = text.strip().replace("_", "")
+    text = text.strip().replace("_", "").replace("us", "µs")
     if re.fullmatch(_NUMBER, text):
         return float(text)
-    if not _DURATION.fullmatch(text):
-        return None
-    parts = [(float(number), SECONDS[unit]) for number, unit in _PART.findall(text)]
-    units = [unit for _, unit in parts]
-    if units != sorted(set(units), reverse=True):  # 5s 1h, or 1h 1h
-        return None
-    return sum(number * unit for number, unit in parts)
+    match = _DURATION.fullmatch(text)
+    numbers = zip(match.groups() if match else (), SECONDS.values(), strict=False)
+    parts = [float(number) * unit for number, unit in numbers if number]
+    return sum(parts) if parts else None
 
 
 def format_duration(seconds: float) -> str:
@@ -45,13 +42,11 @@ def format_duration(seconds: float) -> str:
 def rough_duration(seconds: float) -> str:
     """A time in whole seconds or coarser, to glance at: 42s, 7m 05s, 3h 20m, 2d 04h."""
     seconds = max(0, round(seconds))
-    if seconds < 60:
-        return f"{seconds}s"
-    if seconds < 3600:
-        return f"{seconds // 60}m {seconds % 60:02d}s"
-    if seconds < 86400:
-        return f"{seconds // 3600}h {seconds % 3600 // 60:02d}m"
-    return f"{seconds // 86400}d {seconds % 86400 // 3600:02d}h"
+    for unit, part in itertools.pairwise("dhms"):
+        whole, rest = divmod(seconds, SECONDS[unit])
+        if whole:
+            return f"{whole}{unit} {rest // SECONDS[part]:02d}{part}"
+    return f"{seconds}s"
 
 
 def fine_duration(seconds: float) -> str:

@@ -23,7 +23,7 @@ MISTAKES = [
     (["search", "CONFIG", "--set", "model.width=63"], "cannot be trained at this scale"),
     (
         ["search", "CONFIG", "--run-dir", "RUN"],
-        "holds a run already. To go on with it: primeval",
+        "holds a run already. To continue it: primeval",
     ),
     (["search", "CONFIG", "--run-dir", "/proc/none/run"], "The run folder /proc/none/run"),
     (["search", "CONFIG", "--run-dir", "CONFIG"], "is not a folder"),

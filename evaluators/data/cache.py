@@ -39,19 +39,6 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """The tokens of a corpus.
-
-    Attributes:
-        tokens: By split, memory-mapped, (tokens,) of an unsigned type.
-        text_bytes: By split, bytes of the text that they stand for.
-    """
-
-    tokens: dict[str, Tokens]
-    text_bytes: dict[str, int]
-
-
 @dataclass
 class SplitWriter:
     """Writes the .npy file of one split piece by piece; its size is known only at the end."""
@@ -86,6 +73,9 @@ class SplitWriter:
         }
 
 
+Entry = tuple[dict[str, Tokens], dict[str, int]]
+"""The tokens of a corpus by split, memory-mapped, (tokens,) of an unsigned type; and by split
+the bytes of the text that they stand for."""
 Make = Callable[[Path], Mapping[str, Mapping[str, object]]]
 
 
@@ -113,11 +103,17 @@ def open_or_make(
         with _lock(root / f".{folder.name}.lock", waiting):
             if entry := _read(folder, key):  # the process waited for has made it
                 return entry
-            _make(folder, key, make)
-            made = _read(folder, key)
-    if made is None:
-        raise DataError(f"The tokens just written to {folder} read back wrong: check the disk.")
-    return made
+            # the lock is held, so every older draft is a dead process's
+            remove_drafts(folder)
+            with replacing(folder) as draft:  # the entry it replaces, if any, was found damaged
+                draft.mkdir()
+                splits = make(draft)
+                manifest = {"key": key, "splits": splits, "sha256": _digest(splits)}
+                text = json.dumps(manifest, indent=1)
+                (draft / MANIFEST).write_text(text, encoding="utf-8")
+            if entry := _read(folder, key):
+                return entry
+    raise DataError(f"The tokens just written to {folder} read back wrong: check the disk.")
 
 
 def _digest(values: Mapping[str, object]) -> str:
@@ -157,23 +153,21 @@ def _explained(root: Path) -> Iterator[None]:
     """Turn errors of the file system into DataErrors."""
     try:
         yield
-    except OSError as error:
-        if error.errno in FULL:
-            raise DataError(
-                f"The disk is full: tokens could not be kept in {root} ({error.strerror}). "
-                "Nothing was left there. Free some space, or set data.cache_dir to a folder "
-                "on another disk."
-            ) from error
-        raise _no_cache(root, error.strerror or str(error)) from error
-    except NotImplementedError as error:  # filelock raises it on some network disks
-        raise _no_cache(root, "its disk has no file locks") from error
-
-
-def _no_cache(root: Path, reason: str) -> DataError:
-    return DataError(
-        f"Tokens cannot be kept in {root}: {reason}. Set data.cache_dir, or the variable "
-        "PRIMEVAL_CACHE, to a folder that can be written."
-    )
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, NotImplementedError):  # filelock raises it on some network disks
+            reason = "its disk has no file locks"
+        message = (
+            f"Tokens cannot be kept in {root}: {reason}. Set data.cache_dir, or the variable "
+            "PRIMEVAL_CACHE, to a folder that can be written."
+        )
+        if getattr(error, "errno", None) in FULL:
+            message = (
+                f"The disk is full: tokens could not be kept in {root} ({reason}). Nothing "
+                "was left there. Free some space, or set data.cache_dir to a folder on another "
+                "disk."
+            )
+        raise DataError(message) from error
 
 
 def _lock(path: Path, waiting: Callable[[], None]) -> contextlib.AbstractContextManager[object]:
@@ -186,16 +180,6 @@ def _lock(path: Path, waiting: Callable[[], None]) -> contextlib.AbstractContext
         return lock.acquire()
 
 
-def _make(folder: Path, key: Mapping[str, object], make: Make) -> None:
-    """Make an entry. The caller holds its lock, so every older draft is a dead process's."""
-    remove_drafts(folder)
-    with replacing(folder) as draft:  # the entry it replaces, if any, was found damaged
-        draft.mkdir()
-        splits = make(draft)
-        manifest = {"key": key, "splits": splits, "sha256": _digest(splits)}
-        (draft / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-
-
 def _read(folder: Path, key: Mapping[str, object]) -> Entry | None:
     """An entry if it is there and undamaged, else None."""
     try:
@@ -204,23 +188,20 @@ def _read(folder: Path, key: Mapping[str, object]) -> Entry | None:
         if (_digest(manifest["key"]), manifest["sha256"]) != (_digest(key), _digest(splits)):
             raise ValueError("its manifest is not what was written")
         tokens = {split: _map(folder / f"{split}.npy", splits[split]) for split in SPLITS}
-        return Entry(tokens, {split: splits[split]["text_bytes"] for split in SPLITS})
+        return tokens, {split: splits[split]["text_bytes"] for split in SPLITS}
     except FileNotFoundError:
         if folder.exists():
             _LOG.warning("the token cache %s is incomplete and will be made again", folder)
-    except (ValueError, KeyError, TypeError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # a header is parsed as Python, which can fail in many ways
         _LOG.warning("the token cache %s is damaged (%s) and will be made again", folder, error)
     return None
 
 
 def _map(path: Path, summary: Mapping[str, Any]) -> Tokens:
-    """A split's tokens, (tokens,), mapped. Raises ValueError if the file is damaged."""
-    try:
-        tokens: Tokens = np.load(path, mmap_mode="r", allow_pickle=False)
-    except OSError:
-        raise
-    except Exception as error:  # the header is parsed as Python, which can fail in many ways
-        raise ValueError(f"{path.name} has a wrong header") from error
+    """A split's tokens, (tokens,), mapped. Raises if the file is damaged."""
+    tokens: Tokens = np.load(path, mmap_mode="r", allow_pickle=False)
     found, written = (tokens.dtype.str, tokens.shape), (summary["type"], (summary["tokens"],))
     if found != written:
         raise ValueError(f"{path.name} holds {found}, not {written}")

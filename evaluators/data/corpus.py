@@ -83,20 +83,17 @@ def load_corpus(settings: DataSettings, progress: Progress | None = None) -> Cor
     """
     progress = progress or (lambda what, done: None)
     source = _source(settings)
-    key = {
-        "source": source.identity,
-        **tokenizer_identity(settings.tokenizer, settings.vocabulary),
-    }
-    entry = open_or_make(
+    key = {"source": source.identity, **tokenizer_identity(settings)}
+    tokens, text_bytes = open_or_make(
         cache_dir(settings) / "tokens",
         re.sub(r"[^\w.-]+", "-", source.name),
         key,
         partial(_write_tokens, source, settings, progress),
         lambda: progress(f"{source.name}: another process is making its tokens; waiting", 0.0),
     )
-    ratios = {split: entry.text_bytes[split] / entry.tokens[split].size for split in SPLITS}
+    ratios = {split: text_bytes[split] / tokens[split].size for split in SPLITS}
     return Corpus(
-        **entry.tokens,
+        **tokens,
         vocabulary=settings.vocabulary,
         bytes_per_token=ratios,
         name=source.name,
@@ -138,36 +135,20 @@ def require_batches(
         DataError: The training split is smaller than one batch, or the held-out split is
             smaller than one validation.
     """
-    batch = training.batch_size
-    require_windows(corpus.train, model.length, batch, TRAIN)
-    held_out = batch * training.validation_batches
-    require_windows(getattr(corpus, split), model.length, held_out, split)
-
-
-def require_windows(tokens: Tokens, length: int, count: int, split: str) -> None:
-    """Check that a split holds enough text.
-
-    Args:
-        tokens: The split's tokens, (tokens,).
-        length: Tokens of a window. Each window needs one token more, the target of its last;
-            that token is also the first of the next window.
-        count: Windows that are needed, none used twice.
-        split: The split's name.
-
-    Raises:
-        DataError: There are fewer windows.
-    """
-    windows = max(0, tokens.size - 1) // length
-    if windows >= count:
-        return
-    needed = "training.batch_size"
-    if split != TRAIN:
-        needed += " x training.validation_batches"
-    raise DataError(
-        f"The {split} split is too small: its {tokens.size:,} tokens are {windows:,} windows "
-        f"of model.length {length:,}, and {needed} asks for {count:,}. Give more text, or "
-        f"lower {needed.replace(' x ', ', ')} or model.length."
-    )
+    for name, batches, factor in (
+        (TRAIN, 1, ""),
+        (split, training.validation_batches, " x training.validation_batches"),
+    ):
+        size: int = getattr(corpus, name).size
+        # a window needs one token more, the target of its last, which begins the next window
+        windows, count = max(0, size - 1) // model.length, training.batch_size * batches
+        if windows < count:
+            raise DataError(
+                f"The {name} split is too small: its {size:,} tokens are {windows:,} windows "
+                f"of model.length {model.length:,}, and training.batch_size{factor} asks for "
+                f"{count:,}. Give more text, or lower training.batch_size"
+                f"{factor.replace(' x ', ', ')} or model.length."
+            )
 
 
 def cache_dir(settings: DataSettings) -> Path:
@@ -238,16 +219,13 @@ def _write_tokens(
     return {split: writer.summary() for split, writer in writers.items()}
 
 
-def _parts(
-    documents: Iterator[Document],
-) -> Iterator[tuple[tuple[str, bool, int], bytes, float]]:
-    """Documents, the long ones in parts of at most `CHUNK` bytes.
+Part = tuple[tuple[str, bool, int], bytes, float]
+"""What a part has in common with its batch: the split, whether the document ends with the part,
+and the number of the batch. Then its text in UTF-8, and the share done as in `Document`."""
 
-    Yields:
-        What a batch has in common, which has about `CHUNK` bytes: the split, whether a document
-        ends with each part, and a number. Then the part, and the share of the source that has
-        been read after it, 0 to 1.
-    """
+
+def _parts(documents: Iterator[Document]) -> Iterator[Part]:
+    """The documents in order, long ones in parts; a batch has about `CHUNK` bytes of text."""
     before, read = 0.0, 0
     for split, text, done in documents:
         given = 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import lzma
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import NamedTuple
@@ -50,16 +50,15 @@ class Source:
     size: int = 0
 
 
-def split_documents(texts: Sequence[bytes]) -> Iterator[tuple[str, bytes]]:
+def split_documents(texts: Sequence[bytes]) -> Iterable[tuple[str, bytes]]:
     """Each document with its split: the last 5 % are test, the 5 % before them validation.
 
     Args:
         texts: At least three documents.
     """
     held = max(1, round(HELD_OUT * len(texts)))
-    first = len(texts) - 2 * held
-    for place, text in enumerate(texts):
-        yield (TRAIN if place < first else VALIDATION if place < first + held else TEST), text
+    splits = [TRAIN] * (len(texts) - 2 * held) + [VALIDATION] * held + [TEST] * held
+    return zip(splits, texts, strict=True)
 
 
 def embedded(name: str) -> Source:

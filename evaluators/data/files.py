@@ -9,7 +9,6 @@ from __future__ import annotations
 import bz2
 import glob
 import gzip
-import itertools
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ from pathlib import Path
 
 from primeval.evaluators.data.documents import (
     HELD_OUT,
-    SPLITS,
     TEST,
     TRAIN,
     VALIDATION,
@@ -31,6 +29,9 @@ from primeval.primitives.errors import did_you_mean
 # CHOICE: with at least this many documents or files, a split consists of whole ones; with
 # fewer, the text is cut into spans.
 ENOUGH = 20
+# CHOICE: many files take these splits in turn: held-out files are spread over all files, since
+# files with similar names have similar text. One in 20 is `HELD_OUT`.
+TURNS = (*[TRAIN] * (round(1 / HELD_OUT) - 2), VALIDATION, TEST)
 BOUNDARIES = (b"\f", b"\n\n", b"\n", b" ")  # where a span may end, the best first
 
 _UNPACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -177,22 +178,12 @@ def _documents(sizes: dict[Path, int]) -> Iterator[Document]:
     done, total = 0, max(1, sum(sizes.values()))
     for place, (path, size) in enumerate(sizes.items()):
         text = read_text(path)
-        whole = _split_of(place) if len(sizes) >= ENOUGH else None
+        whole = TURNS[place % len(TURNS)] if len(sizes) >= ENOUGH else None
         given = 0
         for split, document in split_file(text, whole, path):
             given += len(document)
             yield Document(split, document, (done + size * given / len(text)) / total)
         done += size
-
-
-def _split_of(place: int) -> str:
-    """The split of a file among many: of every 20, the last is test, the one before validation.
-
-    CHOICE: held-out files are spread over all files, since files with similar names have
-    similar text. One in 20 is `HELD_OUT`.
-    """
-    every = round(1 / HELD_OUT)
-    return {every - 1: TEST, every - 2: VALIDATION}.get(place % every, TRAIN)
 
 
 def split_file(text: bytes, whole: str | None, path: Path) -> Iterator[tuple[str, bytes]]:
@@ -213,14 +204,11 @@ def split_file(text: bytes, whole: str | None, path: Path) -> Iterator[tuple[str
     elif whole is not None:
         yield from ((whole, one) for one in documents)
     else:
-        held = (2 * HELD_OUT, HELD_OUT)
-        cuts = [
-            0,
-            *(boundary(text, round(len(text) * (1 - share))) for share in held),
-            len(text),
-        ]
-        for split, (start, end) in zip(SPLITS, itertools.pairwise(cuts), strict=True):
-            parts = [one for one in text[start:end].split(b"\f") if one.strip()]
+        first = boundary(text, round(len(text) * (1 - 2 * HELD_OUT)))
+        second = boundary(text, round(len(text) * (1 - HELD_OUT)))
+        spans = ((TRAIN, text[:first]), (VALIDATION, text[first:second]), (TEST, text[second:]))
+        for split, span in spans:
+            parts = [one for one in span.split(b"\f") if one.strip()]
             if not parts:
                 raise DataError(
                     f"data.files: {path} is too short to be split into training, validation "
@@ -237,8 +225,7 @@ def boundary(text: bytes, place: int) -> int:
     """
     reach = place + max(1, len(text) // 100)
     for mark in BOUNDARIES:
-        found = text.find(mark, place, reach)
-        if found >= 0:
+        if (found := text.find(mark, place, reach)) >= 0:
             return found + len(mark)
     while place < len(text) and text[place] & 0xC0 == 0x80:  # inside a character
         place += 1

@@ -8,13 +8,14 @@ connection: without one, tfds would retry for minutes before it gives up (205 s 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
+import operator
 import os
 import re
 import socket
-import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -76,34 +77,23 @@ def tfds_source(settings: DataSettings) -> Source:
 def _documents(
     settings: DataSettings, specs: dict[str, str], counts: dict[str, int], feature: str
 ) -> Iterator[Document]:
-    """The texts of all splits as documents; empty ones are left out."""
+    """The texts of all splits in the order on disk as documents; empty ones are left out."""
+    name, folder = settings.tfds, settings.data_dir
+    once = tfds.ReadConfig(try_autocache=False)  # every split is read once
     read, total = 0, sum(counts.values())
-    for split in SPLITS:
-        for text in _texts(settings, specs[split], counts[split], feature):
-            read += 1
-            if text:
-                yield Document(split, text, read / total)
-
-
-def _texts(settings: DataSettings, spec: str, count: int, feature: str) -> Iterator[bytes]:
-    """The texts of the first `count` examples of a split, in the order on disk."""
-    dataset = tfds.load(
-        settings.tfds,
-        split=spec,
-        data_dir=settings.data_dir,
-        download=False,
-        read_config=tfds.ReadConfig(try_autocache=False),  # it is read once
-    )
-    texts = dataset.take(count).map(lambda example: example[feature]).batch(READ).prefetch(1)
-    try:
-        for batch in texts.as_numpy_iterator():
-            yield from batch.tolist()
-    except tf.errors.OpError as error:
-        raise DataError(
-            f"data.tfds: split {spec!r} of {settings.tfds!r} cannot be read: "
-            f"{_first_line(error)}. Its files are damaged or of another version: remove them "
-            "and prepare it again."
-        ) from error
+    for split, spec in specs.items():
+        dataset = tfds.load(name, split=spec, data_dir=folder, download=False, read_config=once)
+        texts = dataset.take(counts[split]).map(operator.itemgetter(feature)).batch(READ)
+        try:
+            for text in itertools.chain.from_iterable(texts.prefetch(1).as_numpy_iterator()):
+                read += 1
+                if text:
+                    yield Document(split, text, read / total)
+        except tf.errors.OpError as error:
+            raise DataError(
+                f"data.tfds: split {spec!r} of {name!r} cannot be read: {_first_line(error)}. "
+                "Its files are damaged or of another version: remove them and prepare it again."
+            ) from error
 
 
 def _size(info: Any, examples: int) -> int:
@@ -122,30 +112,24 @@ def _prepared(name: str, settings: DataSettings) -> Any:
     builder = _builder(name, settings.data_dir)
     if builder.is_prepared():
         return builder
+    more = ""
     if not settings.download:
-        raise DataError(
-            f"data.tfds: {name!r} is not prepared: nothing is in {builder.data_dir}. "
-            f"{_ADVICE.format(name=name)}, or set data.download to true to fetch it here."
-        )
-    if silent := _unreachable([str(url) for url in builder.url_infos or ()]):
-        raise DataError(
-            f"data.tfds: {name!r} cannot be downloaded: {silent} does not answer from this "
-            f"machine. {_ADVICE.format(name=name)}."
-        )
-    try:
-        tfds.load(name, data_dir=settings.data_dir, download=True)
-    except Exception as error:  # tfds passes on errors of many libraries
-        raise DataError(
-            f"data.tfds: tensorflow-datasets could not prepare {name!r}: "
-            f"{type(error).__name__}: {_first_line(error)}. {_ADVICE.format(name=name)}."
-        ) from error
-    return _builder(name, settings.data_dir)
-
-
-_ADVICE = (
-    "Prepare it (`tfds build {name} --data_dir DIR`, where there is a network) and set "
-    "data.data_dir to DIR"
-)
+        problem = f"{name!r} is not prepared: nothing is in {builder.data_dir}"
+        more = ", or set data.download to true to fetch it here"
+    elif silent := _unreachable(map(str, builder.url_infos or ())):
+        problem = f"{name!r} cannot be downloaded: {silent} does not answer from this machine"
+    else:
+        try:
+            tfds.load(name, data_dir=settings.data_dir, download=True)
+        except Exception as error:  # tfds passes on errors of many libraries
+            reason = f"{type(error).__name__}: {_first_line(error)}"
+            problem = f"tensorflow-datasets could not prepare {name!r}: {reason}"
+        else:
+            return _builder(name, settings.data_dir)
+    raise DataError(
+        f"data.tfds: {problem}. Prepare it (`tfds build {name} --data_dir DIR`, where there is "
+        f"a network) and set data.data_dir to DIR{more}."
+    )
 
 
 def _builder(name: str, data_dir: str | None) -> Any:
@@ -163,19 +147,17 @@ def _builder(name: str, data_dir: str | None) -> Any:
             f"data.tfds: {name!r} needs a Python package that is missing: {error}. Install it."
         ) from error
     except Exception as error:  # tfds passes on errors of many libraries
+        problem = f"the prepared files of {name!r} cannot be read"
+        advice = "They are damaged: remove them, and prepare it again."
         named = isinstance(error, ValueError | AssertionError)
         if named and not isinstance(error, UnicodeError):
+            problem = f"{name!r} cannot be opened"
             advice = (
                 f"{_configurations(name)}Write it as name/configuration:version, such as "
                 "c4/en:3.1.0; both may be left out."
             )
-            raise DataError(
-                f"data.tfds: {name!r} cannot be opened: {_first_line(error)}. {advice}"
-            ) from error
-        raise DataError(
-            f"data.tfds: the prepared files of {name!r} cannot be read: {_first_line(error)}. "
-            "They are damaged: remove them, and prepare it again."
-        ) from error
+        message = f"data.tfds: {problem}: {_first_line(error)}. {advice}"
+        raise DataError(message) from error
 
 
 def _unknown(name: str, data_dir: str | None) -> str:
@@ -206,7 +188,7 @@ def _first_line(error: Exception) -> str:
     return line.rpartition('}": ')[2].partition(" Here are")[0].strip().removesuffix(".")
 
 
-def _unreachable(urls: list[str]) -> str | None:
+def _unreachable(urls: Iterable[str]) -> str | None:
     """A host of these addresses that accepts no connection; None if all accept one.
 
     CHOICE: a data set that names no address is left to tfds, which fails at once without a
@@ -216,21 +198,12 @@ def _unreachable(urls: list[str]) -> str | None:
         return None
     parts = [urlsplit(url) for url in urls]
     hosts = {(one.hostname or "", one.port or _PORTS.get(one.scheme, 443)) for one in parts}
-    answered: set[tuple[str, int]] = set()
-
-    def connect(host: tuple[str, int]) -> None:
+    for host in sorted(hosts):
         try:
-            with socket.create_connection(host, timeout=ANSWER_WITHIN):
-                answered.add(host)
+            socket.create_connection(host, ANSWER_WITHIN).close()
         except OSError:
-            return
-
-    threads = [threading.Thread(target=connect, args=(host,), daemon=True) for host in hosts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:  # a name server that hangs must not keep this process waiting
-        thread.join(ANSWER_WITHIN)
-    return min((name for name, _ in hosts - answered), default=None)
+            return host[0]
+    return None
 
 
 _PORTS = {"http": 80, "https": 443, "ftp": 21}

@@ -31,11 +31,10 @@ def find_feature(features: Mapping[str, Any], asked: str | None, name: str) -> s
     texts = sorted(  # the order of tfds changes from run to run
         key for key, one in features.items() if one.shape == () and one.tf_dtype == "string"
     )
-    if asked is not None and asked in texts:
-        return asked
-    usual = [key for key in (*USUAL_FEATURES, *texts) if key in texts]
-    if asked is None and (len(texts) == 1 or (usual[:1] and usual[0] in USUAL_FEATURES)):
-        return usual[0]
+    usual = [key for key in USUAL_FEATURES if key in texts]
+    chosen = asked or (usual or texts or [""])[0]
+    if chosen in texts and (asked or usual or len(texts) == 1):
+        return chosen
     wrong = f"{asked!r} is not a text feature" if asked else "it is not clear which is the text"
     raise DataError(
         f"data.text_feature: {wrong} of {name!r}; its text features are "
@@ -56,18 +55,16 @@ def choose_splits(available: list[str], settings: DataSettings) -> dict[str, str
         settings: Splits that the user chose, which come first.
     """
     own = [one for one in (VALIDATION, TEST) if one in available]
-    chosen = {TRAIN: TRAIN, VALIDATION: VALIDATION, TEST: TEST}
+    chosen = SPLITS
     if len(own) == 1:
-        chosen = {TRAIN: TRAIN, VALIDATION: f"{own[0]}[:50%]", TEST: f"{own[0]}[50%:]"}
+        chosen = (TRAIN, f"{own[0]}[:50%]", f"{own[0]}[50%:]")
     elif not own:
         first, second = round(100 * (1 - 2 * HELD_OUT)), round(100 * (1 - HELD_OUT))
-        chosen = {
-            TRAIN: f"train[:{first}%]",
-            VALIDATION: f"train[{first}%:{second}%]",
-            TEST: f"train[{second}%:]",
-        }
-    asked = {split: getattr(settings, f"{split}_split") for split in SPLITS}
-    return {split: asked[split] or chosen[split] for split in SPLITS}
+        chosen = (f"train[:{first}%]", f"train[{first}%:{second}%]", f"train[{second}%:]")
+    return {
+        split: getattr(settings, f"{split}_split") or part
+        for split, part in zip(SPLITS, chosen, strict=True)
+    }
 
 
 def count_examples(info: Any, spec: str, split: str, settings: DataSettings) -> int:
@@ -112,22 +109,17 @@ def check_disjoint(info: Any, specs: Mapping[str, str]) -> None:
     """
     for one, other in itertools.combinations(SPLITS, 2):
         pairs = itertools.product(_spans(info, specs[one]), _spans(info, specs[other]))
-        for first, second in pairs:
-            if first[0] == second[0] and first[1] < second[2] and second[1] < first[2]:
-                raise DataError(
-                    f"data.{one}_split and data.{other}_split share examples of "
-                    f"{info.full_name}: {specs[one]!r} and {specs[other]!r}. Set both, "
-                    "to parts that do not overlap."
-                )
+        if any(
+            file == same and first.start < second.stop and second.start < first.stop
+            for (file, first), (same, second) in pairs
+        ):
+            raise DataError(
+                f"data.{one}_split and data.{other}_split share examples of {info.full_name}: "
+                f"{specs[one]!r} and {specs[other]!r}. Set both, to parts that do not overlap."
+            )
 
 
-def _spans(info: Any, spec: str) -> list[tuple[str, int, int]]:
-    """The examples of a part: file, first example, and one past the last."""
-    return [
-        (
-            one.filename,
-            one.skip,
-            one.skip + (one.take if one.take >= 0 else one.examples_in_shard),
-        )
-        for one in info.splits[spec].file_instructions
-    ]
+def _spans(info: Any, spec: str) -> list[tuple[str, range]]:
+    """The examples of a part: each file with the range of its examples."""
+    parts = info.splits[spec].file_instructions
+    return [(one.filename, range(one.skip, one.skip + one.take)) for one in parts]

@@ -12,7 +12,6 @@ import itertools
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from importlib import metadata
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from primeval.evaluators.errors import DataError
+from primeval.evaluators.settings import DataSettings
 
 _LOG = logging.getLogger(__name__)
 _SAMPLE = "A line, with  two spaces;\nanother: 1851 \u00e9 \u4e2d."
@@ -76,16 +76,13 @@ def byte_tokens(texts: Sequence[bytes], ends: bool = True) -> Tokens:
     return np.frombuffer(b"".join(text + end for text in texts), np.uint8)
 
 
-def tokenizer_identity(name: str, vocabulary: int) -> dict[str, object]:
+def tokenizer_identity(settings: DataSettings) -> dict[str, object]:
     """Everything that decides a tokeniser, except the text it is trained on, as JSON values.
-
-    Args:
-        name: The setting `data.tokenizer`.
-        vocabulary: The setting `data.vocabulary`.
 
     Raises:
         DataError: There is no such tokeniser, or bytes are to have another vocabulary than 256.
     """
+    name, vocabulary = settings.tokenizer, settings.vocabulary
     if name == BYTES:
         if vocabulary != 256:
             raise DataError(
@@ -168,18 +165,12 @@ def train_sentencepiece(texts: Iterable[bytes], vocabulary: int) -> bytes:
     import sentencepiece
 
     model = io.BytesIO()
-    train = partial(
-        sentencepiece.SentencePieceTrainer.train,
-        sentence_iterator=_sentences(texts),
-        model_writer=model,
-        vocab_size=vocabulary,
-        minloglevel=2,
-        **SENTENCEPIECE_OPTIONS,
-    )
+    ends = {"sentence_iterator": _sentences(texts), "model_writer": model}
+    options = {"vocab_size": vocabulary, "minloglevel": 2, **SENTENCEPIECE_OPTIONS}
     try:
         # in a thread, since it takes minutes, in which Ctrl-C would not reach the main thread
         with ThreadPool(1) as thread:
-            thread.apply(train)
+            thread.apply(sentencepiece.SentencePieceTrainer.train, (), {**ends, **options})
     except RuntimeError as error:
         raise DataError(_explain(str(error), vocabulary)) from error
     return model.getvalue()

@@ -23,11 +23,11 @@ from primeval.scripts.tables import terminal
 from primeval.scripts.tables.check import as_json, print_check
 from primeval.search.config.config import load_config
 from primeval.search.config.settings import RunConfig
+from primeval.search.drive.starting import check_seeds, load_seeds
 from primeval.search.errors import RunError
 from primeval.search.forecast.forecast import Forecast, forecast
 from primeval.search.forecast.rehearsal import Rehearsal, rehearse
-from primeval.search.run.folder import check_seeds
-from primeval.search.run.programs import load_seeds
+from primeval.search.run.folder import first_seed
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     language = config.make_language()
     seeds = load_seeds(config.search.seeds, config.language, language.vocabulary)
     costs = check_seeds(config, seeds, language)
-    first_cost = next(iter(costs.values()))
+    first_cost = first_seed(costs)
     try_primitives(language)
     tried = None
     if args.train is False:
@@ -79,7 +79,7 @@ def try_out(
         # imported here because NumPy is slow to import, and --no-train does without
         from primeval.scripts.running.preparing import prepare_data
 
-        corpus = prepare_data(config.task(format_program(next(iter(seeds.values())))))
+        corpus = prepare_data(config.task(format_program(first_seed(seeds))))
         tokens = corpus.train.nbytes + corpus.validation.nbytes + corpus.test.nbytes
     with tempfile.TemporaryDirectory(prefix="primeval-check-") as folder:
         tried = rehearse(config, seeds, cost, Path(folder), tokens, start_evaluator)

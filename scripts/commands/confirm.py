@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from primeval.dna.library import load_seed
 from primeval.dna.parsing import parse
@@ -35,11 +35,12 @@ from primeval.search.confirm.training import (
     missing_jobs,
     run_of,
 )
+from primeval.search.drive.starting import check_seeds, load_seeds
 from primeval.search.errors import ConfigError, RunError
-from primeval.search.run.folder import Run, check_seeds, create_run, reopen_run
-from primeval.search.run.programs import find_individual, load_seeds, program_for
+from primeval.search.run.folder import Run, create_run, reopen_run
+from primeval.search.run.programs import find_individual, program_for
 from primeval.search.run.schema import FILE_NAME
-from primeval.search.views.confirmed_rows import confirmed_rows
+from primeval.search.views.confirmed_rows import ConfirmedRow, confirmed_rows
 
 if TYPE_CHECKING:
     from primeval.evaluators.evaluator import Evaluator
@@ -95,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
         _report(opened, rows, args, finished)
     finally:
         opened.close()
-    return 0 if not finished or any(row["loss"] is not None for row in rows) else 1
+    return 0 if not finished or any(row.figures.loss is not None for row in rows) else 1
 
 
 def _check_arguments(args: argparse.Namespace) -> None:
@@ -223,11 +224,12 @@ def _train(
 
 
 def _report(
-    run: Run, rows: list[dict[str, Any]], args: argparse.Namespace, finished: bool
+    run: Run, rows: list[ConfirmedRow], args: argparse.Namespace, finished: bool
 ) -> None:
     if args.json:
-        data = {"split": "test", "seeds": args.seeds, "finished": finished, "programs": rows}
-        terminal.print_json(data)
+        programs = [row.as_json() for row in rows]
+        data = {"split": "test", "seeds": args.seeds, "finished": finished}
+        terminal.print_json(data | {"programs": programs})
     else:
         print_confirmed(run, rows)
     if args.markdown is not None:

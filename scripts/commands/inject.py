@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from primeval.scripts.commands.arguments import add_json, add_run
-from primeval.scripts.running.ending import extension
 from primeval.scripts.tables.terminal import print_json
 from primeval.search.drive.injections import inject
+from primeval.search.drive.stops import last_stop
 from primeval.search.run.folder import Run, open_run
 from primeval.search.run.locking import is_held
 from primeval.search.run.programs import find_program
@@ -45,7 +45,6 @@ def run(args: argparse.Namespace) -> int:
 def _what_next(opened: Run, held: bool) -> str:
     if held:
         return "The running search evaluates injected programs as soon as a worker is free."
-    reason = opened.store.events()[-1].data.get("reason", "")
-    return (
-        f"To continue: primeval resume {opened.folder}{extension(opened.config.budget, reason)}"
-    )
+    stop = last_stop(opened.store)
+    extension = stop.extension(opened.config.budget) if stop else ""
+    return f"To continue: primeval resume {opened.folder}{extension}"

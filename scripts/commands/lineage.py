@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from primeval.scripts.commands.arguments import add_color, add_json
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.ranking import cell_style, status_text
 from primeval.search.run.programs import find_individual
-from primeval.search.views.gains import gap_to_seed, total_gain, with_gains
-from primeval.search.views.ranking import lineage
+from primeval.search.views.lineage import LineageRow, gap_to_seed, lineage, total_gain
 
 HEADERS = ("id", "loss", "gain", "vs seed", "status", "edit")
 LEFT = {"status", "edit"}
@@ -28,11 +26,10 @@ def add_lineage(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     opened, individual = find_individual(args.individual)
-    rows = lineage(opened, individual.id)
     if args.json:
-        terminal.print_json(with_gains(rows))
+        terminal.print_json([row.as_json() for row in lineage(opened, individual.id)])
         return 0
-    rows = with_gains(rows, DIGITS)
+    rows = lineage(opened, individual.id, DIGITS)
     color = terminal.wants_color(args.color)
     print(_what_is_compared(rows))
     cells = [_cells(row, rows[0]) for row in rows]
@@ -45,42 +42,42 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _what_is_compared(rows: list[dict[str, Any]]) -> str:
+def _what_is_compared(rows: list[LineageRow]) -> str:
     last = rows[-1]
-    if last["loss_at_mark"] is None:
-        return f"#{last['id']} has no loss, so the gains are unknown."
-    if last["hurdle"] is None:
+    if last.loss_at_mark is None or last.mark is None:
+        return f"#{last.id} has no loss, so the gains are unknown."
+    if last.hurdle is None:
         return "Losses at the end of the budget. gain: how much an edit lowered the loss."
     return (
-        f"Losses at hurdle {last['mark'] + 1}, where #{last['id']} was stopped. "
+        f"Losses at hurdle {last.mark + 1}, where #{last.id} was stopped. "
         "gain: how much an edit lowered the loss."
     )
 
 
-def _cells(row: dict[str, Any], seed: dict[str, Any]) -> list[str]:
+def _cells(row: LineageRow, seed: LineageRow) -> list[str]:
     return [
-        str(row["id"]),
-        terminal.fixed(row["loss_at_mark"], DIGITS),
-        terminal.signed(row["gain"], DIGITS),
+        str(row.id),
+        terminal.fixed(row.loss_at_mark, DIGITS),
+        terminal.signed(row.gain, DIGITS),
         terminal.signed(gap_to_seed(row, seed), DIGITS),
-        status_text(row),
-        joint_note(row) + row["edit"],
+        status_text(row.status, row.hurdle, row.evaluations),
+        joint_note(row) + row.edit,
     ]
 
 
-def _sum(rows: list[dict[str, Any]]) -> str:
+def _sum(rows: list[LineageRow]) -> str:
     total = total_gain(rows)
     if total is None:
         return ""
-    known = [row for row in rows if row["loss_at_mark"] is not None]
+    known = [row for row in rows if row.loss_at_mark is not None]
     first, last = known[0], known[-1]
     return (
-        f"#{first['id']} to #{last['id']}: {first['loss_at_mark']:.4f} - "
-        f"{last['loss_at_mark']:.4f} = {total:.4f}, the sum of the gains."
+        f"#{first.id} to #{last.id}: {first.loss_at_mark:.4f} - "
+        f"{last.loss_at_mark:.4f} = {total:.4f}, the sum of the gains."
     )
 
 
-def joint_note(row: dict[str, Any]) -> str:
+def joint_note(row: LineageRow) -> str:
     """Names the ancestors without a gain of their own whose edits this gain includes, too."""
-    others = row["gain_of"][:-1]
+    others = row.gain_of[:-1]
     return f"(with {', '.join(f'#{other}' for other in others)}) " if others else ""

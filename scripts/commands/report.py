@@ -8,7 +8,7 @@ from pathlib import Path
 from primeval.evaluators.units import rough_bytes
 from primeval.evaluators.whole_files import replacing
 from primeval.scripts.commands.arguments import add_run, add_watch, whole_number
-from primeval.scripts.report.facts import report_facts
+from primeval.scripts.report.contents import report_contents
 from primeval.scripts.report.page import render
 from primeval.scripts.running.watching import is_running, watch
 from primeval.search.errors import RunError
@@ -58,7 +58,7 @@ def _write(opened: Run, args: argparse.Namespace, running: bool, refresh: float 
     The page is written under another name first, so that a browser never sees half of it.
     """
     path: Path = args.output or opened.folder / NAME
-    page = render(report_facts(opened, args.top, running, refresh)).encode()
+    page = render(report_contents(opened, args.top, running, refresh)).encode()
     try:
         with replacing(path) as new:
             new.write_bytes(page)

@@ -10,8 +10,8 @@ from primeval.scripts.running.ending import print_ending
 from primeval.scripts.running.starting import start_evaluator
 from primeval.scripts.tables.terminal import print_json
 from primeval.search.algorithm.evolution import Search
-from primeval.search.drive.loop import used_up
 from primeval.search.drive.replay import VERIFIED_ON_RESUME, ReplayError, replay
+from primeval.search.drive.stops import used_up
 from primeval.search.run.folder import Run, open_run, reopen_run
 
 

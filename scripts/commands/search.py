@@ -10,8 +10,8 @@ from primeval.scripts.commands.arguments import add_config, add_set
 from primeval.scripts.running.driving import drive_and_report
 from primeval.scripts.running.starting import start_evaluator
 from primeval.search.config.config import load_config
-from primeval.search.run.folder import check_free, check_seeds, create_run, make_search
-from primeval.search.run.programs import load_seeds
+from primeval.search.drive.starting import check_seeds, load_seeds, make_search
+from primeval.search.run.folder import check_free, create_run, first_seed
 
 
 def add_search(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     check_seeds(config, seeds, language)
     check_free(Path(config.run_dir))
     # the evaluator comes first: if it cannot start, nothing has been written
-    evaluator = start_evaluator(config.task(format_program(next(iter(seeds.values())))))
+    evaluator = start_evaluator(config.task(format_program(first_seed(seeds))))
     try:
         opened = create_run(config, seeds)
     except BaseException:

@@ -191,13 +191,13 @@ def _heading(shown: Reference, facts: Facts) -> list[str]:
 def _origin(name: str, run: Run, individual: Individual) -> list[str]:
     """Lines about an individual: its edit, its parent, and how it did."""
     row = individual_row(run, individual)
-    parent = "" if row["parent"] is None else f", from {row['parent']}"
-    status = f"{row['status']}, loss {terminal.fixed(row['loss'])}"
+    parent = "" if row.parent is None else f", from {row.parent}"
+    status = f"{row.status}, loss {terminal.fixed(row.loss)}"
     lines = [
-        f"{name}: {row['edit']}{parent}",
-        f"{status} ({terminal.signed(row['loss_vs_seed'])} against the seed)",
+        f"{name}: {row.edit}{parent}",
+        f"{status} ({terminal.signed(row.loss_vs_seed)} against the seed)",
     ]
-    return [*lines, row["message"]] if row["message"] else lines
+    return [*lines, row.message] if row.message else lines
 
 
 def _code(facts: Facts) -> str:
@@ -262,7 +262,7 @@ def _as_data(
     if args.graph:
         data["graph"] = str(args.graph)
     if shown.run is not None and shown.individual is not None:
-        data["individual"] = individual_row(shown.run, shown.individual)
+        data["individual"] = individual_row(shown.run, shown.individual).as_json()
     if other is not None:
         lines = _difference(args, other, facts)
         data["diff"] = {

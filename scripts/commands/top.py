@@ -95,20 +95,20 @@ def _show(opened: Run, args: argparse.Namespace, color: bool) -> None:
 def _show_confirmed(run: Run, as_json: bool) -> None:
     rows = confirmed_rows(run)
     if as_json:
-        terminal.print_json(rows)
+        terminal.print_json([row.as_json() for row in rows])
     else:
         print_confirmed(run, rows)
 
 
 def _show_ranking(opened: Run, args: argparse.Namespace, color: bool) -> None:
     count = (0 if args.json else 10) if args.n is None else args.n
-    rows = ranking(opened, count or None)
+    found = ranking(opened, count or None)
     if args.json:
-        terminal.print_json(rows)
+        terminal.print_json(found.as_json())
         return
     print_summary(opened)
-    print_ranking(rows, color)
-    if rows and "confirmed" in rows[0]:
+    print_ranking(found, color)
+    if found.rows and found.confirmed:
         print(f"With baselines and test figures: primeval top {opened.folder} --confirmed")
     elif not opened.store.asked() and (confirmed := confirmed_rows(opened)):
         print_confirmed(opened, confirmed)  # the folder was made by `primeval confirm`

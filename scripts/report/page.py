@@ -1,4 +1,4 @@
-"""The page of a report: templates filled, everything escaped, nothing loaded from anywhere.
+"""The page of a report: the templates, filled. Everything is escaped; nothing is loaded.
 
 The page's own policy (Content-Security-Policy) lets no request leave it and no script run but
 its own, so that text from a run, whatever it holds, stays text.
@@ -22,8 +22,8 @@ FOLDER = Path(__file__).parent / "template"
 MINUS = "\N{MINUS SIGN}"
 
 
-def render(facts: dict[str, Any]) -> str:
-    """The page, as text."""
+def render(contents: dict[str, Any]) -> str:
+    """The HTML page with these contents (`contents.py`)."""
     templates = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
@@ -38,12 +38,12 @@ def render(facts: dict[str, Any]) -> str:
         "short": terminal.short_count,
         "percent": percent,
         "duration": rough_duration,
-        "drawn": Markup,  # of drawings only, which are escaped where they are made
+        "drawn": Markup,  # for drawings only, which are escaped where they are made
         "json": embedded_json,
     }
     script = (FOLDER / "page.js").read_text(encoding="utf-8")
     return templates.get_template("page.html").render(
-        **facts,
+        **contents,
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -51,11 +51,12 @@ def render(facts: dict[str, Any]) -> str:
 
 
 def fixed(number: float | None, digits: int = 4) -> str:
+    """With a fixed number of digits and a typographic minus; a dash for None."""
     return "–" if number is None else f"{number:.{digits}f}".replace("-", MINUS)
 
 
 def signed(number: float | None, digits: int = 4) -> str:
-    """With its sign, a real minus; zero has none."""
+    """With its sign, a typographic minus; zero has no sign."""
     if number is None:
         return "–"
     text = f"{number:+.{digits}f}"
@@ -63,6 +64,7 @@ def signed(number: float | None, digits: int = 4) -> str:
 
 
 def percent(share: float | None) -> str:
+    """A share from 0 to 1 in per cent; a dash for None."""
     if share is None:
         return "–"
     if 0 < share < 0.001:
@@ -71,7 +73,7 @@ def percent(share: float | None) -> str:
 
 
 def embedded_json(data: Any) -> Markup:
-    """JSON for a script element: nothing in it can end the element."""
+    """JSON that is safe in a script element: no text in it can end the element."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

@@ -2,7 +2,7 @@
 
 A plot is an SVG stretched to the page (1000 by 1000, strokes keep their width) with its ticks
 as text beside it, so that it fits a phone and a sheet of paper without being drawn again.
-Points of one band are one path; those that would fall on one spot are drawn once.
+The points of a band are one path; points that would fall on the same spot are drawn once.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from typing import Any
 
 from primeval.search.views.history import History, Told
 
-SIZE = 1000  # of a plot, both ways
-GRID_X, GRID_Y = 1000, 500  # spots at which points are told apart
-CLIPPED = 0.975  # share of the candidates that the scale of losses is made for
+SIZE = 1000  # width and height of a plot
+GRID_X, GRID_Y = 1000, 500  # points in the same cell of this grid are drawn once
+CLIPPED = 0.975  # share of the losses that the scale has room for
 TICKS = 5
 SECONDS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 
 
 @dataclass(frozen=True)
 class Tick:
+    """A mark on an axis, with its label."""
+
     at: float  # per cent of the axis
     label: str
 
@@ -37,24 +39,24 @@ class Axis:
     title: str
 
     def at(self, value: float) -> float:
-        """Per cent of the axis; kept on it."""
+        """Where a value is, in per cent of the axis; values beyond its ends are moved there."""
         return 100 * min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
 
 @dataclass(frozen=True)
 class Plot:
-    """What the template draws.
+    """A plot as the template draws it.
 
     Attributes:
-        key: A word for it, in ids.
-        title, description: For people, and for those who cannot see it.
+        key: A word for it in the ids of the page.
+        title, description: What it shows; screen readers read the description.
         x, y: Its axes; losses grow upwards.
         bands: Paths of points, with how far along the scale of colours each is, from 0 to 1.
         line: Path of the best so far; empty for none.
         seed: Where the seed's loss is, in per cent from the top; None for nowhere.
         end: Where the line ends, in per cent from the top, with its loss.
-        failed: Path of the marks of those without a loss, along the bottom.
-        above: How many lie above the scale, and are drawn on its upper edge.
+        failed: Path of the marks of candidates without a loss, along the bottom.
+        above: How many losses lie above the scale and are drawn on its upper edge.
     """
 
     key: str
@@ -72,7 +74,7 @@ class Plot:
 
 
 def best_plot(history: History) -> Plot | None:
-    """The best loss over compute, with the candidates that came near; None without one."""
+    """The best loss over compute, with the candidates that came near; None without a loss."""
     records, seed = history.records(), history.seed_loss
     if not records:
         return None
@@ -98,7 +100,7 @@ def best_plot(history: History) -> Plot | None:
 
 
 def all_plot(history: History) -> Plot | None:
-    """Every candidate's loss over compute by band (the paper's Figure 12)."""
+    """Every candidate's loss over compute by band (the paper's Figure 12); None without one."""
     losses = sorted(one.loss for one in history.told if one.loss is not None)
     if not losses:
         return None
@@ -124,7 +126,7 @@ def all_plot(history: History) -> Plot | None:
 
 
 def plotted(history: History) -> dict[str, Any]:
-    """What the page's script says about a point: columns, in the order of `history.told`."""
+    """What the page's script shows of each point: columns, in the order of `history.told`."""
     total = history.spent or 1.0
     return {
         "hurdles": history.hurdles,
@@ -145,7 +147,7 @@ def band_color(band: int, history: History) -> float:
 def _bands(
     points: Sequence[Told], history: History, x: Axis, y: Axis
 ) -> list[tuple[float, str]]:
-    """A path per band, those that got farthest on top."""
+    """A path per band; the bands that got farthest are drawn last, on top."""
     paths = []
     for band in range(history.hurdles + 1):
         spots = {
@@ -162,13 +164,13 @@ def _bands(
 def _path(
     spots: Iterable[tuple[int, int]], place: Callable[[tuple[int, int]], tuple[float, float]]
 ) -> str:
-    """Dots: lines of no length with round ends."""
+    """A path of dots: lines of no length with round ends."""
     placed = (place(spot) for spot in sorted(spots))
     return "".join(f"M{x:g} {SIZE - y:g}h0" for x, y in placed)
 
 
 def _stairs(records: Sequence[Told], end: float, x: Axis, y: Axis) -> str:
-    """The best so far: level until somebody is better."""
+    """The path of the best so far: level until a candidate is better."""
     if not records:
         return ""
     words = []
@@ -182,7 +184,7 @@ def _stairs(records: Sequence[Told], end: float, x: Axis, y: Axis) -> str:
 
 
 def _marks(points: Sequence[Told], x: Axis) -> str:
-    """Short strokes along the bottom."""
+    """The path of short strokes along the bottom."""
     places = sorted({round(x.at(one.compute) * SIZE / 100) for one in points})
     return "".join(f"M{at} {SIZE}v-24" for at in places)
 
@@ -212,7 +214,7 @@ def _loss_axis(low: float, high: float) -> Axis:
 
 
 def nice(low: float, high: float, count: int = TICKS) -> list[float]:
-    """Round numbers from `low` to `high`, about `count` of them."""
+    """About `count` round numbers from `low` to `high`."""
     step = (high - low) / count
     power = 10.0 ** math.floor(math.log10(step))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= step * 0.999)

@@ -19,22 +19,23 @@ from primeval.scripts.drawing.shapes import difference_drawing, make_drawing
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run
 from primeval.search.run.programs import root_of
+from primeval.search.views.ranking import Row
 
 UNABLE = (RunError, ProgramError, Rejection)
 
 
-def programs(run: Run, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What there is to show of each of these rows of the ranking, best first.
+def programs(run: Run, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """What is shown of each of these programs of the ranking, best first.
 
-    Raises LanguageError if the modules of the run's primitives are not to be had.
+    Raises LanguageError if the modules with the run's primitives cannot be loaded.
     """
     return [_program(run, rank, row) for rank, row in enumerate(rows, 1)]
 
 
-def _program(run: Run, rank: int, row: dict[str, Any]) -> dict[str, Any]:
-    individual = run.store.individual(row["id"])
+def _program(run: Run, rank: int, row: Row) -> dict[str, Any]:
+    individual = run.store.individual(row.id)
     if individual is None:
-        raise KeyError(row["id"])
+        raise KeyError(row.id)
     scale = run.config.scale
     vocabulary = run.language.vocabulary
     program = individual.program(vocabulary)
@@ -54,8 +55,8 @@ def _program(run: Run, rank: int, row: dict[str, Any]) -> dict[str, Any]:
             if other is not None and other.id != individual.id
             and not (which == "parent" and other.id == root.id)
         ],
-        "drawing": _told(lambda: _drawing(name, facts, root.id, seed)),
-        "code": _told(lambda: _code(facts)),
+        "drawing": _made(lambda: _drawing(name, facts, root.id, seed)),
+        "code": _made(lambda: _code(facts)),
         "text": format_program(program, dormant=False),
     }  # fmt: skip
 
@@ -63,12 +64,12 @@ def _program(run: Run, rank: int, row: dict[str, Any]) -> dict[str, Any]:
 def _against(
     facts: Facts, number: int, which: str, program: Program, scale: Scale
 ) -> dict[str, Any]:
-    """Both differences to another individual."""
+    """The differences to another individual, as program and as TensorFlow."""
     return {
         "id": number,
         "which": which,
         "lines": diff(program, facts.program),
-        "code": _told(lambda: code_difference(Facts(program, scale), facts)),
+        "code": _made(lambda: code_difference(Facts(program, scale), facts)),
     }
 
 
@@ -87,8 +88,8 @@ def _code(facts: Facts) -> str:
     return format_code(facts.graph, facts.scale)
 
 
-def _told(make: Callable[[], Any]) -> dict[str, Any]:
-    """What it makes, or why it cannot: one program must not cost the whole page."""
+def _made(make: Callable[[], Any]) -> dict[str, Any]:
+    """What `make` returns, or why it failed: one program must not cost the whole page."""
     try:
         return {"made": make(), "problem": ""}
     except UNABLE as error:
@@ -96,5 +97,5 @@ def _told(make: Callable[[], Any]) -> dict[str, Any]:
 
 
 def changed_lines(lines: Iterable[DiffLine]) -> list[DiffLine]:
-    """A difference without the lines that stayed, for where there is little room."""
+    """A difference without its unchanged lines, for places with little room."""
     return [line for line in lines if line.sign != " "]

@@ -15,11 +15,11 @@ from primeval.evaluators.outcome import Outcome
 from primeval.evaluators.units import rough_duration
 from primeval.scripts.tables import terminal
 from primeval.search.confirm.figures import finished
-from primeval.search.confirm.training import Job, Watch
+from primeval.search.confirm.training import Job, OnOutcome
 
 
 @contextmanager
-def confirm_progress(total: int) -> Iterator[Watch]:
+def confirm_progress(total: int) -> Iterator[OnOutcome]:
     """Yields a function that shows one more outcome of `total`."""
     began, numbers = time.monotonic(), itertools.count(1)
 

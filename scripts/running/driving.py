@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from primeval.scripts.running.ending import print_ending
 from primeval.scripts.running.progress import Lines, Picture
-from primeval.search.drive.loop import Progress, drive
+from primeval.search.drive.loop import drive
+from primeval.search.drive.progress import Progress
 from primeval.search.drive.tensorboard import TensorBoard
 from primeval.search.errors import RunError
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from primeval.dna.writing.diff import diff
-from primeval.evaluators.units import format_duration
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.ledger import receipt
 from primeval.scripts.tables.ranking import print_ranking, print_summary
-from primeval.search.config.settings import SearchBudget
-from primeval.search.drive.loop import Stop
+from primeval.search.drive.stops import Stop
 from primeval.search.run.folder import Run
 from primeval.search.run.programs import root_of
 from primeval.search.views.ranking import ranking
@@ -22,34 +20,20 @@ def print_ending(run: Run, stop: Stop) -> None:
     print_summary(run)
     if saved := receipt(savings(run)):
         print(saved)
-    rows = ranking(run, 10)
-    print_ranking(rows)
-    best = rows[0]["id"] if rows and rows[0]["fitness"] is not None else None
+    found = ranking(run, 10)
+    print_ranking(found)
+    best = found.best.id if found.best else None
     if best is not None:
         _print_winner(run, best)
     print("\nNext:")
     if stop.reason != "stuck":
-        print(f"  primeval resume {run.folder}{extension(run.config.budget, stop.reason)}")
+        print(f"  primeval resume {run.folder}{stop.extension(run.config.budget)}")
     print(f"  primeval top {run.folder} -n 20")
     print(f"  primeval report {run.folder}")
     if best is not None:
         print(f"  primeval show {run.folder}:{best} --diff")
         print(f"  primeval lineage {run.folder}:{best}")
         print(f"  primeval export {run.folder}:{best} winner.keras")
-
-
-def extension(budget: SearchBudget, reason: str) -> str:
-    """The option that doubles the budget a search stopped at, so that resuming has work to do.
-
-    `reason` is that of a `Stop`. Empty if the search did not stop at a budget.
-    """
-    if reason == "candidates":
-        return f" --set budget.max_candidates={2 * budget.max_candidates}"
-    if reason == "time" and budget.max_time is not None:
-        return f" --set budget.max_time={format_duration(2 * budget.max_time)}"
-    if reason == "compute" and budget.max_compute is not None:
-        return f" --set budget.max_compute={format_duration(2 * budget.max_compute)}"
-    return ""
 
 
 def _print_winner(run: Run, best: int) -> None:

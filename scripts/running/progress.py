@@ -11,7 +11,8 @@ from primeval.scripts.tables import terminal
 from primeval.scripts.tables.ranking import status_text
 from primeval.search.algorithm.evolution import Search
 from primeval.search.algorithm.population import Individual
-from primeval.search.drive.loop import Stop
+from primeval.search.drive.progress import Progress
+from primeval.search.drive.stops import Stop
 from primeval.search.run.folder import Run
 from primeval.search.views.ranking import SEED_ID, describe_edit, loss_gap
 
@@ -79,7 +80,7 @@ class Tally:
         return max(0.0, min(limits)) if limits else None
 
 
-class Lines:
+class Lines(Progress):
     """A line per candidate, for logs and pipes."""
 
     def __init__(self) -> None:
@@ -98,16 +99,10 @@ class Lines:
         self.tally.told(individual, outcome, elapsed)
         print(_line(self.tally, individual, outcome), flush=True)
 
-    def tick(self, elapsed: float) -> None:
-        pass
-
-    def end(self, stop: Stop, elapsed: float) -> None:
-        pass
-
 
 def _line(tally: Tally, individual: Individual, outcome: Outcome) -> str:
     total = tally.run.config.budget.max_candidates
-    status = status_text({"hurdle": outcome.hurdle, "status": outcome.status.value})
+    status = status_text(outcome.status.value, outcome.hurdle)
     loss = outcome.loss if outcome.loss is not None and math.isfinite(outcome.loss) else None
     count = str(tally.search.told).rjust(len(str(total)))
     return (
@@ -118,7 +113,7 @@ def _line(tally: Tally, individual: Individual, outcome: Outcome) -> str:
     )
 
 
-class Picture:
+class Picture(Progress):
     """A live picture on a terminal: progress, the best so far, the last few candidates."""
 
     LAST = 6

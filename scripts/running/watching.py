@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from primeval.search.drive.stops import last_stop
 from primeval.search.run.folder import Run, open_run
 from primeval.search.run.locking import is_held
 
@@ -35,7 +36,7 @@ def watch(folder: str | Path, seconds: float, show: Callable[[Run, bool], None])
 
 def is_running(run: Run) -> bool:
     """Whether the search is running: no stop is recorded, and its process is alive."""
-    return run.store.events()[-1].kind != "stopped" and is_held(run.folder)
+    return last_stop(run.store) is None and is_held(run.folder)
 
 
 def redraw(show: Callable[[], None], first: bool) -> None:

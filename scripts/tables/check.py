@@ -20,7 +20,7 @@ from primeval.search.config.config import to_plain
 from primeval.search.config.settings import RunConfig
 from primeval.search.errors import RunError
 from primeval.search.forecast.forecast import counted_step, mean_share
-from primeval.search.run.folder import check_free
+from primeval.search.run.folder import check_free, first_seed
 
 if TYPE_CHECKING:
     from primeval.search.forecast.forecast import Forecast
@@ -33,7 +33,7 @@ SEED_HEADERS = ("seed", "parameters", "width", "unit", "FLOPs a token")
 def print_check(
     name: str, config: RunConfig, costs: dict[str, Cost], tried: Tried | None
 ) -> None:
-    """All of it, readable at 80 columns and without colours."""
+    """Print everything that a check found; readable at 80 columns and without colours."""
     print(f"{name} is valid. {_trial_text(tried)}\n")
     _print_lines(_plan(config))
     print()
@@ -50,7 +50,7 @@ def print_check(
 
 
 def as_json(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> dict[str, Any]:
-    """The same for tools: seconds and bytes; null where nothing was tried."""
+    """The same as plain data for JSON, in seconds and bytes; None where nothing was tried."""
     rows = [
         {
             "seed": name,
@@ -173,13 +173,13 @@ def _disk_text(config: RunConfig, rehearsal: Rehearsal, forecast: Forecast) -> s
 
 
 def _notes(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> list[str]:
-    """What is likely to go wrong, though the configuration is valid."""
+    """Warnings of what is likely to go wrong although the configuration is valid."""
     notes = []
     try:
         check_free(Path(config.run_dir))
     except RunError as error:
         notes.append(str(error))
-    notes += _early_hurdles(config, next(iter(costs.values())), tried)
+    notes += _early_hurdles(config, first_seed(costs), tried)
     if tried is None:
         return notes
     forecast, workers = tried[1], config.workers
@@ -201,7 +201,7 @@ def _notes(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> li
 
 
 def _early_hurdles(config: RunConfig, cost: Cost, tried: Tried | None) -> list[str]:
-    """Hurdles that stand where losses say little yet: so early, they may even mislead."""
+    """A warning of hurdles within the warm-up, where losses say little or even mislead."""
     budget, warmup = config.candidate.budget, config.training.warmup_steps
     step = None if tried is None else tried[0].measured.step
     if config.workers.evaluator == "toy" or (budget.unit == "seconds" and step is None):
@@ -222,7 +222,7 @@ def _early_hurdles(config: RunConfig, cost: Cost, tried: Tried | None) -> list[s
 
 
 def _resources(config: RunConfig, forecast: Forecast) -> list[str]:
-    """What this machine has too little of."""
+    """Warnings of too little memory and disk space on this machine."""
     from primeval.evaluators.workers.memory import free_memory
 
     notes = []
@@ -248,5 +248,5 @@ def _free_disk(folder: Path) -> int:
 
 
 def _rounded(number: float) -> str:
-    """A number with two figures: 48, 790, 1,700,000."""
+    """A number rounded to two significant figures: 48, 790, 1,700,000."""
     return f"{float(f'{number:.2g}'):,.0f}" if number >= 10 else f"{number:.2g}"

@@ -6,31 +6,32 @@ import math
 import os
 import platform
 from collections.abc import Iterable
-from typing import Any
 
+from primeval.evaluators.outcome import Status
 from primeval.evaluators.units import rough_duration
 from primeval.scripts.tables import terminal
 from primeval.search.config.settings import RunConfig
+from primeval.search.confirm.figures import Figures
 from primeval.search.run.folder import Run
+from primeval.search.views.confirmed_rows import ConfirmedRow
 
 HEADERS = ("rank", "loss", "bits", "sd", "vs seed", "± 95 %", "steps", "ratio")
 SEARCH_HEADERS = ("search", "vs seed")
 
 
-def print_confirmed(run: Run, rows: list[dict[str, Any]]) -> None:
-    """A table that is readable at 80 columns, and what failed."""
+def print_confirmed(run: Run, rows: list[ConfirmedRow]) -> None:
+    """Print the table, readable at 80 columns, and the trainings that failed."""
     if not rows:
         print(f"{run.folder}: nothing is confirmed yet.")
         return
-    names = list(run.store.seeds)
     print(
         f"Test loss in nats per token, and in bits per byte: means over {_seeds(rows)}.\n"
-        f"vs seed: difference to {names[0]}, paired by seed, with half its 95 % interval."
+        f"vs seed: difference to {run.seed_name}, paired by seed, with half its 95 % interval."
     )
-    searched = any(row["search_status"] is not None for row in rows)
+    searched = any(row.searched is not None for row in rows)
     headers = (*HEADERS, *(SEARCH_HEADERS if searched else ()), "program")
     cells = [
-        [*_cells(at, row), *(_search_cells(row) if searched else ()), row["name"]]
+        [*_cells(at, row.figures), *(_search_cells(row) if searched else ()), row.name]
         for at, row in enumerate(rows)
     ]
     terminal.print_table(headers, cells, {"program"})
@@ -38,65 +39,68 @@ def print_confirmed(run: Run, rows: list[dict[str, Any]]) -> None:
         print(line)
 
 
-def _cells(at: int, row: dict[str, Any]) -> list[str]:
+def _cells(at: int, figures: Figures) -> list[str]:
     return [
         str(at + 1),
-        loss_text(row),
-        terminal.fixed(row["bits_per_byte"], 3),
-        terminal.fixed(row["deviation"]),
-        terminal.signed(row["loss_vs_seed"]),
-        terminal.fixed(half_width(row)),
-        "-" if row["steps"] is None else f"{row['steps']:.0f}",
-        terminal.fixed(row["step_ratio"], 3),
+        loss_text(figures),
+        terminal.fixed(figures.bits_per_byte, 3),
+        terminal.fixed(figures.deviation),
+        terminal.signed(figures.loss_vs_seed),
+        terminal.fixed(figures.half_width),
+        "-" if figures.steps is None else f"{figures.steps:.0f}",
+        terminal.fixed(figures.step_ratio, 3),
     ]
 
 
-def _search_cells(row: dict[str, Any]) -> list[str]:
-    """The search's figures; those of a hurdle cannot stand beside those of the end."""
-    whole = row["search_status"] == "completed"
-    loss = terminal.fixed(row["search_loss"]) if whole else row["search_status"] or "-"
-    return [loss, terminal.signed(row["search_loss_vs_seed"] if whole else None)]
+def _search_cells(row: ConfirmedRow) -> list[str]:
+    """The search's figures; a loss at a hurdle is not comparable with those at the end."""
+    searched = row.searched
+    if searched is None:
+        return ["-", "-"]
+    if searched.status != "completed":
+        return [searched.status, "-"]
+    return [terminal.fixed(searched.loss), terminal.signed(searched.loss_vs_seed)]
 
 
-def loss_text(row: dict[str, Any]) -> str:
+def loss_text(figures: Figures) -> str:
     """The mean loss; for a program that failed with some seeds, how often it did."""
-    if row["loss"] is not None or not row["failures"]:
-        return terminal.fixed(row["loss"])
-    ways = ", ".join(f"{way} in {count}" for way, count in row["failures"].items())
-    return f"{ways.replace('_', ' ')} of {row['seeds']}"
+    if figures.loss is not None or not figures.failures:
+        return terminal.fixed(figures.loss)
+    ways = ", ".join(f"{way} in {count}" for way, count in figures.failures.items())
+    return f"{ways.replace('_', ' ')} of {figures.seeds}"
 
 
-def half_width(row: dict[str, Any]) -> float | None:
-    """Half of its interval."""
-    if row["interval"] is None:
-        return None
-    low, high = row["interval"]
-    return float(high - low) / 2
-
-
-def _seeds(rows: list[dict[str, Any]]) -> str:
-    """How many seeds the figures are of."""
-    counts = {row["seeds"] for row in rows}
+def _seeds(rows: list[ConfirmedRow]) -> str:
+    """How many seeds the figures are means over."""
+    counts = {row.figures.seeds for row in rows}
     most = max(counts)
     text = f"{most} seed{'s' if most > 1 else ''}"
     return text if len(counts) == 1 else f"up to {text} (not all are trained yet)"
 
 
-def _failures(rows: list[dict[str, Any]]) -> Iterable[str]:
+def _failures(rows: list[ConfirmedRow]) -> Iterable[str]:
     """A line for each training that failed."""
     for row in rows:
-        for one in row["runs"]:
-            if one["status"] != "completed":
-                first = one["message"].split("\n", 1)[0]
-                yield f"{row['name']}, seed {one['seed']}: {one['status']}: {first}"
+        for seed, one in row.outcomes.items():
+            if one.status is not Status.COMPLETED:
+                first = one.message.split("\n", 1)[0]
+                yield f"{row.name}, seed {seed}: {one.status.value}: {first}"
 
 
-def markdown(run: Run, rows: list[dict[str, Any]], command: str) -> str:
-    """The table with what made it, as a document."""
-    reference = next(iter(run.store.seeds))
-    made = [f"- {name}: {text}" for name, text in facts(run, rows)]
+def markdown(run: Run, rows: list[ConfirmedRow], command: str) -> str:
+    """The table as a Markdown document, with the command and circumstances that made it."""
+    reference = run.seed_name
+    made = [f"- {name}: {text}" for name, text in circumstances(run, rows)]
     headers = [
-        *("rank", "program", "loss", "sd", "bits per byte", f"vs {reference}", "95 % interval"),
+        *(
+            "rank",
+            "program",
+            "loss",
+            "sd",
+            "bits per byte",
+            f"vs {reference}",
+            "95 % interval",
+        ),
         *("steps", "step ratio", "parameters", "search loss", "search vs seed"),
     ]
     aligned = ["---" if name == "program" else "---:" for name in headers]
@@ -120,18 +124,19 @@ def markdown(run: Run, rows: list[dict[str, Any]], command: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _document_cells(at: int, row: dict[str, Any]) -> list[str]:
-    rank, loss, bits, deviation, gap, _, steps, ratio = _cells(at, row)
-    interval = row["interval"]
+def _document_cells(at: int, row: ConfirmedRow) -> list[str]:
+    figures_of = row.figures
+    rank, loss, bits, deviation, gap, _, steps, ratio = _cells(at, figures_of)
+    interval, count = figures_of.interval, figures_of.parameters
     between = "-" if interval is None else f"{interval[0]:+.4f} to {interval[1]:+.4f}"
-    parameters = "-" if row["parameters"] is None else f"{row['parameters']:,}"
-    name = row["name"].replace("|", r"\|")
+    parameters = "-" if count is None else f"{count:,}"
+    name = row.name.replace("|", r"\|")
     figures = [loss, deviation, bits, gap, between, steps, ratio, parameters]
     return [rank, name, *figures, *_search_cells(row)]
 
 
-def facts(run: Run, rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """What made the figures: scale, budget, data, training, cost, versions."""
+def circumstances(run: Run, rows: list[ConfirmedRow]) -> list[tuple[str, str]]:
+    """How the figures were made, by name: scale, budget, data, training, cost, versions."""
     config = run.config
     model, budget, training = config.model, config.candidate.budget, config.training
     if model.parameters is not None:
@@ -139,7 +144,9 @@ def facts(run: Run, rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
     else:
         size = f"width {model.width}"
     data = config.data.source or config.data.tfds or "files of one's own"
-    spent = math.fsum(math.fsum(one["seconds"].values()) for row in rows for one in row["runs"])
+    spent = math.fsum(
+        math.fsum(one.seconds.values()) for row in rows for one in row.outcomes.values()
+    )
     return [
         ("run", str(run.folder)),
         ("scale", f"layers: {model.layers}, length: {model.length}, {size}"),

@@ -1,4 +1,4 @@
-"""Text for people: columns that fit, colours where they are wanted. Standard library only."""
+"""Text on the terminal: columns that fit, colours if wanted. Standard library only."""
 
 from __future__ import annotations
 
@@ -14,36 +14,39 @@ if TYPE_CHECKING:
     from primeval.dna.writing.diff import DiffLine
 
 CODES = {"+": "32", "-": "31", "@": "36", "bold": "1", "dim": "2"}
-ROOM = 20  # columns below which a table's last column had rather others went
+ROOM = 20  # if the last column would get fewer characters, spare columns are dropped first
 
 
 def wants_color(choice: str = "auto") -> bool:
+    """Whether to print colours; `auto`: on a terminal, unless NO_COLOR is set."""
     if choice != "auto":
         return choice == "always"
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def paint(text: str, style: str, color: bool) -> str:
+    """The text in a style (`CODES`) if `color`, else as it is."""
     return f"\x1b[{CODES[style]}m{text}\x1b[0m" if color and style in CODES else text
 
 
 def width() -> int:
-    """Columns of the terminal, or of $COLUMNS; as many as it takes if there is neither."""
+    """Characters in a line of the terminal, or $COLUMNS; plenty where there is neither."""
     return shutil.get_terminal_size((1000, 24)).columns
 
 
 def print_json(data: Any) -> None:
+    """Print plain data as JSON. Raises ValueError for a number that is not finite."""
     print(json.dumps(data, indent=2, allow_nan=False))
 
 
 def print_diff(lines: Iterable[DiffLine], color: bool) -> None:
-    """A difference of programs, `+` and `-` in front."""
+    """Print the difference of two programs, with `+` and `-` in front of its lines."""
     for line in lines:
         print(paint(f"{line.sign} {line.text}".rstrip(), line.sign, color))
 
 
 def print_program(text: str, color: bool) -> None:
-    """A program's text, or code: headers stand out, dormant fields and comments step back."""
+    """Print a program's text or code: headers coloured, dormant fields and comments dimmed."""
     for line in text.splitlines():
         if re.match(r"S\d+ |def ", line):
             print(paint(line, "@", color))
@@ -59,13 +62,13 @@ def print_table(
     spare: Sequence[str] = (),
     style: Callable[[str, str], str] | None = None,
 ) -> None:
-    """Columns as wide as they need; the last one takes what is left of the terminal.
+    """Print columns as wide as they need; the last one takes what is left of the line.
 
     Args:
         headers: Column names.
         rows: Cells.
-        left: Names of the columns that are aligned left; numbers go right.
-        spare: Columns that may go, the first one first, where there is little room.
+        left: Names of the columns that are aligned left; the others are aligned right.
+        spare: Columns that may be dropped, the first one first, where there is little room.
         style: The style of a cell, by its column and its text; None for no colours.
     """
     cells = [list(headers), *([str(cell) for cell in row] for row in rows)]
@@ -90,7 +93,7 @@ def print_table(
 
 
 def _rest(sizes: Sequence[int], shown: Sequence[int]) -> int:
-    """Columns of the terminal left for a table's last column."""
+    """Characters of the line that are left for a table's last column."""
     return width() - sum(sizes[at] for at in shown[:-1]) - len(shown)
 
 
@@ -109,8 +112,10 @@ def short_count(number: float | None) -> str:
 
 
 def signed(number: float | None, digits: int = 4) -> str:
+    """With its sign and a fixed number of digits; `-` for None."""
     return "-" if number is None else f"{number:+.{digits}f}"
 
 
 def fixed(number: float | None, digits: int = 4) -> str:
+    """With a fixed number of digits; `-` for None."""
     return "-" if number is None else f"{number:.{digits}f}"

@@ -1,8 +1,9 @@
 """Halving hurdles (A.3): the loss a candidate must reach on the way, from the run's history.
 
-Where the marks lie on the budget is fixed by `evaluators/budget.py`; here is the bar at each
-of them. Bars travel with the candidate and are in the store, so they are stale by at most the
-number of candidates in flight, and everyone can see which ones were used.
+`evaluators/budget.py` fixes where the hurdles lie on the budget; this file computes the
+threshold at each of them. The thresholds travel with the candidate and are kept in the store.
+So they are older than the latest outcomes by at most the number of candidates in flight, and
+a reader of the run can see which ones were used.
 """
 
 from __future__ import annotations
@@ -14,18 +15,20 @@ from collections import deque
 from primeval.evaluators.outcome import Outcome
 from primeval.search.algorithm.population import Thresholds
 
-# CHOICE: the paper lets the top half pass and does not say the top half of whom. Here it is of
-# the last `window` individuals that reached the hurdle, the window being the population's
-# size. Half of all earlier individuals would soon let nearly everyone pass, as the population
-# improves; half of the living would compare with survivors of the same hurdle, and stop far
-# more than half. Those who reached it lately are the ones a new individual competes with.
-# CHOICE: no bar before four individuals reached a hurdle. With the seed among them, a bar from
-# fewer could be a single lucky run; every one waited for costs a full training.
+# CHOICE: the paper lets the top half pass and does not say which individuals it is half of.
+# Here it is half of the last `window` individuals that reached the hurdle, the window being
+# the population's size. As the population improves, half of all earlier individuals would soon
+# let nearly everything pass. Half of the living would compare with survivors of the same
+# hurdle, and would stop far more than half. The individuals that reached the hurdle lately are
+# the ones that a new individual competes with.
+# CHOICE: there is no threshold before four individuals reached a hurdle. With the seed among
+# them, a threshold from fewer could be a single lucky run; each individual that is waited for
+# costs a full training.
 LEAST = 4
 
 
 class Hurdles:
-    """Bars as running medians, one sorted window per hurdle."""
+    """Thresholds as running medians, one sorted window of losses per hurdle."""
 
     def __init__(self, count: int, window: int) -> None:
         self._window = max(window, LEAST)
@@ -33,16 +36,18 @@ class Hurdles:
         self._sorted: list[list[float]] = [[] for _ in range(count)]
 
     def resize(self, window: int) -> None:
+        """Change how many individuals the medians are of."""
         self._window = max(window, LEAST)
 
     def thresholds(self) -> Thresholds:
-        """The bar at each hurdle; None where too few have reached it."""
+        """The threshold at each hurdle; None where too few individuals have reached it."""
         return tuple(_median(losses) for losses in self._sorted)
 
     def tell(self, outcome: Outcome) -> None:
-        """Learn from an outcome: its losses at the hurdles it reached, failures included.
+        """Take in an outcome: its losses at the hurdles that it reached.
 
-        Whoever diverged later on had a loss at the earlier hurdles like everyone else.
+        Failures count too: a candidate that diverged later had a loss at the earlier hurdles
+        like every other one.
         """
         for recent, losses, point in zip(
             self._recent, self._sorted, outcome.curve, strict=False

@@ -1,4 +1,4 @@
-"""The individuals of a search: what one is, and the queue in which the oldest dies.
+"""The individuals of a search, and the population, a queue from which the oldest is removed.
 
 Regularised evolution (Real et al.; Primer paper, A.4) needs a bounded queue and a tournament.
 Individuals are numbered in the order in which they are asked for, never by the clock.
@@ -11,6 +11,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from primeval.dna.mutations import Edit
 from primeval.dna.parsing import parse
@@ -27,17 +28,18 @@ class Individual:
     """One program of a run, as it was asked for: everything but its outcome.
 
     Attributes:
-        id: Its number in the run; seeds come first, from 0.
-        parent: Number of its parent; None for a seed.
-        edit: How it differs from its parent; None for a seed.
+        id: Its number in the run, from 0; the seeds come first.
+        parent: Number of its parent; None for a seed or an injected program.
+        edit: How it differs from its parent; None without a parent.
         text: The program (`dna/parsing.py`).
         fingerprint: Of its canonical graph, in hexadecimal.
-        seed: Seed of its weights.
-        thresholds: The loss it must stay below at each hurdle; None lets everything pass.
-        told: How many outcomes were known when it was asked for; with the order of the
-            outcomes this makes every decision of a run repeatable.
-        parameters: Trainable numbers of its model; None if nobody counted.
-        attempts: Mutations thrown away before it, by reason.
+        seed: Random seed of its weights.
+        thresholds: The loss it must stay below at each hurdle; None lets every loss pass.
+        told: How many outcomes were known when it was asked for; together with the order of
+            the outcomes this makes every decision of a run repeatable.
+        parameters: Trainable numbers of its model; None if they were not counted.
+        attempts: How many mutations were thrown away before it, by reason.
+        parsed: Holds the program once it is at hand, so that it is parsed only once.
     """
 
     id: int
@@ -50,21 +52,21 @@ class Individual:
     told: int = 0
     parameters: int | None = None
     attempts: dict[str, int] = field(default_factory=dict)
+    parsed: list[Program] = field(default_factory=list, compare=False, repr=False)
 
     def program(self, vocabulary: Vocabulary = PRIMITIVES) -> Program:
-        """The program, of the primitives of its run; parsed when first asked for."""
-        program: Program | None = self.__dict__.get("parsed")
-        if program is None or program.vocabulary is not vocabulary:
-            program = parse(self.text, f"individual {self.id}", vocabulary)
-            self.__dict__["parsed"] = program
-        return program
+        """The program, made of its run's primitives; parsed at the first use.
+
+        Raises ProgramError if the text is no program of these primitives.
+        """
+        if not self.parsed or self.parsed[0].vocabulary is not vocabulary:
+            self.parsed[:] = [parse(self.text, f"individual {self.id}", vocabulary)]
+        return self.parsed[0]
 
     @classmethod
-    def of(cls, program: Program, **fields: object) -> Individual:
-        """An individual whose program is at hand already."""
-        individual = cls(text=format_program(program), **fields)  # type: ignore[arg-type]
-        individual.__dict__["parsed"] = program  # what `program` would parse again
-        return individual
+    def of(cls, program: Program, **fields: Any) -> Individual:
+        """The individual with this program and these other fields."""
+        return cls(text=format_program(program), parsed=[program], **fields)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Member:
 
 
 class Population:
-    """A queue of at most `size` members: who enters last pushes out the oldest."""
+    """A queue of at most `size` members: each one that enters pushes out the oldest."""
 
     def __init__(self, size: int) -> None:
         self._queue: deque[Member] = deque(maxlen=size)
@@ -90,20 +92,22 @@ class Population:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of who is alive, the oldest first, and how fit: runs that repeat share it."""
+        """SHA-256 of the members and their fitness, the oldest first; equal in equal runs."""
         lines = [
             f"{one.individual.id} {one.individual.fingerprint} {one.fitness}" for one in self
         ]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def resize(self, size: int) -> None:
+        """Change the size; if it shrinks, the oldest are removed at once."""
         self._queue = deque(self._queue, maxlen=size)
 
     def add(self, individual: Individual, fitness: float | None) -> None:
+        """Append a member; the oldest is removed if there is no room."""
         self._queue.append(Member(individual, fitness))
 
     def settle(self, individual: Individual, fitness: float | None) -> None:
-        """Give the copies of a seed their fitness; None removes them, as it failed."""
+        """Give the copies of a seed its fitness; None removes them, as the seed failed."""
         copies: Iterable[Member] = list(self._queue)
         self._queue.clear()
         for member in copies:
@@ -113,7 +117,7 @@ class Population:
                 self._queue.append(Member(individual, fitness))
 
     def rate(self, which: Callable[[Individual], bool], fitness: float) -> None:
-        """Give those members another fitness; their places stay."""
+        """Change the fitness of the members that `which` selects; their places stay."""
         members = [
             Member(one.individual, fitness) if which(one.individual) else one for one in self
         ]
@@ -122,9 +126,9 @@ class Population:
     def tournament(self, size: int, rng: random.Random) -> Individual:
         """The fittest of `size` members drawn without replacement.
 
-        CHOICE: the paper says both "uniformly at random" and "tournament of 10" (A.4); the
-        tournament is meant. Of equals the first drawn wins, which is a random one. A seed
-        that is still being evaluated loses against any fitness.
+        CHOICE: the paper says both "uniformly at random" and "tournament of 10" (A.4); here it
+        is the tournament. Of equals the first drawn wins, which is a random one. A seed that
+        is still being evaluated loses against any fitness.
         """
         drawn = rng.sample(range(len(self._queue)), min(size, len(self._queue)))
         members = [self._queue[at] for at in drawn]

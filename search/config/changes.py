@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from primeval.search.config.config import to_plain
@@ -27,23 +28,15 @@ FREE = ("data.cache_dir", "data.data_dir", "data.download")
 
 def flat(config: RunConfig) -> dict[str, Any]:
     """Every setting by its full name."""
-    settings: dict[str, Any] = {}
-
-    def walk(value: Any, path: str) -> None:
-        if isinstance(value, dict):
-            for key, below in value.items():
-                walk(below, f"{path}.{key}" if path else key)
-        else:
-            settings[path] = value
-
-    walk(to_plain(config), "")
-    return settings
+    return dict(_settings(to_plain(config), ""))
 
 
-def changed(before: RunConfig, after: RunConfig) -> list[str]:
-    """Full names of the settings that differ, in alphabetical order."""
-    old, new = flat(before), flat(after)
-    return [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+def _settings(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if not isinstance(value, dict):
+        yield path, value
+        return
+    for key, below in value.items():
+        yield from _settings(below, f"{path}.{key}" if path else key)
 
 
 def refuse_incomparable(before: RunConfig, after: RunConfig) -> None:
@@ -53,13 +46,14 @@ def refuse_incomparable(before: RunConfig, after: RunConfig) -> None:
         before: The settings that the run has.
         after: The settings that it would get.
     """
-    for key in changed(before, after):
-        if key in FREE:
+    old, new = flat(before), flat(after)
+    for key in sorted(old.keys() | new.keys()):
+        if key in FREE or old.get(key) == new.get(key):
             continue
         if any(key == fixed or key.startswith(f"{fixed}.") for fixed in FIXED):
             raise ConfigError(
                 f"A run cannot continue with another {key}: what it has found could not be "
-                f"compared with what comes. It has {flat(before).get(key)!r}. Start a new run."
+                f"compared with what comes. It has {old.get(key)!r}. Start a new run."
             )
         if key == "run_dir":
             raise ConfigError("A run stays in its folder. Move the folder instead.")

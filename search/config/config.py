@@ -1,14 +1,14 @@
 """Run configurations: strict YAML in, one frozen `RunConfig` out, and back to YAML.
 
 A setting has the value that `--set` gives, else the file's, else its default. This file finds
-the configuration and makes its paths absolute; `reader.py` reads the values.
+the configuration, applies `--set` and makes paths absolute; `reader.py` reads the values.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,11 @@ from primeval.primitives.errors import did_you_mean
 from primeval.search.config.keys import alternatives, keys
 from primeval.search.config.reader import Reader
 from primeval.search.config.settings import LanguageSettings, RunConfig
-from primeval.search.config.yaml_tree import Table, override, read_tree
+from primeval.search.config.yaml_tree import Scalar, Table, read_tree
 from primeval.search.errors import ConfigError
 
 MAX_FILE = 1_000_000  # bytes
+WRITERS: dict[str, Callable[[Any], str]] = {"seconds": format_duration, "bytes": format_bytes}
 
 
 def config_names() -> list[str]:
@@ -65,13 +66,41 @@ def parse_config(
     if not isinstance(tree, Table):
         raise ConfigError(f"{source}: a configuration is a mapping of settings.")
     for assignment in sets:
-        path = assignment.partition("=")[0].strip()
-        tree = override(tree, assignment, alternatives(path))
-    reader = Reader()
-    config: RunConfig = reader.section(RunConfig, tree)
-    if not config.run_dir:
-        config = dataclasses.replace(config, run_dir=default_run_dir)
-    return _resolved(config, reader)
+        _override(tree, assignment)
+    config: RunConfig = Reader().value(RunConfig, tree, "")
+    return dataclasses.replace(
+        config,
+        run_dir=config.run_dir or default_run_dir,
+        language=_resolved_language(config.language),
+        data=_resolved_data(config.data),
+    )
+
+
+def _override(tree: Table, assignment: str) -> None:
+    """Replace one value in a tree, as in `--set a.b=value`. Raises ConfigError.
+
+    Settings of which at most one is given replace each other. The value is YAML.
+    """
+    place = f"--set {assignment}"
+    path, equals, text = assignment.partition("=")
+    names = [name.strip() for name in path.split(".")]
+    if not equals or not all(names):
+        raise ConfigError(
+            f"--set takes key.path=value, as in --set budget.max_time=2h. "
+            f"Received: {assignment!r}."
+        )
+    value = read_tree(text, place, lines=False)
+    # an empty value, as in `--set data.cache_dir=`, is null and not an empty mapping
+    if isinstance(value, Table) and not value.entries and not text.strip().startswith("{"):
+        value = Scalar("", True, place)
+    for depth, name in enumerate(names[:-1], 1):
+        below = tree.entries.setdefault(name, Table({}, place))
+        if not isinstance(below, Table):
+            raise ConfigError(f"{place}: {'.'.join(names[:depth])} has no settings below it.")
+        tree = below
+    for excluded in alternatives(".".join(names)):
+        tree.entries.pop(excluded.rpartition(".")[2], None)
+    tree.entries[names[-1]] = value
 
 
 def _found(reference: str) -> tuple[str, str, str]:
@@ -85,32 +114,17 @@ def _found(reference: str) -> tuple[str, str, str]:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{reference}: this file cannot be read: {error}.") from None
     names = config_names()
-    stem = reference[:-5] if reference.endswith(".yaml") else reference
-    if stem in names and "/" not in stem:
+    stem = reference.removesuffix(".yaml")
+    if stem in names:
         file = resources.files("primeval.configs") / f"{stem}.yaml"
         return file.read_text(encoding="utf-8"), f"{stem}.yaml", stem
     if path.is_dir():
         raise ConfigError(f"{reference} is a folder. A configuration is a YAML file.")
-    raise ConfigError(_not_found(path, names))
-
-
-def _not_found(path: Path, names: list[str]) -> str:
-    beside = []
-    if path.parent.is_dir():
-        beside = [str(other) for other in path.parent.glob("*.yaml")]
+    beside = map(str, path.parent.glob("*.yaml"))
     hint = did_you_mean(str(path), beside, 1) or did_you_mean(path.stem, names, 1)
-    return (
+    raise ConfigError(
         f"There is no configuration {str(path)!r}.{hint} "
         f"Configurations that come with primeval: {', '.join(names)}."
-    )
-
-
-def _resolved(config: RunConfig, reader: Reader) -> RunConfig:
-    """Fill in what follows from other settings and from the current folder."""
-    return dataclasses.replace(
-        config,
-        language=_resolved_language(config.language),
-        data=_resolved_data(config),
     )
 
 
@@ -122,14 +136,13 @@ def _resolved_language(language: LanguageSettings) -> LanguageSettings:
     return dataclasses.replace(language, modules=modules)
 
 
-def _resolved_data(config: RunConfig) -> DataSettings:
+def _resolved_data(data: DataSettings) -> DataSettings:
     """The data settings with a source, and with absolute paths.
 
     CHOICE: paths start at the folder in which the command is given, like every path on a
     command line. They are absolute from then on, so that a run can be resumed from any folder.
     Whether the files exist is checked when they are needed: a run can be read without its text.
     """
-    data = config.data
     changes: dict[str, Any] = {"files": tuple(_absolute(file) for file in data.files)}
     if not (data.source or data.files or data.tfds):
         changes["source"] = "austen"
@@ -165,11 +178,9 @@ def to_plain(settings: Any, unit: str = "") -> Any:
         return {key: to_plain(value) for key, value in settings.items()}
     if isinstance(settings, tuple):
         return [to_plain(value) for value in settings]
-    if settings is not None and unit == "seconds":
-        return format_duration(settings)
-    if settings is not None and unit == "bytes":
-        return format_bytes(settings)
-    return settings
+    if settings is None or unit not in WRITERS:
+        return settings
+    return WRITERS[unit](settings)
 
 
 def _given(settings: Any, key: str) -> Any:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NoReturn, cast
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, cast
 
 from primeval.evaluators.budget import UNITS, Budget
 from primeval.evaluators.errors import SettingError
@@ -23,25 +23,25 @@ from primeval.search.config.keys import keys
 from primeval.search.config.yaml_tree import Items, Scalar, Table, Tree
 from primeval.search.errors import ConfigError
 
+TRUTHS = {"true": True, "false": False}
 KINDS = {Scalar: "a single value", Items: "a list", Table: "a mapping"}
 
 
 class Reader:
     """Reads values by type, and remembers where each setting was written.
 
-    All of its methods raise ConfigError.
+    Its methods raise ConfigError.
     """
 
     def __init__(self) -> None:
         self.places: dict[str, str] = {}
 
-    def section(self, cls: type, tree: Tree, path: str = "") -> Any:
+    def _section(self, cls: type, tree: Tree, path: str) -> Any:
         """An instance of a settings class."""
-        self.places[path] = tree.place
         if isinstance(tree, Scalar) and tree.is_null:
             tree = Table({}, tree.place)  # a section whose entries are all commented out
         if not isinstance(tree, Table):
-            raise _expected(path or "the configuration", "a mapping of settings", tree)
+            raise _expected(path, "a mapping of settings", tree)
         known = keys(cls)
         _check_keys(tree, known, path)
         values = {
@@ -51,8 +51,7 @@ class Reader:
         with self._located(path):
             if cls is CandidateSettings and "hurdles" in values:
                 budget = values.get("budget", CandidateSettings().budget)
-                hurdles = values.pop("hurdles")
-                values["budget"] = dataclasses.replace(budget, hurdles=hurdles)
+                values["budget"] = dataclasses.replace(budget, hurdles=values.pop("hurdles"))
             return cls(**values)
 
     def value(self, hint: Any, tree: Tree, path: str) -> Any:
@@ -64,7 +63,7 @@ class Reader:
         if kind is Budget:
             return self._budget(tree, path)
         if dataclasses.is_dataclass(kind):
-            return self.section(cast(type, kind), tree, path)
+            return self._section(cast(type, kind), tree, path)
         if typing.get_origin(kind) is tuple:
             return self._items(typing.get_args(kind), tree, path)
         if typing.get_origin(kind) is Mapping:
@@ -78,10 +77,9 @@ class Reader:
             raise _expected(path, f"one of {{{', '.join(UNITS)}}}: amount", tree)
         _check_keys(tree, UNITS, path)
         if len(tree.entries) != 1:
-            given = ", ".join(tree.entries) or "none"
             raise ConfigError(
                 f"{tree.place}: {path} has exactly one unit of {', '.join(UNITS)}. "
-                f"Received: {given}."
+                f"Received: {', '.join(tree.entries) or 'none'}."
             )
         ((unit, entry),) = tree.entries.items()
         hint = field_types(Budget)["amount"]
@@ -107,10 +105,6 @@ class Reader:
             for name, entry in tree.entries.items()
         }
 
-    def fail(self, path: str, message: str) -> NoReturn:
-        """Raise about a setting, at the place where it or its section was written."""
-        raise ConfigError(f"{self._place(path)}: {path}: {message}")
-
     @contextlib.contextmanager
     def _located(self, path: str) -> Iterator[None]:
         """Errors of a settings class, with the place and the full name of the setting."""
@@ -118,8 +112,7 @@ class Reader:
         try:
             yield
         except SettingError as error:
-            place = self._place(f"{prefix}{error.key}")
-            raise ConfigError(f"{place}: {prefix}{error}") from None
+            raise ConfigError(f"{self._place(prefix + error.key)}: {prefix}{error}") from None
 
     def _place(self, path: str) -> str:
         while path and path not in self.places:
@@ -127,8 +120,7 @@ class Reader:
         return self.places.get(path, "configuration")
 
 
-def _check_keys(tree: Table, known: Iterable[str], path: str) -> None:
-    known = list(known)
+def _check_keys(tree: Table, known: Collection[str], path: str) -> None:
     for key, entry in tree.entries.items():
         if key not in known:
             where = f"{path} has no setting" if path else "there is no setting"
@@ -145,7 +137,7 @@ def _expected(path: str, what: str, tree: Tree) -> ConfigError:
 
 def _scalar(kind: Any, unit: str, tree: Scalar, path: str) -> Any:
     if kind is str:
-        guessed = _number(tree.text) is not None or _truth(tree.text) is not None
+        guessed = _number(tree.text) is not None or tree.text.lower() in TRUTHS
         if tree.plain and (guessed or tree.is_null):
             raise _expected(path, "text (put quotes around it if it is meant)", tree)
         return tree.text
@@ -154,10 +146,6 @@ def _scalar(kind: Any, unit: str, tree: Scalar, path: str) -> Any:
     if value is None:
         raise _expected(path, what, tree)
     return value
-
-
-def _truth(text: str) -> bool | None:
-    return {"true": True, "false": False}.get(text.lower())
 
 
 def _number(text: str) -> float | None:
@@ -178,11 +166,11 @@ def _whole(text: str) -> int | None:
     return int(number)
 
 
-# How a scalar is read, by its unit or else its type, and what is said when it cannot be.
+# How a scalar is read, by its unit or else by its type, and the error if it cannot be.
 READERS: dict[Any, tuple[Callable[[str], Any], str]] = {
     "seconds": (parse_duration, "a time such as 90s, 10m or 2h"),
     "bytes": (parse_bytes, "a size such as 500MB or 4GB"),
-    bool: (_truth, "true or false"),
+    bool: (lambda text: TRUTHS.get(text.lower()), "true or false"),
     int: (_whole, "a whole number"),
     float: (_number, "a number"),
 }

@@ -145,12 +145,11 @@ class RunConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        given = [name for name in ModelSettings.exclusive if getattr(self.model, name)]
-        if len(given) != 1:
+        if bool(self.model.parameters) == bool(self.model.width):
             raise SettingError(
                 "model",
                 "model: give either parameters: [smallest, largest] or width, not "
-                f"{'both' if given else 'neither'}.",
+                f"{'both' if self.model.width else 'neither'}.",
             )
 
     @property

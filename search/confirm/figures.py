@@ -1,8 +1,8 @@
 """What confirmation found: each program's figures over fresh seeds, read from a run's store.
 
 Losses are of the test split. Programs trained with the same seed saw the same data in the same
-order, so two of them are compared seed by seed. Nothing is left out: a program that failed
-with one of its seeds has no mean, and says how often it failed.
+order, so two of them are compared seed by seed. Failures are not left out: a program that
+failed with one of its seeds has no mean, and the number of its failures is given instead.
 """
 
 from __future__ import annotations
@@ -21,13 +21,53 @@ from primeval.search.run.folder import Run
 
 
 @dataclass(frozen=True)
+class Figures:
+    """A confirmed program in numbers; None where it has no such figure.
+
+    Attributes:
+        loss: Mean test loss over the seeds, in nats per token.
+        bits_per_byte: The same per byte of text.
+        deviation: Standard deviation of the loss over the seeds.
+        loss_vs_seed: Mean of the differences to the run's first seed, paired by fresh seed.
+        interval: Covers the true difference with a probability of 95 %.
+        pairs: How many differences there are.
+        seeds: With how many fresh seeds it was trained.
+        failures: With how many of them it failed, by how it failed.
+        steps: Training steps, mean over the seeds.
+        step_ratio: Its step time over the first seed's, mean over the seeds.
+        parameters: Trainable numbers of the whole model.
+    """
+
+    loss: float | None
+    bits_per_byte: float | None
+    deviation: float | None
+    loss_vs_seed: float | None
+    interval: tuple[float, float] | None
+    pairs: int
+    seeds: int
+    failures: dict[str, int]
+    steps: float | None
+    step_ratio: float | None
+    parameters: int | None
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the width of the interval."""
+        return (self.interval[1] - self.interval[0]) / 2 if self.interval else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return vars(self) | {"interval": list(self.interval) if self.interval else None}
+
+
+@dataclass(frozen=True)
 class Confirmed:
-    """A program's figures over seeds.
+    """The outcomes of a program with fresh seeds.
 
     Attributes:
         name: What it was called.
         fingerprint: Of its canonical graph, in hexadecimal.
-        outcomes: By seed, 0, 1, … .
+        outcomes: By fresh seed, 0, 1, … .
     """
 
     name: str
@@ -36,7 +76,7 @@ class Confirmed:
 
     @cached_property
     def losses(self) -> dict[int, float]:
-        """Test loss in nats per token of the seeds that were trained to the end."""
+        """Test loss, in nats per token, by seed, where the training reached its end."""
         return {
             seed: one.loss
             for seed, one in sorted(self.outcomes.items())
@@ -45,7 +85,7 @@ class Confirmed:
 
     @property
     def failures(self) -> Counter[str]:
-        """How it failed, and with how many seeds."""
+        """With how many seeds it failed, by how it failed."""
         ends = (one.status.value for one in self.outcomes.values() if not finished(one))
         return Counter(ends)
 
@@ -53,7 +93,7 @@ class Confirmed:
     def loss(self) -> float | None:
         """Mean over the seeds.
 
-        CHOICE: none if it failed with one of them. The mean of the others would make a
+        CHOICE: None if it failed with one of them. The mean of the others would make a
         program look good for failing where it is bad.
         """
         return None if self.failures or not self.losses else statistics.fmean(self._values)
@@ -69,50 +109,45 @@ class Confirmed:
         return list(self.losses.values())
 
     def mean(self, name: str) -> float | None:
-        """Mean over the seeds of another figure of the outcomes: `steps`, `bits_per_byte`."""
+        """Mean over the seeds of another figure of the outcomes: `steps`, `bits_per_byte` …"""
         figures = [getattr(self.outcomes[seed], name) for seed in self.losses]
         known = [figure for figure in figures if figure is not None]
         return statistics.fmean(known) if known and self.loss is not None else None
 
     def gap(self, other: Confirmed | None) -> Interval | None:
-        """Its loss minus another's, paired by seed; None where there is nothing to compare."""
+        """Its loss minus another's, paired by seed; None if no seed has both losses."""
         if self.loss is None or other is None:
             return None
         shared = [seed for seed in self.losses if seed in other.losses]
         differences = [self.losses[seed] - other.losses[seed] for seed in shared]
         return interval(differences) if differences else None
 
-    def figures(self, reference: Confirmed | None) -> dict[str, Any]:
-        """Itself in numbers, ready for JSON; None for what it has no figure of.
-
-        `loss` and `bits_per_byte` are means over `seeds` seeds; `deviation` is of the loss over
-        them. `loss_vs_seed` is the mean of `pairs` differences to the reference, and `interval`
-        covers the true one with 95 %. `failures` counts seeds by how they failed.
-        """
+    def figures(self, reference: Confirmed | None) -> Figures:
+        """Itself in numbers, beside the run's first seed (`reference_of`)."""
         gap = self.gap(reference)
         other = gap is not None and reference is not self
-        return {
-            "loss": self.loss,
-            "bits_per_byte": self.mean("bits_per_byte"),
-            "deviation": self.deviation,
-            "loss_vs_seed": gap.mean if gap else None,
-            "interval": list(gap.bounds) if gap and gap.bounds and other else None,
-            "pairs": gap.count if gap and other else 0,
-            "seeds": len(self.outcomes),
-            "failures": dict(self.failures),
-            "steps": self.mean("steps"),
-            "step_ratio": self.mean("step_ratio"),
-            "parameters": next((o.parameters for o in self.outcomes.values()), None),
-        }
+        return Figures(
+            loss=self.loss,
+            bits_per_byte=self.mean("bits_per_byte"),
+            deviation=self.deviation,
+            loss_vs_seed=gap.mean if gap else None,
+            interval=gap.bounds if gap and other else None,
+            pairs=gap.count if gap and other else 0,
+            seeds=len(self.outcomes),
+            failures=dict(self.failures),
+            steps=self.mean("steps"),
+            step_ratio=self.mean("step_ratio"),
+            parameters=next((one.parameters for one in self.outcomes.values()), None),
+        )
 
     def within(self, seeds: int) -> Confirmed:
-        """The same with the first so many seeds only."""
+        """The same, with the first `seeds` seeds only."""
         few = {seed: one for seed, one in self.outcomes.items() if seed < seeds}
         return Confirmed(self.name, self.fingerprint, few)
 
 
 def finished(outcome: Outcome) -> bool:
-    """Whether a program used its whole budget and has a loss to show for it."""
+    """Whether a program used its whole budget and has a loss at its end."""
     return outcome.status is Status.COMPLETED and math.isfinite(outcome.fitness)
 
 
@@ -121,13 +156,13 @@ def read_confirmed(run: Run) -> dict[str, Confirmed]:
     found: dict[str, Confirmed] = {}
     for one in run.store.confirmations():
         before = found.get(one.fingerprint, Confirmed("", one.fingerprint))
-        outcomes = before.outcomes | {one.seed: one.outcome}  # the last one counts
+        outcomes = before.outcomes | {one.seed: one.outcome}  # a later outcome replaces it
         found[one.fingerprint] = Confirmed(one.name, one.fingerprint, outcomes)
     return found
 
 
 def reference_of(run: Run, confirmed: dict[str, Confirmed]) -> Confirmed | None:
-    """The run's first seed, which the others are held against."""
+    """The run's first seed, which the others are compared with; None if it is not confirmed."""
     keys = (one.fingerprint for one in run.store.confirmations() if one.text == run.reference)
     return confirmed.get(next(keys, ""))
 

@@ -1,4 +1,4 @@
-"""How far a mean of few measurements can be trusted: Student's t, by formula.
+"""How far a mean of few measurements can be trusted, by Student's t distribution.
 
 The standard library has no t distribution, and scipy would be a large dependency for one
 number. Degrees of freedom are whole numbers here, for which the distribution is a finite sum.
@@ -17,12 +17,12 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and how far the true one may be from it.
+    """The mean of some measurements, and how far the true mean may be from it.
 
     Attributes:
-        mean: Of the measurements.
+        mean: The mean.
         half_width: The interval is the mean plus and minus this; None for one measurement.
-        count: Measurements.
+        count: How many measurements there are.
     """
 
     mean: float
@@ -31,7 +31,7 @@ class Interval:
 
     @property
     def bounds(self) -> tuple[float, float] | None:
-        """Its ends; None for one measurement."""
+        """The ends of the interval; None for one measurement."""
         if self.half_width is None:
             return None
         return self.mean - self.half_width, self.mean + self.half_width
@@ -41,7 +41,7 @@ def interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interva
     """The t interval of the mean of at least one measurement.
 
     It covers the true mean with probability `confidence` if the measurements are independent
-    and normally distributed. Of paired differences it is the paired t interval.
+    and normally distributed. For paired differences it is the paired t interval.
     """
     mean, count = statistics.fmean(values), len(values)
     if count < 2:

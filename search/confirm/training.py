@@ -2,16 +2,15 @@
 
 The best of a search are the best partly by luck: of many noisy figures the smallest was kept.
 So the figure that counts is measured again, at the full budget, on the test split, with
-several fresh seeds. A seed decides weights and order of the data, and is the same for every
-program: two programs are compared seed by seed, which takes out what the data's order does.
+several fresh seeds. A fresh seed decides the weights and the order of the data, and is the
+same for every program: programs are compared seed by seed, which cancels the order's effect.
 
-Each outcome is appended to the run's store as it comes, so what is done is not done again.
-What the outcomes say is read by `confirmed.py`.
+Each outcome is appended to the run's store as it comes, so no training is repeated after an
+interruption. `figures.py` reads what the outcomes say.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 from collections import deque
@@ -26,23 +25,24 @@ from primeval.dna.cost import measure
 from primeval.dna.graph import build_graph
 from primeval.dna.printing import format_program
 from primeval.dna.program import Program
-from primeval.evaluators.evaluator import TICK, Candidate, Evaluator
+from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.settings import Task
+from primeval.search.algorithm.randomness import random_seed
 from primeval.search.config.changes import refuse_incomparable
 from primeval.search.config.settings import RunConfig
 from primeval.search.confirm.figures import read_confirmed
 from primeval.search.drive.interrupts import Interrupts
 from primeval.search.run.folder import Run, check_free, reopen_run
 from primeval.search.run.kept_weights import weights_file
+from primeval.search.run.reader import Confirmation
 from primeval.search.run.schema import FILE_NAME
-from primeval.search.run.store import Confirmation
 
 # The paper's modifications one by one, its Primer-EZ, and the strongest known Transformer.
 BASELINES = ("squared_relu", "mdha", "transformer_pp", "primer_ez")
 
-# CHOICE: what may be the machine's fault is tried again by the next confirmation; what is the
-# program's own is kept. No loss is looked at for that, so it favours nobody.
+# CHOICE: a failure that may be the machine's fault is tried again by the next confirmation; one
+# of the program itself is kept. No loss is looked at for that, so it favours no program.
 TRIED_AGAIN = (Status.CRASHED, Status.LOST, Status.OUT_OF_MEMORY, Status.TIMED_OUT)
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Entry:
     """A program to confirm.
 
     Attributes:
-        name: What people call it; several names of one program joined by ` = `.
+        name: What it is called; several names of one program are joined by ` = `.
         text: The program.
         fingerprint: Of its canonical graph, in hexadecimal.
         individual: Its number in the run; None for a program from elsewhere.
@@ -72,7 +72,7 @@ class Job(NamedTuple):
     seed: int
 
 
-Watch = Callable[[Job, Outcome], None]
+OnOutcome = Callable[[Job, Outcome], None]
 
 
 def entry_of(name: str, program: Program, config: RunConfig) -> Entry:
@@ -83,7 +83,7 @@ def entry_of(name: str, program: Program, config: RunConfig) -> Entry:
 
 
 def best_entries(run: Run, count: int) -> list[Entry]:
-    """The `count` individuals that the search found best, seeds apart."""
+    """The `count` individuals that the search found best, without its seeds."""
     entries: list[Entry] = []
     for number in run.store.ranked():
         individual, outcome = run.store.individual(number), run.store.outcome(number)
@@ -110,7 +110,7 @@ def distinct(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def missing_jobs(run: Run, entries: Sequence[Entry], seeds: int) -> list[Job]:
-    """What has no outcome yet, one seed after the other, so that pairs are complete early."""
+    """Trainings without an outcome, seed by seed, so that pairs are complete early."""
     done = {
         (key, seed)
         for key, one in read_confirmed(run).items()
@@ -122,9 +122,9 @@ def missing_jobs(run: Run, entries: Sequence[Entry], seeds: int) -> list[Job]:
 
 
 def run_of(config: RunConfig) -> Run | None:
-    """The run in a configuration's folder, to go on with it; None if there is none yet.
+    """The run in a configuration's folder, open for writing; None if there is none yet.
 
-    Raises RunError; ConfigError if it has other settings.
+    Raises RunError if the folder cannot be used, ConfigError if its run has other settings.
     """
     folder = Path(config.run_dir)
     if not (folder / FILE_NAME).is_file():
@@ -140,28 +140,28 @@ def run_of(config: RunConfig) -> Run | None:
 
 
 def confirming_task(config: RunConfig, reference: str, jobs: int) -> Task:
-    """What an evaluator needs to know: as in the search, but on the test split."""
+    """What an evaluator needs to know: as in the search, but with losses of the test split."""
     workers = replace(config.workers, count=max(1, min(config.workers.count, jobs)))
     return replace(config.task(reference), split="test", workers=workers)
 
 
-def fresh_seed(purpose: str, seed: int, number: int) -> int:
-    """A seed for `weights` or `data`; a function of the run's seed and a number from 0.
+def fresh_seeds(run_seed: int, number: int) -> tuple[int, int]:
+    """Random seeds of weights and of the data's order, for fresh seed `number`, from 0.
 
-    Drawn from another stream than those of the search, so that no program meets again the
+    They are of other streams than those of the search, so that no program meets again the
     weights or the batches that it was chosen on.
     """
-    digest = hashlib.blake2b(f"confirm/{purpose}/{seed}/{number}".encode(), digest_size=4)
-    return int.from_bytes(digest.digest(), "big") >> 1  # every library takes 31 bits
+    streams = (("confirm", purpose, run_seed, number) for purpose in ("weights", "data"))
+    weights, data = (random_seed(*stream) for stream in streams)
+    return weights, data
 
 
-def confirm(run: Run, jobs: Sequence[Job], evaluator: Evaluator, watch: Watch) -> bool:
-    """Train, and append each outcome as it comes; False if somebody asked to stop.
+def confirm(run: Run, jobs: Sequence[Job], evaluator: Evaluator, told: OnOutcome) -> bool:
+    """Train, and append each outcome as it comes; False if a signal stopped it.
 
     The evaluator is closed at the end. Raises StoreError if the store cannot be written.
     """
     waiting, flying = deque(enumerate(jobs)), dict[int, Job]()
-    wait, nothing = partial(evaluator.wait, TICK), list[tuple[int, Outcome]]()
     with Interrupts() as interrupts:
         try:
             while (waiting or flying) and not interrupts.requested:
@@ -170,44 +170,39 @@ def confirm(run: Run, jobs: Sequence[Job], evaluator: Evaluator, watch: Watch) -
                     flying[number] = job
                     candidate = _candidate(run, number, job)
                     interrupts.patiently(partial(evaluator.submit, candidate), None)
-                for number, outcome in interrupts.patiently(wait, nothing):
+                for number, outcome in interrupts.finished(evaluator):
                     job = flying.pop(number)
                     _append(run, job, outcome)
-                    watch(job, outcome)
+                    told(job, outcome)
         finally:
             evaluator.close()
     return not waiting and not flying
 
 
 def _candidate(run: Run, number: int, job: Job) -> Candidate:
-    """No bars, so that it gets its whole budget. Missing weights of an individual are kept."""
-    individual, weights = job.entry.individual, None
+    """One training, without thresholds, so that it gets its whole budget.
+
+    The weights of an individual are kept if the search did not keep them.
+    """
+    individual, file = job.entry.individual, None
     if individual is not None and job.seed == 0 and run.config.keep_weights:
         file = weights_file(run.folder, individual)
-        weights = None if file.exists() else str(file)
-    own = run.config.seed
+    weights, data = fresh_seeds(run.config.seed, job.seed)
     return Candidate(
         number,
         job.entry.text,
-        fresh_seed("weights", own, job.seed),
-        weights=weights,
-        data_seed=fresh_seed("data", own, job.seed),
+        weights,
+        weights=None if file is None or file.exists() else str(file),
+        data_seed=data,
     )
 
 
 def _append(run: Run, job: Job, outcome: Outcome) -> None:
-    entry, own = job.entry, run.config.seed
+    entry = job.entry
     if outcome.status is not Status.COMPLETED:
         name = f"{entry.name} with seed {job.seed}"
         log.warning("%s %s: %s", name, outcome.status.value, outcome.message)
+    seeds = fresh_seeds(run.config.seed, job.seed)
     run.store.append_confirmation(
-        Confirmation(
-            entry.fingerprint,
-            job.seed,
-            entry.name,
-            entry.text,
-            fresh_seed("weights", own, job.seed),
-            fresh_seed("data", own, job.seed),
-            outcome,
-        )
+        Confirmation(entry.fingerprint, job.seed, entry.name, entry.text, *seeds, outcome)
     )

@@ -1,8 +1,8 @@
-"""Programs given to a run from outside, while it is driven or while nobody drives it.
+"""Programs that the user gives to a run, while it is driven or while it is stopped.
 
-`primeval inject` appends them to the store; the driver looks there between events and takes
-them in order, each once: the individual made of one and the note that it was taken are one
-transaction.
+`primeval inject` appends them to the store. The driver looks there between events and takes
+them in order, each once: the individual made of a program and the note that the program was
+taken are one transaction.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run
-from primeval.search.run.rows import Injection
+from primeval.search.run.reader import Injection
 
 EVENT = "injected"
-LOOK_SECONDS = 0.1  # between looks at a queue that was empty
+LOOK_SECONDS = 0.1  # before an empty queue is looked at again
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 def fitted(
     text: str, name: str, config: RunConfig, language: Language
 ) -> tuple[Program, Graph]:
-    """A program as a run can take it, and its graph. Raises RunError with the reason.
+    """A program as a run can take it, and its graph. Raises RunError if the run cannot.
 
     It is read as text, as it may come from a run with other primitives of the same names.
     """
@@ -51,9 +51,10 @@ def fitted(
 
 
 def inject(run: Run, programs: dict[str, Program]) -> dict[str, int | None]:
-    """Leave programs for the run's driver: all of them, or RunError and none.
+    """Leave programs, by name, for the run's driver.
 
-    Returns, for each name, the individual that is the same program already, or None.
+    Returns, for each name, the individual that is the same program already, or None. Raises
+    RunError, and leaves none, if the run cannot take one of them.
     """
     made = {
         name: fitted(format_program(program), name, run.config, run.language)
@@ -65,16 +66,16 @@ def inject(run: Run, programs: dict[str, Program]) -> dict[str, int | None]:
 
 
 class Injections:
-    """The driver's side of the queue."""
+    """The queue of injected programs, as the driver takes them."""
 
     def __init__(self, run: Run) -> None:
         self._store, self._config, self._language = run.store, run.config, run.language
         taken = (event.data["seq"] for event in run.store.events() if event.kind == EVENT)
         self._taken: int = max(taken, default=0)
-        self._look_at = 0.0  # of the clock
+        self._look_at = 0.0  # monotonic clock
 
     def take(self, search: Search, elapsed: float) -> Individual | None:
-        """An individual of the next program that waits, recorded; None if none waits."""
+        """An individual of the next program that waits, appended to the store; or None."""
         while search.asked >= search.seed_count and (found := self._next()) is not None:
             try:
                 program, _ = fitted(found.text, found.name, self._config, self._language)

@@ -1,8 +1,8 @@
-"""Ctrl-C and kill: the first ends a search cleanly, the second at once.
+"""Ctrl-C and kill: the first signal ends a search cleanly, the second at once.
 
-The loop may be asked to stop while it waits for candidates, which can take minutes, or while
-it appends to the store, which must not be cut short. So a signal only leaves a note, except
-where the loop says that it is waiting: there it raises.
+A signal may come while the loop waits for candidates, which can take minutes, or while it
+appends to the store, which must not be cut short. So a signal is only noted, except where the
+loop says that it is waiting: there it raises.
 """
 
 from __future__ import annotations
@@ -12,21 +12,27 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import TypeVar
 
+from primeval.evaluators.evaluator import TICK, Evaluator
+from primeval.evaluators.outcome import Outcome
+
 T = TypeVar("T")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(KeyboardInterrupt):
-    """Raised in the midst of waiting, when somebody asked to stop.
+    """Raised while the loop waits, when a signal comes.
 
-    Not an Exception: an evaluator that turns whatever a candidate raises into an outcome must
-    not take it for the candidate's.
+    It is not an Exception: an evaluator that turns the errors of a candidate into an outcome
+    must not take it for one of them.
     """
 
 
 class Interrupts:
-    """Turns the first SIGINT or SIGTERM into a note; `requested` says whether it came."""
+    """Notes the first SIGINT or SIGTERM; `requested` says whether it came.
+
+    A second signal raises KeyboardInterrupt.
+    """
 
     def __init__(self) -> None:
         self.requested = False
@@ -38,7 +44,7 @@ class Interrupts:
             for number in SIGNALS:
                 self._before[number] = signal.signal(number, self._note)
         except ValueError:
-            pass  # not in the main thread: whoever runs us there handles signals
+            pass  # not in the main thread: the program around us handles signals
         return self
 
     def __exit__(
@@ -59,7 +65,7 @@ class Interrupts:
             raise Interrupted
 
     def patiently(self, wait: Callable[[], T], otherwise: T) -> T:
-        """`wait()`, cut short by the first signal; then `otherwise`."""
+        """`wait()`; if the first signal came or comes meanwhile, `otherwise`."""
         self._waiting = True
         try:
             return otherwise if self.requested else wait()
@@ -67,3 +73,7 @@ class Interrupts:
             return otherwise
         finally:
             self._waiting = False
+
+    def finished(self, evaluator: Evaluator) -> list[tuple[int, Outcome]]:
+        """What an evaluator has finished, after `TICK` seconds at most; nothing on a signal."""
+        return self.patiently(lambda: evaluator.wait(TICK), [])

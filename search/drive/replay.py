@@ -1,9 +1,9 @@
 """From a store back to the state of its search: history is fed through ask and tell.
 
 Resuming and verifying are the same walk. An individual is either taken from the store as it
-is, or asked for again and compared: parent, edit, program, seed and bars must come out equal,
-as all of them follow from the order of asks and tells. Wherever the run stopped, the population
-must be the one that stood there.
+is, or asked for again and compared: parent, edit, program, seed and thresholds must come out
+equal, as all of them follow from the order of asks and tells. Wherever the run stopped, the
+population must be the one that was noted there.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from primeval.search.algorithm.evolution import Search
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import parse_config
 from primeval.search.config.settings import RunConfig
+from primeval.search.drive.starting import make_search
 from primeval.search.errors import RunError
-from primeval.search.run.folder import Run, make_search
-from primeval.search.run.store import Event
+from primeval.search.run.folder import Run
+from primeval.search.run.reader import Event
 
-# CHOICE: resuming derives the last few again, which is a second; `verify` derives them all.
+# CHOICE: resuming derives only the last few again, which takes a second; `verify` all of them.
 VERIFIED_ON_RESUME = 25
 
 
@@ -30,15 +31,15 @@ class ReplayError(WorkError):
 
 
 def replay(run: Run, derive: int = VERIFIED_ON_RESUME) -> Search:
-    """The search as it stood when the run stopped; candidates without outcome in flight.
+    """The search as it was when the run stopped; individuals without an outcome are in flight.
 
     Args:
         run: The run.
         derive: How many individuals, counted from the last, are derived again.
 
     Raises:
-        ReplayError: if one of those comes out different, or the population where it stopped.
-        RunError: if the store contradicts itself.
+        ReplayError: One of those, or the population where the run stopped, comes out different.
+        RunError: The store contradicts itself.
     """
     first_derived = run.store.asked() - derive
     first, *events = run.store.events()
@@ -61,28 +62,29 @@ def replay(run: Run, derive: int = VERIFIED_ON_RESUME) -> Search:
 
 
 def verify(run: Run) -> int:
-    """Derive every individual of a run again; returns how many. Raises ReplayError."""
+    """Derive every individual of a run again; returns how many. Raises as `replay` does."""
     return replay(run, derive=run.store.asked()).asked
 
 
 def _derived(run: Run, search: Search, recorded: Individual) -> Individual:
-    """What the search asks for now. A program from outside cannot be derived, all else of
-    its individual can."""
+    """What the search asks for now; an injected program itself cannot be derived."""
     if recorded.parent is None and recorded.id >= search.seed_count:
         return search.inject(recorded.program(run.language.vocabulary))
     return search.ask()
 
 
 class _Milestones:
-    """What was noted between asks and tells, in order: changed settings, which are applied, and
-    populations where the run stopped, which are compared."""
+    """Events between asks and tells, in order.
+
+    Changed settings are applied; populations where the run stopped are compared.
+    """
 
     def __init__(self, search: Search, events: list[Event], compare: bool) -> None:
         self._search, self._compare = search, compare
         self._ahead = deque(one for one in events if {"config", "population"} & one.data.keys())
 
     def pass_by(self) -> None:
-        """Those that the asks and tells before them have been made of."""
+        """Deal with the events whose asks and tells have all been replayed."""
         search = self._search
         while self._ahead:
             event = self._ahead[0]
@@ -112,13 +114,13 @@ def _compare_population(stop: Event, search: Search) -> None:
 def _tell_next(run: Run, search: Search, told: tuple[int, Outcome] | None) -> None:
     if told is None or told[0] not in search.in_flight:
         raise RunError(
-            f"{run.store.path} contradicts itself: an outcome is missing, or belongs to nobody."
+            f"{run.store.path} contradicts itself: an outcome is missing, or its individual is."
         )
     search.tell(*told)
 
 
 def _compare(recorded: Individual, derived: Individual) -> None:
-    for field in fields(Individual):
+    for field in (one for one in fields(Individual) if one.compare):
         was, now = getattr(recorded, field.name), getattr(derived, field.name)
         if was != now:
             raise ReplayError(

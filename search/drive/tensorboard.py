@@ -1,7 +1,6 @@
 """Scalars of a run for TensorBoard: `tensorboard --logdir RUN/tensorboard`.
 
-One who watches a search (`loop.Progress`) beside whoever else does. The steps of all curves
-are candidates evaluated. It is for looking at: what counts is in the store.
+They are for looking at: the store has everything that counts.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from primeval.evaluators.outcome import Outcome, Status
-from primeval.search.drive.loop import Progress, Stop
+from primeval.search.drive.progress import Progress
+from primeval.search.drive.stops import Stop
 
 if TYPE_CHECKING:
     from primeval.search.algorithm.evolution import Search
@@ -22,12 +22,13 @@ HOUR = 3600.0
 FOLDER = "tensorboard"
 
 
-class TensorBoard:
-    """Writes scalars as outcomes come, and passes everything on.
+class TensorBoard(Progress):
+    """An observer that writes scalars as outcomes come, and passes everything on to another.
 
-    `loss/best` and `loss/candidate` in nats per token; `rate/candidates_per_hour`, over the
-    whole run; `hurdles/N`, the share of those that met hurdle N (from 1) which passed it;
-    `failed/STATUS`, how many; `seconds/CAUSE`, workers' time so far by cause.
+    The steps of all curves are candidates evaluated. `loss/best` and `loss/candidate` are in
+    nats per token; `rate/candidates_per_hour` is over the whole run; `hurdles/N` is the share
+    of the candidates that met hurdle N, from 1, which passed it; `failed/STATUS` counts
+    failures; `seconds/CAUSE` is workers' time so far by cause.
     """
 
     def __init__(self, then: Progress) -> None:
@@ -45,7 +46,7 @@ class TensorBoard:
             str(run.folder / FOLDER),
             purge_step=search.told + 1,
             flush_secs=10,
-            # names of files count seconds: a session that begins within one would overwrite
+            # by default files are named by the second: two sessions within one would collide
             filename_suffix=f".{search.told:09d}",
         )
         self._then.begin(run, search, elapsed)

@@ -1,8 +1,8 @@
-"""What a whole run will take, from what a few seconds of it took.
+"""What a whole run will take, computed from what a few seconds of it took.
 
-Arithmetic only. The assumption is the paper's (A.3): half of the candidates pass each hurdle,
-so every band of the budget costs the same, and a candidate uses (h + 1) / (2^(h+1) - 1) of it
-on average. The first few meet no bar yet (`hurdles.LEAST`) and use all of it.
+The assumption is the paper's (A.3): half of the candidates pass each hurdle. So every band of
+the budget costs the same, and a candidate uses (h + 1) / (2^(h+1) - 1) of it on average. The
+first few candidates meet no threshold yet (`hurdles.LEAST`) and use all of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from primeval.search.algorithm.hurdles import LEAST
 from primeval.search.config.settings import RunConfig
 
 HOUR = 3600.0
-# Measured: 1,000 individuals with their outcomes, four hurdles, compressed as the store does.
+# An individual with its outcome in the store: measured over 1,000 of them, four hurdles.
 STORE_BYTES = 1200
 
 
@@ -25,14 +25,14 @@ class Measured:
 
     Attributes:
         startup: Until the workers were ready.
-        step: Of a training step of the seed; None where nothing is trained (`toy`).
-        overhead: Per candidate, however long it trains: building, compiling, calibrating.
-        validation: Of one validation.
-        workers: Candidates that this machine trains at a time, as it was measured.
-        worker_memory: The most that one worker held; None where workers are elsewhere.
-        other_memory: The most that everything else of the run held.
-        tokens: Bytes of the corpus in tokens.
-        weights: Bytes of the kept weights of one candidate.
+        step: One training step of the seed; None where nothing is trained (`toy`).
+        overhead: Of each candidate, however long it trains: building, compiling, calibrating.
+        validation: One validation.
+        workers: Candidates that were trained at a time.
+        worker_memory: The most that one worker held; None if workers are on other machines.
+        other_memory: The most that all other processes of the run held.
+        tokens: Size of the corpus in tokens.
+        weights: Size of the kept weights of one candidate.
     """
 
     startup: float
@@ -55,11 +55,11 @@ class Forecast:
         full: A candidate that passes every hurdle.
         mean: A candidate on average.
         per_hour: Candidates an hour, after the first few.
-        candidates: How many there will be.
+        candidates: How many candidates there will be.
         seconds: The whole run.
         ends_by: What stops it: `candidates`, `time` or `compute`. A target loss cannot be
             foreseen.
-        memory: The most that it holds at once; None where workers are elsewhere.
+        memory: The most that it holds at once; None if workers are on other machines.
         token_bytes: On disk: the corpus in tokens, shared by all runs.
         store_bytes: On disk: the run's store.
         weight_bytes: On disk: weights of the best, and of those in training.
@@ -79,6 +79,7 @@ class Forecast:
 
     @property
     def disk(self) -> int:
+        """Bytes on disk in all."""
         return self.token_bytes + self.store_bytes + self.weight_bytes
 
 
@@ -88,13 +89,13 @@ def mean_share(hurdles: int) -> float:
 
 
 def counted_step(config: RunConfig, cost: Cost) -> StepCost:
-    """What a training step takes, counted."""
+    """The tokens and floating-point operations of a training step, counted."""
     tokens = config.training.batch_size * config.model.length
     return StepCost(tokens, 3.0 * cost.flops * tokens)
 
 
 def full_training(budget: Budget, step: float, counted: StepCost) -> float:
-    """Seconds of training that the reference program's full budget is."""
+    """Seconds of training in a full budget; `step` is the seed's, in seconds."""
     if budget.unit == "seconds":
         return budget.amount
     return budget.total_steps(1.0, step, counted) * step
@@ -102,26 +103,26 @@ def full_training(budget: Budget, step: float, counted: StepCost) -> float:
 
 @dataclass(frozen=True)
 class _Work:
-    """Seconds of workers that candidates take: the first few all of their budget."""
+    """Seconds of workers' time that candidates take; the first few use all of their budget."""
 
     full: float
     mean: float
-    unbarred: int
+    unstopped: int  # candidates before there is a threshold
 
     def of(self, candidates: int) -> float:
-        first = min(candidates, self.unbarred)
+        first = min(candidates, self.unstopped)
         return first * self.full + (candidates - first) * self.mean
 
     def within(self, seconds: float) -> int:
-        """How many candidates fit."""
-        first = min(self.unbarred, int(seconds / self.full))
-        if first < self.unbarred:
+        """How many candidates fit into a time."""
+        first = min(self.unstopped, int(seconds / self.full))
+        if first < self.unstopped:
             return max(0, first)
         return first + max(0, int((seconds - self.of(first)) / self.mean))
 
 
 def forecast(config: RunConfig, cost: Cost, measured: Measured) -> Forecast:
-    """What the run of a configuration will take; `cost` is the first seed's."""
+    """What the run of a configuration will take; `cost` is that of the first seed."""
     budget, in_processes = config.candidate.budget, config.workers.evaluator == "ray"
     processes = config.workers.count if in_processes else 1
     training, overhead = 0.0, measured.overhead
@@ -129,7 +130,7 @@ def forecast(config: RunConfig, cost: Cost, measured: Measured) -> Forecast:
         training = full_training(budget, measured.step, counted_step(config, cost))
     if in_processes:
         overhead += measured.startup / config.workers.recycle_after
-    # all see the first validation, half of them the second, a quarter the third ...
+    # all candidates reach the first validation, half the second, a quarter the third ...
     validations = 2.0 - 0.5**budget.hurdles
     work = _Work(
         overhead + training + (budget.hurdles + 1) * measured.validation,
@@ -157,7 +158,7 @@ def forecast(config: RunConfig, cost: Cost, measured: Measured) -> Forecast:
 
 
 def _end(config: RunConfig, measured: Measured, work: _Work) -> tuple[int, float, str]:
-    """How many candidates there will be, after how many seconds, and why no more."""
+    """How many candidates there will be, after how many seconds, and what stops the run."""
     limits = {"candidates": config.budget.max_candidates}
     if (time := config.budget.max_time) is not None:
         limits["time"] = work.within((time - measured.startup) * measured.workers)
@@ -167,5 +168,5 @@ def _end(config: RunConfig, measured: Measured, work: _Work) -> tuple[int, float
     count = limits[ends_by]
     if ends_by == "time" and time is not None:
         return count, time, ends_by
-    shortest = work.full if work.unbarred else work.mean
+    shortest = work.full if work.unstopped else work.mean
     return count, measured.startup + max(work.of(count) / measured.workers, shortest), ends_by

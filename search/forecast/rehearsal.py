@@ -1,7 +1,7 @@
 """A few seconds of a run: the real loop, store and evaluator, in a folder that is thrown away.
 
 The seed and a child of it are trained for a small part of their budget, as many candidates at
-a time as the run will train. What that took is what `forecast.py` reckons with.
+a time as the run will train. `forecast.py` computes from what that took.
 """
 
 from __future__ import annotations
@@ -22,21 +22,24 @@ from primeval.evaluators.workers.memory import descendants, gpu_count, held_memo
 from primeval.primitives.errors import WorkError
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig, SearchBudget
-from primeval.search.drive.loop import Silent, Stop, drive
+from primeval.search.drive.loop import drive
+from primeval.search.drive.progress import Progress
+from primeval.search.drive.starting import make_search
+from primeval.search.drive.stops import Stop
 from primeval.search.forecast.forecast import Measured, counted_step
-from primeval.search.run.folder import create_run, make_search
+from primeval.search.run.folder import Run, create_run
 
-TRAINING_SECONDS = 4.0  # of each candidate, about
-# What a core makes of a small model, for guessing how many steps that is.
+TRAINING_SECONDS = 4.0  # of each candidate, roughly
+# Speed of a core with a small model, for guessing how many steps fit into that time.
 FLOPS_PER_CORE = 30e9
-LOOK_SECONDS = 0.5  # between looks at memory
-INSTANT = 60  # candidates where nothing is trained
+LOOK_SECONDS = 0.5  # between measurements of memory
+INSTANT = 60  # candidates, where nothing is trained (`toy`)
 
 Start = Callable[[Task], Evaluator]
 
 
 class RehearsalError(WorkError):
-    """The seed cannot be trained with these settings: how it ended, what to do."""
+    """The seed cannot be trained with these settings; the message says how it ended."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,8 @@ class Rehearsal:
 
     Attributes:
         seed: The outcome of the first seed.
-        share: Of its budget that it was trained for.
-        candidates: How many were evaluated.
+        share: The part of its budget that it was trained for.
+        candidates: How many candidates were evaluated.
         measured: What they took.
     """
 
@@ -64,49 +67,53 @@ def rehearse(
     tokens: int,
     start: Start,
 ) -> Rehearsal:
-    """Runs a configuration for a few seconds in an empty folder.
+    """Run a configuration for a few seconds.
 
     Args:
         config: The configuration.
         seeds: Its seeds.
-        cost: Of the first of them.
-        folder: Where the run may be; nobody else's.
+        cost: The cost of the first of them.
+        folder: An empty folder for the run, used by nothing else.
         tokens: Bytes of the corpus in tokens.
         start: Makes the evaluator.
 
-    Raises:
-        RehearsalError: The seed failed.
+    Raises RehearsalError if the seed cannot be trained.
     """
     share, workers = _share(config, cost), workers_here(config)
-    short = _shortened(config, share, workers, folder / "run")
-    run = create_run(short, seeds)
+    run = create_run(_shortened(config, share, workers, folder / "run"), seeds)
     try:
-        search = make_search(short, list(run.store.seeds.values()), run.language)
-        began = time.perf_counter()
-        evaluator = start(short.task(run.reference))
-        watch = _Watch(_ready(evaluator))
-        startup = time.perf_counter() - began
-        _check(drive(run, search, evaluator, watch), watch.outcomes)
+        startup, observer = _drive(run, start)
     finally:
         run.close()
     weights = [file.stat().st_size for file in (run.folder / "weights").glob("*.npz")]
-    step, overhead, validation = _seconds(watch)
+    step, overhead, validation = _seconds(observer)
     measured = Measured(
         startup=startup,
         step=step,
         overhead=overhead,
         validation=validation,
         workers=workers,
-        worker_memory=max(watch.peaks.values(), default=None),
-        other_memory=watch.others,
+        worker_memory=max(observer.peaks.values(), default=None),
+        other_memory=observer.others,
         tokens=tokens,
         weights=max(weights, default=0),
     )
-    return Rehearsal(watch.outcomes[0], share, len(watch.outcomes), measured)
+    return Rehearsal(observer.outcomes[0], share, len(observer.outcomes), measured)
+
+
+def _drive(run: Run, start: Start) -> tuple[float, _Observer]:
+    """Drive the run to its end: seconds until the workers were ready, and what was noted."""
+    search = make_search(run.config, list(run.store.seeds.values()), run.language)
+    began = time.perf_counter()
+    evaluator = start(run.config.task(run.reference))
+    observer = _Observer(_ready(evaluator))
+    startup = time.perf_counter() - began
+    _check(drive(run, search, evaluator, observer), observer.outcomes)
+    return startup, observer
 
 
 def _ready(evaluator: Evaluator) -> list[int]:
-    """The processes of an evaluator, when they are ready. Raises RehearsalError."""
+    """The processes of an evaluator, once they are ready. Raises RehearsalError."""
     try:
         return evaluator.processes()
     except BaseException as error:
@@ -117,7 +124,7 @@ def _ready(evaluator: Evaluator) -> list[int]:
 
 
 def workers_here(config: RunConfig) -> int:
-    """Candidates trained at a time: as cores and GPUs allow, unless a cluster has them."""
+    """Candidates trained at a time: as cores and GPUs allow, or all workers of a cluster."""
     workers = config.workers
     if workers.evaluator != "ray":
         return 1
@@ -130,7 +137,7 @@ def workers_here(config: RunConfig) -> int:
 
 
 def _share(config: RunConfig, cost: Cost) -> float:
-    """The share of the budget that takes about `TRAINING_SECONDS`."""
+    """The part of the budget that takes about `TRAINING_SECONDS`."""
     budget = config.candidate.budget
     if config.workers.evaluator == "toy":
         return 1.0
@@ -138,13 +145,13 @@ def _share(config: RunConfig, cost: Cost) -> float:
         return min(1.0, TRAINING_SECONDS / budget.amount)
     counted = counted_step(config, cost)
     guess = counted.flops / (FLOPS_PER_CORE * config.workers.threads)
-    # no fewer than put every hurdle at a step of its own
+    # at least as many as give every hurdle a step of its own
     steps = max((2 << budget.hurdles) - 1, TRAINING_SECONDS / guess)
     return min(1.0, steps / budget.total_steps(1.0, guess, counted))
 
 
 def _shortened(config: RunConfig, share: float, workers: int, folder: Path) -> RunConfig:
-    """The same run with two candidates, or one for each worker, and a part of their budget."""
+    """The run with two candidates, or one for each worker, and a part of their budget."""
     toy, address = config.workers.evaluator == "toy", config.workers.address
     workers = workers if address is None else min(workers, 2)
     candidates = INSTANT if toy else max(2, workers)
@@ -160,8 +167,8 @@ def _shortened(config: RunConfig, share: float, workers: int, folder: Path) -> R
     )
 
 
-class _Watch(Silent):
-    """Notes outcomes and memory while the rehearsal goes on."""
+class _Observer(Progress):
+    """Notes outcomes and memory while the rehearsal runs."""
 
     def __init__(self, processes: list[int]) -> None:
         self.outcomes: dict[int, Outcome] = {}
@@ -176,7 +183,7 @@ class _Watch(Silent):
         self.elapsed = elapsed
 
     def tick(self, elapsed: float) -> None:
-        if elapsed < self._looked + LOOK_SECONDS:  # looking takes milliseconds
+        if elapsed < self._looked + LOOK_SECONDS:  # measuring takes milliseconds
             return
         self._looked = elapsed
         for process in self.peaks:
@@ -199,19 +206,19 @@ def _check(stop: Stop, outcomes: dict[int, Outcome]) -> None:
         )
 
 
-def _seconds(watch: _Watch) -> tuple[float | None, float, float]:
-    """The step, overhead and validation of `Measured`, as the outcomes tell them."""
-    seed = watch.outcomes[0]
-    if not seed.seconds:  # nothing is trained: the loop itself is what takes time
-        each = watch.elapsed / len(watch.outcomes)
+def _seconds(observer: _Observer) -> tuple[float | None, float, float]:
+    """The step, overhead and validation of `Measured`, computed from the outcomes."""
+    seed = observer.outcomes[0]
+    if not seed.seconds:  # nothing is trained: all time is the loop's own
+        each = observer.elapsed / len(observer.outcomes)
         return None, each, 0.0
-    children = [one for number, one in watch.outcomes.items() if number and one.steps]
+    children = [one for number, one in observer.outcomes.items() if number and one.steps]
     overheads = [
         sum(one.seconds.values()) - _spent(one, "train") - _spent(one, "evaluate")
-        for one in children or [seed]  # the reference itself is not calibrated
+        for one in children or [seed]  # the seed itself is not calibrated
     ]
-    validations = sum(len(one.curve) for one in watch.outcomes.values())
-    evaluating = sum(_spent(one, "evaluate") for one in watch.outcomes.values())
+    validations = sum(len(one.curve) for one in observer.outcomes.values())
+    evaluating = sum(_spent(one, "evaluate") for one in observer.outcomes.values())
     return (
         _spent(seed, "train") / max(1, seed.steps),
         sum(overheads) / len(overheads),

@@ -1,4 +1,4 @@
-"""On what a run was made: versions and hardware, noted when it is made. Nothing personal."""
+"""The versions and the hardware that a run was made with. No personal data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ META = "environment"
 
 
 def environment() -> dict[str, str]:
-    """What there is to know, by name; imports none of the packages."""
+    """Versions and hardware by name; imports none of the packages."""
     from importlib import metadata  # slow to import
 
     import psutil
@@ -34,12 +34,9 @@ def environment() -> dict[str, str]:
 
 
 def read_environment(store: Store) -> dict[str, str]:
-    """What was noted; of runs from before it was, only primeval's version."""
-    noted = store.meta(META)
-    if noted:
-        found = store.parsed(noted, dict)
-        return {str(name): str(text) for name, text in found.items()}
-    return {"primeval": store.meta("primeval")}
+    """What was noted when the run was made. Raises RunError if the store is damaged."""
+    found = store.parsed(store.meta(META), dict)
+    return {str(name): str(text) for name, text in found.items()}
 
 
 def _processor() -> str:

@@ -1,46 +1,40 @@
-"""Run folders: making one, opening one, and going on with one.
+"""Run folders: making one, opening one, and opening one to continue it.
 
-    run.sqlite      everything that happened (`store.py`); the only thing that counts
+    run.sqlite      everything that happened (`store.py`); nothing else is ever read back
     config.yaml     the settings, resolved, for people; the store has every version
     seeds/*.dna     the programs it started from, for people
-    weights/*.npz   trained weights of the best (`weights.py`)
-    run.lock        held by whoever drives it
+    weights/*.npz   trained weights of the best (`kept_weights.py`)
+    run.lock        held by the process that drives the run
 
-Driving a run is `loop.py`'s.
+`search/drive/` drives a run.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
-from primeval.dna.check import ProgramError, check
-from primeval.dna.cost import Cost, measure
-from primeval.dna.graph import Graph, build_graph
-from primeval.dna.parsing import parse
 from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.evaluators.whole_files import remove_drafts, replacing
 from primeval.primitives.errors import did_you_mean
 from primeval.primitives.language import Language
 from primeval.primitives.user import PrimitiveError
-from primeval.primitives.widths import Rejection
 from primeval.search.config.changes import refuse_incomparable
 from primeval.search.config.config import parse_config, to_yaml
 from primeval.search.config.settings import RunConfig
-from primeval.search.errors import ConfigError, LanguageError, RunError
+from primeval.search.errors import LanguageError, RunError
 from primeval.search.run.environment import META, environment
 from primeval.search.run.locking import RunLock
 from primeval.search.run.schema import FILE_NAME
 from primeval.search.run.store import Store, create_store, open_store
 
-if TYPE_CHECKING:
-    from primeval.search.algorithm.evolution import Search
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,7 +42,7 @@ class Run:
     """An open run.
 
     Attributes:
-        folder: Where it lives.
+        folder: Its folder.
         config: Its settings, as of the last change.
         store: What happened in it.
         lock: Held while it is driven; None for readers.
@@ -61,8 +55,13 @@ class Run:
 
     @property
     def reference(self) -> str:
-        """Text of the first seed, which compute is measured against."""
-        return next(iter(self.store.seeds.values()))
+        """Text of the first seed, the program by which compute is measured."""
+        return first_seed(self.store.seeds)
+
+    @property
+    def seed_name(self) -> str:
+        """Name of the first seed."""
+        return first_seed({name: name for name in self.store.seeds})
 
     @cached_property
     def language(self) -> Language:
@@ -80,13 +79,23 @@ class Run:
             ) from None
 
     def close(self) -> None:
+        """Close the store and release the lock."""
         self.store.close()
         if self.lock is not None:
             self.lock.close()
 
 
+def first_seed(by_name: Mapping[str, T]) -> T:
+    """What belongs to the first seed: its program, text or cost, of those of all seeds."""
+    return next(iter(by_name.values()))
+
+
 def create_run(config: RunConfig, seeds: dict[str, Program]) -> Run:
-    """A new run. Raises RunError, and writes nothing, if its folder cannot take one."""
+    """A new run.
+
+    Raises RunError, and writes nothing, if its folder cannot take one; StoreError if the store
+    cannot be written.
+    """
     folder = Path(config.run_dir)
     check_free(folder)
     try:
@@ -94,7 +103,7 @@ def create_run(config: RunConfig, seeds: dict[str, Program]) -> Run:
         lock = RunLock(folder)
     except OSError as error:
         raise _unwritable(folder, error) from None
-    check_free(folder)  # again, now that nobody else can make one
+    check_free(folder)  # again, now that the lock keeps other processes from making one
     try:
         texts = {name: format_program(program) for name, program in seeds.items()}
         (folder / "seeds").mkdir(exist_ok=True)
@@ -105,7 +114,7 @@ def create_run(config: RunConfig, seeds: dict[str, Program]) -> Run:
 
         noted = {"primeval": metadata.version("primeval"), META: json.dumps(environment())}
         remove_drafts(folder / FILE_NAME)
-        with replacing(folder / FILE_NAME) as new:  # a folder never holds half a run
+        with replacing(folder / FILE_NAME) as new:  # a folder must never hold half a run
             store = create_store(new, texts, **noted)
             store.append_event("started", {"config": to_yaml(config)}, 0.0)
             store.close()
@@ -116,10 +125,10 @@ def create_run(config: RunConfig, seeds: dict[str, Program]) -> Run:
 
 
 def open_run(path: str | Path, write: bool = False) -> Run:
-    """A run, for reading; also while it is being driven. Raises RunError.
+    """A run, for reading; also while it is driven. Raises RunError if there is none.
 
+    With `write`, injections and confirmations may be appended, which do not disturb a driver.
     No module of users' primitives is imported before `Run.language` is asked for.
-    To `write` is for what does not concern its driver, or waits for it.
     """
     folder = _existing(Path(path))
     store = open_store(folder / FILE_NAME, write)
@@ -127,13 +136,17 @@ def open_run(path: str | Path, write: bool = False) -> Run:
 
 
 def reopen_run(path: str | Path, sets: Sequence[str] = (), lasting: bool = True) -> Run:
-    """A run, to go on with it under its settings and `sets`. Raises RunError, ConfigError.
+    """A run, locked, to continue it with its settings and `sets`.
 
     Args:
         path: Its folder.
         sets: Overrides, `key.path=value` each.
-        lasting: Whether the search goes on, under these settings from now on; otherwise they
-            hold until the run is closed, and the search's history says nothing of it.
+        lasting: Whether the search continues, with these settings from now on. Otherwise they
+            hold until the run is closed, and are not recorded.
+
+    Raises:
+        RunError: There is no run, it is driven by another process, or its store is damaged.
+        ConfigError: A setting is wrong, or would make outcomes incomparable.
     """
     folder = _existing(Path(path))
     try:
@@ -159,56 +172,12 @@ def reopen_run(path: str | Path, sets: Sequence[str] = (), lasting: bool = True)
     return run
 
 
-def make_search(config: RunConfig, seeds: Sequence[str], language: Language) -> Search:
-    """The search of a run, before anything happened. `seeds` are texts."""
-    from primeval.search.algorithm.evolution import Search  # readers do without
-
-    scale = config.scale
-
-    def cost(graph: Graph) -> Cost:
-        return measure(graph, scale)
-
-    hurdles = config.candidate.budget.hurdles
-    programs = [parse(text, vocabulary=language.vocabulary) for text in seeds]
-    return Search(config.search, programs, config.seed, hurdles, cost, language.drawn)
-
-
-def check_seeds(
-    config: RunConfig, seeds: dict[str, Program], language: Language
-) -> dict[str, Cost]:
-    """What each seed costs. Raises ConfigError for one that cannot start this search."""
-    if len(seeds) > config.search.population_size:
-        raise ConfigError(
-            f"search.population_size holds the {len(seeds)} seeds at least. "
-            f"Received: {config.search.population_size}."
-        )
-    costs, known = {}, dict[str, str]()
-    for name, program in seeds.items():
-        try:
-            check(program, language.drawn)
-            graph = build_graph(program)
-            costs[name] = measure(graph, config.scale)
-        except Rejection as rejection:
-            raise ConfigError(
-                f"The seed {name} cannot be trained at this scale: {rejection}. "
-                "Change the seed, or the model section."
-            ) from None
-        except ProgramError as error:
-            raise ConfigError(
-                f"The seed {name} cannot start this search: {error} See language.primitives."
-            ) from None
-        if graph.fingerprint in known:
-            raise ConfigError(
-                f"The seeds {known[graph.fingerprint]} and {name} mean the same. Keep one."
-            )
-        known[graph.fingerprint] = name
-    return costs
-
-
 def _config(store: Store, folder: Path) -> RunConfig:
     versions = [event.data["config"] for event in store.events() if event.data.get("config")]
     if not versions:
-        raise RunError(f"{folder / FILE_NAME} holds no settings, so it is not a whole run.")
+        raise RunError(
+            f"{folder / FILE_NAME} holds no settings: its run was made in part only."
+        )
     return parse_config(versions[-1], source=str(folder / FILE_NAME))
 
 
@@ -228,10 +197,10 @@ def _existing(path: Path) -> Path:
 
 
 def check_free(folder: Path) -> None:
-    """Raise RunError if a new run cannot go into this folder; looks, and writes nothing."""
+    """Raise RunError if a new run cannot go into this folder. Writes nothing."""
     if (folder / FILE_NAME).exists():
         raise RunError(
-            f"{folder} holds a run already. To go on with it: primeval resume {folder}. "
+            f"{folder} holds a run already. To continue it: primeval resume {folder}. "
             "For a new one, give another folder: --run-dir DIR."
         )
     parent = folder

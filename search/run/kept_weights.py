@@ -1,8 +1,8 @@
 """Trained weights of the best individuals, kept in the run's folder: `weights/ID.npz`.
 
-Workers write them when a candidate completes its budget; here those that are no longer among
-the best are removed, so that a long run does not fill the disk. Weights are a convenience,
-for export: nothing in the search depends on them.
+Workers write them when a candidate completes its budget. The files of individuals that are no
+longer among the best are removed here, so that a long run does not fill the disk. Weights are
+kept for export only: nothing in the search depends on them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def weights_file(folder: Path, number: int) -> Path:
 
 
 class KeptWeights:
-    """Keeps the weights of the `count` fittest; those of a cluster's workers are sent here."""
+    """Keeps the weights of the `count` fittest."""
 
     def __init__(self, folder: Path, count: int, store: Store) -> None:
         self._folder, self._count = weights_file(folder, 0).parent, count
@@ -35,11 +35,11 @@ class KeptWeights:
                 self.tell(number, outcome)
 
     def path(self, number: int) -> str | None:
-        """Where a worker is to write the weights of an individual; None for nowhere."""
+        """The file for the weights of an individual; None if none are kept."""
         return f"{self._folder}/{number}.npz" if self._count else None
 
     def tell(self, number: int, outcome: Outcome) -> None:
-        """Keep the weights of an individual, at the expense of the worst if need be."""
+        """Take in an outcome: weights that are no longer among the best are removed."""
         if not math.isfinite(outcome.fitness) or not self._file(number).exists():
             return
         heapq.heappush(self._kept, (outcome.fitness, number))

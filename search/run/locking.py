@@ -1,4 +1,4 @@
-"""One driver per run folder: a lock that the operating system drops when its holder dies."""
+"""One driver per run folder: a lock that the operating system releases when its holder dies."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import os
 import re
 import socket
 from pathlib import Path
-from types import TracebackType
 
 from primeval.search.errors import RunError
 
 try:
     import fcntl
-except ImportError:  # Windows: no lock there, as the standard library offers none like it
+except ImportError:  # Windows, whose standard library has no lock like it: no lock there
     fcntl = None  # type: ignore[assignment]
 
 
 class RunLock:
-    """Holds `run.lock` of a folder, which also says who holds it."""
+    """Holds `run.lock` of a folder, which names the holder. Raises RunError if it is held."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "run.lock"
@@ -39,26 +38,15 @@ class RunLock:
         self._file.flush()
 
     def close(self) -> None:
-        """Let go. The file stays: removing it would race with the next holder."""
+        """Release it. The file stays: removing it would race with the next holder."""
         self._file.close()
-
-    def __enter__(self) -> RunLock:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def is_held(folder: Path) -> bool:
-    """Whether the process that took a folder's lock last is there still.
+    """Whether the process that took a folder's lock last is still running.
 
-    Asked without trying the lock, which would get in the way of somebody who wants it. A
-    holder on another machine counts as there.
+    The lock itself is not tried: that would get in the way of a process that wants it. A holder
+    on another machine counts as running.
     """
     try:
         text = (folder / "run.lock").read_text(encoding="utf-8")
@@ -67,6 +55,6 @@ def is_held(folder: Path) -> bool:
     holder = re.match(r"process (\d+) on (.*)", text)
     if holder is None or holder[2] != socket.gethostname():
         return holder is not None
-    import psutil  # slow to import, and only who watches a run asks
+    import psutil  # slow to import, and few commands need it
 
     return bool(psutil.pid_exists(int(holder[1])))

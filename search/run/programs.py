@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from primeval.dna.bank import with_bank
-from primeval.dna.check import ProgramError
 from primeval.dna.library import seed_names, seed_text
 from primeval.dna.parsing import MAX_TEXT, parse
 from primeval.dna.printing import format_program
@@ -17,12 +13,9 @@ from primeval.primitives.errors import UnknownNameError
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.search.algorithm.population import Individual
-from primeval.search.config.settings import LanguageSettings
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run, open_run
 from primeval.search.run.store import Store
-
-LANGUAGE = LanguageSettings()
 
 
 @dataclass(frozen=True)
@@ -30,7 +23,7 @@ class Reference:
     """What a program reference stands for.
 
     Attributes:
-        name: As it was given.
+        name: The reference, as it was given.
         program: The program.
         run: The run it is from; None for a built-in program or a file.
         individual: Its individual there.
@@ -43,11 +36,16 @@ class Reference:
 
 
 def find_program(reference: str, vocabulary: Vocabulary = PRIMITIVES) -> Reference:
-    """The program a reference stands for. Raises an error that offers the nearest names.
+    """The program a reference stands for.
 
     Args:
         reference: A built-in name, a path, or RUN:ID.
         vocabulary: The primitives that a file may name; an individual's are its run's.
+
+    Raises:
+        UnknownNameError: There is no such program file.
+        RunError: There is no such program, run or individual, or the file cannot be read.
+        ProgramError: The file is no program.
     """
     if reference in seed_names():
         return Reference(reference, parse(seed_text(reference), reference, vocabulary))
@@ -77,7 +75,7 @@ def program_for(reference: str, vocabulary: Vocabulary) -> Program:
     """The program a reference stands for, as one of these primitives.
 
     An individual may be of a run with other primitives of the same names, so its text counts.
-    Raises ProgramError for a primitive that does not exist here.
+    Raises ProgramError if it has a primitive that is not among them.
     """
     program = find_program(reference, vocabulary).program
     if program.vocabulary is vocabulary:
@@ -86,14 +84,14 @@ def program_for(reference: str, vocabulary: Vocabulary) -> Program:
 
 
 def read_program(path: Path, vocabulary: Vocabulary = PRIMITIVES) -> Program:
-    """The program in a file. Raises ProgramError or RunError."""
+    """The program in a file. Raises RunError if it cannot be read, or ProgramError."""
     if path.suffix == ".keras":
         raise RunError(
             f"{path} is for `keras.models.load_model`: no program is read back from it. "
             "A program is a built-in name, a file (my.dna) or RUN:ID."
         )
     try:
-        with path.open(encoding="utf-8-sig") as file:  # some editors write a mark first
+        with path.open(encoding="utf-8-sig") as file:  # a mark may come first
             text = file.read(MAX_TEXT + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(
@@ -103,7 +101,7 @@ def read_program(path: Path, vocabulary: Vocabulary = PRIMITIVES) -> Program:
 
 
 def find_individual(reference: str) -> tuple[Run, Individual]:
-    """The individual RUN:ID. Raises RunError."""
+    """The individual RUN:ID. Raises RunError if there is none."""
     folder, colon, number = reference.rpartition(":")
     if not colon or not folder or not number.isdecimal() or len(number) > 15:
         raise RunError(
@@ -117,34 +115,6 @@ def find_individual(reference: str) -> tuple[Run, Individual]:
         held = f"it has 0 to {count - 1}" if count else "it has none yet"
         raise RunError(f"{folder} has no individual {number}: {held}.")
     return run, individual
-
-
-def load_seeds(
-    references: Sequence[str],
-    language: LanguageSettings = LANGUAGE,
-    vocabulary: Vocabulary = PRIMITIVES,
-) -> dict[str, Program]:
-    """Programs to start from, by names that can be those of files, their banks in size.
-
-    Raises an error that offers the nearest names, or ProgramError for a bank too small.
-    """
-    seeds: dict[str, Program] = {}
-    for reference in references:
-        program = program_for(reference, vocabulary)
-        try:
-            program = with_bank(program, language.constants, language.dims)
-        except ProgramError as error:
-            raise ProgramError(
-                f"The seed {reference} cannot start this search: {error.message} "
-                "See language.constants and language.dims."
-            ) from None
-        stem = Path(reference).stem if reference.endswith(".dna") else reference
-        name = base = re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-.") or "seed"
-        number = 2
-        while name in seeds:
-            name, number = f"{base}-{number}", number + 1
-        seeds[name] = program
-    return seeds
 
 
 def root_of(store: Store, individual: Individual) -> Individual:

@@ -1,7 +1,7 @@
 """The tables of a run store, and how its file is made and opened.
 
-A store is recognised by SQLite's own header fields: the application id says that it is ours,
-the user version which schema it has. `store.py` says what is written into the tables.
+A store is recognised by SQLite's own header fields: the application id tells primeval's files
+from others, the user version gives the schema. `store.py` describes what goes into the tables.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from pathlib import Path
 from primeval.search.errors import RunError
 
 FILE_NAME = "run.sqlite"
-APPLICATION_ID = 0x7072696D  # "prim": tells our files from other SQLite files
+APPLICATION_ID = 0x7072696D  # "prim"
+SCHEMA_VERSION = 3
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE individuals (
     id INTEGER PRIMARY KEY, -- in the order they were asked for
-    parent INTEGER,         -- null for a seed
+    parent INTEGER,         -- null for a seed or an injected program
     edit TEXT,              -- JSON: kind, subprogram, place, summary
     program BLOB,           -- text, compressed with meta's dictionary
     fingerprint BLOB,       -- SHA-256 of the canonical graph
-    seed INTEGER,           -- of its weights
+    seed INTEGER,           -- random seed of its weights
     thresholds TEXT,        -- JSON: the loss to reach at each hurdle
     told INTEGER,           -- outcomes known when it was asked for
     parameters INTEGER,
@@ -33,9 +34,13 @@ CREATE TABLE outcomes (
     seq INTEGER PRIMARY KEY, -- in the order they were told, from 1
     id INTEGER UNIQUE,
     status TEXT,
-    fitness REAL,            -- null for whoever has none
+    fitness REAL,            -- null if it has none
     outcome TEXT,            -- JSON
     elapsed REAL
+);
+CREATE TABLE repeats (
+    id INTEGER PRIMARY KEY,  -- an individual that is the same program as …
+    original INTEGER         -- … this earlier one: not trained, or trained again
 );
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY,
@@ -43,60 +48,26 @@ CREATE TABLE events (
     data TEXT,               -- JSON
     asked INTEGER,           -- individuals when it happened
     told INTEGER,            -- outcomes when it happened
-    time REAL,               -- of the clock, for people
+    time REAL,               -- wall clock, for people
     elapsed REAL
-);
-"""
-
-# What each later schema added, in order: a store of schema 1 + n has had the first n of them.
-# Whoever opens an older store to write brings it up to date; readers do without.
-UPGRADES = (
-    """
-CREATE TABLE confirmations (
-    seq INTEGER PRIMARY KEY,
-    fingerprint BLOB,        -- as in individuals; of one and the same seed the last row counts
-    seed INTEGER,            -- 0, 1, …: the same for every program
-    name TEXT,               -- what the program was called
-    program BLOB,            -- text, compressed with meta's dictionary
-    weight_seed INTEGER,     -- both follow from the run's seed and this one
-    data_seed INTEGER,
-    outcome TEXT,            -- JSON; its losses are of the test split
-    time REAL                -- of the clock, for people
-);
-""",
-    """
-CREATE TABLE digests (
-    digest BLOB PRIMARY KEY, -- of what a program computes (evaluators/training/probe.py)
-    id INTEGER               -- the first individual that was evaluated with it
-) WITHOUT ROWID;
-CREATE TABLE repeats (
-    id INTEGER PRIMARY KEY,  -- an individual that is the same program as …
-    original INTEGER         -- … this one, and is known, or was evaluated again
 );
 CREATE TABLE injections (
     seq INTEGER PRIMARY KEY, -- in the order they were given
     name TEXT,               -- what the program was called
     program BLOB,            -- text, compressed with meta's dictionary
-    time REAL                -- of the clock, for people
+    time REAL                -- wall clock, for people
 );
-""",
-)
-SCHEMA_VERSION = 1 + len(UPGRADES)
-
-# Every program's mean fitness over its evaluations: the original's, and those that repeat it.
-MEANS = """
-WITH more AS (
-    SELECT original, TOTAL(fitness) AS total, COUNT(fitness) AS count
-    FROM repeats JOIN outcomes USING (id) GROUP BY original
-),
-means AS (
-    SELECT id, fitness, count, (COALESCE(fitness, 0) + total) / NULLIF(count, 0) AS mean FROM (
-        SELECT o.id AS id, o.fitness AS fitness, COALESCE(more.total, 0) AS total,
-            (o.fitness IS NOT NULL) + COALESCE(more.count, 0) AS count
-        FROM outcomes AS o LEFT JOIN more ON more.original = o.id
-        WHERE o.id NOT IN (SELECT id FROM repeats)
-    )
-)
+CREATE TABLE confirmations (
+    seq INTEGER PRIMARY KEY,
+    fingerprint BLOB,        -- as in individuals; of rows with the same seed the last counts
+    seed INTEGER,            -- 0, 1, …: the same for every program
+    name TEXT,               -- what the program was called
+    program BLOB,            -- text, compressed with meta's dictionary
+    weight_seed INTEGER,     -- random seeds, derived from the run's seed and this one
+    data_seed INTEGER,
+    outcome TEXT,            -- JSON; its losses are of the test split
+    time REAL                -- wall clock, for people
+);
 """
 
 
@@ -105,16 +76,17 @@ def create(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.executescript(
         f"PRAGMA journal_mode = WAL; PRAGMA application_id = {APPLICATION_ID};"
-        f"PRAGMA user_version = {SCHEMA_VERSION}; BEGIN; {SCHEMA} {''.join(UPGRADES)} COMMIT;"
+        f"PRAGMA user_version = {SCHEMA_VERSION}; BEGIN; {SCHEMA} COMMIT;"
         f"PRAGMA synchronous = NORMAL;"
     )
     return connection
 
 
 def connect(path: Path, write: bool) -> sqlite3.Connection:
-    """An existing store, up to date if it is to be written.
+    """An existing store.
 
-    Raises RunError if the file is none, damaged, or of a newer schema.
+    Raises RunError if there is no file, or it is none of primeval's, damaged, or of another
+    schema.
     """
     if not path.is_file():
         raise RunError(f"There is no run store {path}.")
@@ -129,25 +101,14 @@ def connect(path: Path, write: bool) -> sqlite3.Connection:
         raise damaged(path, error) from None
     if application != APPLICATION_ID:
         raise RunError(f"{path} is not a run store of primeval.")
-    if version > SCHEMA_VERSION:
+    if version != SCHEMA_VERSION:
+        newer = version > SCHEMA_VERSION
+        remedy = "Upgrade primeval to read it." if newer else "Start the search again."
         raise RunError(
-            f"{path} was written by a newer primeval (schema {version}; this one reads up to "
-            f"{SCHEMA_VERSION}). Upgrade primeval to read it."
+            f"{path} was written by {'a newer' if newer else 'an older'} primeval (schema "
+            f"{version}; this one reads {SCHEMA_VERSION}). {remedy}"
         )
-    if write and version < SCHEMA_VERSION:
-        _upgrade(connection, path, version)
     return connection
-
-
-def _upgrade(connection: sqlite3.Connection, path: Path, version: int) -> None:
-    """Add what an older store lacks; all of it or nothing."""
-    missing = "".join(UPGRADES[version - 1 :])
-    try:
-        connection.executescript(
-            f"BEGIN; {missing} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        )
-    except sqlite3.Error as error:
-        raise RunError(f"{path} cannot be brought up to date: {error}.") from None
 
 
 def _connection(path: Path, write: bool) -> sqlite3.Connection:
@@ -157,15 +118,15 @@ def _connection(path: Path, write: bool) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA schema_version").fetchone()
     except sqlite3.OperationalError:
-        # a folder that cannot be written to: then nobody is writing, and no WAL is needed
+        # the folder cannot be written to: then no process is writing, and no WAL is needed
         if write or Path(f"{path}-wal").exists():
             return connection
         return sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
     except sqlite3.DatabaseError:
-        pass  # connect says what is wrong
+        pass  # `connect` reports what is wrong
     return connection
 
 
 def damaged(path: Path, problem: object) -> RunError:
-    """The error for a file that SQLite, or we, cannot make sense of."""
+    """The error for a file whose content makes no sense."""
     return RunError(f"{path} cannot be read as a run store: {problem}.")

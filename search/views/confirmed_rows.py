@@ -1,24 +1,68 @@
-"""The table of a confirmation: a row for each program, beside what the search thought of it."""
+"""The table of a confirmation: one row per program, next to its figures from the search."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from primeval.search.confirm.figures import Confirmed, best_first, read_confirmed, reference_of
+from primeval.evaluators.outcome import Outcome
+from primeval.search.confirm.figures import (
+    Confirmed,
+    Figures,
+    best_first,
+    read_confirmed,
+    reference_of,
+)
 from primeval.search.run.folder import Run
-from primeval.search.views.ranking import finite, row
+from primeval.search.views.ranking import Row, finite, individual_row
+
+
+@dataclass(frozen=True)
+class ConfirmedRow:
+    """A confirmed program.
+
+    Attributes:
+        name: What it is called.
+        fingerprint: Of its canonical graph, in hexadecimal.
+        reference: Whether it is the run's first seed.
+        figures: What its confirmation found.
+        searched: The individual of the search that is this program; None if there is none.
+        outcomes: Of each training, by fresh seed.
+    """
+
+    name: str
+    fingerprint: str
+    reference: bool
+    figures: Figures
+    searched: Row | None
+    outcomes: dict[int, Outcome]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        row = self.searched
+        return {
+            "name": self.name,
+            "id": row and row.id,
+            "fingerprint": self.fingerprint,
+            "reference": self.reference,
+            **self.figures.as_json(),
+            "search_status": row and row.status,
+            "search_loss": row and row.loss,
+            "search_loss_vs_seed": row and row.loss_vs_seed,
+            "runs": [_training(seed, one) for seed, one in self.outcomes.items()],
+        }
 
 
 def confirmed_rows(
     run: Run, names: Mapping[str, str] | None = None, seeds: int | None = None
-) -> list[dict[str, Any]]:
-    """Confirmed programs as plain data, the best first.
+) -> list[ConfirmedRow]:
+    """The confirmed programs of a run, the best first.
 
     Args:
         run: The run.
-        names: Those to tell of, by fingerprint, with their names; None for all.
-        seeds: How many seeds to look at, from the first; None for all.
+        names: The programs to list, by fingerprint, with their names; None for all.
+        seeds: How many fresh seeds to look at, from the first; None for all.
     """
     confirmed = read_confirmed(run)
     if seeds is not None:
@@ -28,33 +72,32 @@ def confirmed_rows(
         one for key, one in confirmed.items() if one.outcomes and (not names or key in names)
     ]
     return [
-        {"name": (names or {}).get(one.fingerprint, one.name)} | _row(run, one, reference)
+        ConfirmedRow(
+            (names or {}).get(one.fingerprint, one.name),
+            one.fingerprint,
+            one is reference,
+            one.figures(reference),
+            _searched(run, one),
+            dict(sorted(one.outcomes.items())),
+        )
         for one in best_first(wanted)
     ]
 
 
-def _row(run: Run, one: Confirmed, reference: Confirmed | None) -> dict[str, Any]:
+def _searched(run: Run, one: Confirmed) -> Row | None:
     number = run.store.find(one.fingerprint)
-    found = {} if number is None else row(run, number)
+    individual = None if number is None else run.store.individual(number)
+    return None if individual is None else individual_row(run, individual)
+
+
+def _training(seed: int, outcome: Outcome) -> dict[str, Any]:
     return {
-        "id": number,
-        "fingerprint": one.fingerprint,
-        "reference": one is reference,
-        **one.figures(reference),
-        "search_status": found.get("status"),
-        "search_loss": found.get("loss"),
-        "search_loss_vs_seed": found.get("loss_vs_seed"),
-        "runs": [
-            {
-                "seed": seed,
-                "status": outcome.status.value,
-                "loss": finite(outcome.loss),
-                "bits_per_byte": finite(outcome.bits_per_byte),
-                "steps": outcome.steps,
-                "step_ratio": finite(outcome.step_ratio),
-                "seconds": dict(outcome.seconds),
-                "message": outcome.message,
-            }
-            for seed, outcome in sorted(one.outcomes.items())
-        ],
+        "seed": seed,
+        "status": outcome.status.value,
+        "loss": finite(outcome.loss),
+        "bits_per_byte": finite(outcome.bits_per_byte),
+        "steps": outcome.steps,
+        "step_ratio": finite(outcome.step_ratio),
+        "seconds": dict(outcome.seconds),
+        "message": outcome.message,
     }

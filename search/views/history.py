@@ -1,6 +1,6 @@
 """A run's history in one pass: what a report counts and plots.
 
-Compute is worker time, or training steps where nobody measured time (the toy evaluator), as
+Compute is worker time, or training steps where no time was measured (the toy evaluator), as
 in `primeval top --ledger`. It is summed in the order in which outcomes came in.
 """
 
@@ -10,7 +10,7 @@ import math
 import statistics
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.run.folder import Run
@@ -33,9 +33,9 @@ class Told(NamedTuple):
 
     Attributes:
         id: Its number.
-        compute: Spent by the run when its outcome came in, its own included.
+        compute: Spent by the run when its outcome came in, its own part included.
         spent: Its own part.
-        loss: Its loss; None for whoever has none.
+        loss: Its loss; None if it has none.
         band: How many hurdles it passed; None without a loss.
         status: How it ended.
         edit: How it differs from its parent.
@@ -50,9 +50,41 @@ class Told(NamedTuple):
     edit: str
 
 
+@dataclass(frozen=True)
+class Band:
+    """The candidates that ended at the same place.
+
+    Attributes:
+        name: Where they ended.
+        band: How many hurdles they passed; None for those without a loss.
+        count: How many they are.
+        share: Their share of all candidates.
+        compute: Their share of the compute.
+        best: The lowest of their losses.
+        median: Of their losses.
+    """
+
+    name: str
+    band: int | None
+    count: int
+    share: float
+    compute: float
+    best: float | None
+    median: float | None
+
+
+class TimeShare(NamedTuple):
+    """A cause of worker time: its key, its name for people, its seconds and its share."""
+
+    cause: str
+    name: str
+    seconds: float
+    share: float
+
+
 @dataclass
 class History:
-    """All of them, in the order they were told.
+    """All candidates with an outcome, in the order in which the outcomes came in.
 
     Attributes:
         unit: Of compute: `seconds` or `steps`.
@@ -68,15 +100,16 @@ class History:
 
     @property
     def spent(self) -> float:
+        """All compute so far."""
         return self.told[-1].compute if self.told else 0.0
 
     @property
     def seed_loss(self) -> float | None:
-        """Of the first seed."""
+        """The loss of the first seed."""
         return next((one.loss for one in self.told if one.id == SEED_ID), None)
 
     def records(self) -> list[Told]:
-        """Those that were better than all before them."""
+        """The candidates that were better than all before them."""
         best, found = math.inf, []
         for one in self.told:
             if one.loss is not None and one.loss < best:
@@ -84,60 +117,56 @@ class History:
                 found.append(one)
         return found
 
-    def bands(self) -> list[dict[str, Any]]:
-        """A row per band, the last to stop first: how many ended there, and what they cost."""
+    def bands(self) -> list[Band]:
+        """From the whole budget down to the first hurdle; then those without a loss."""
         rows = []
         for band in range(self.hurdles, -1, -1):
-            losses = [
-                one.loss for one in self.told if one.band == band and one.loss is not None
-            ]
-            spent = math.fsum(one.spent for one in self.told if one.band == band)
-            rows.append(self._band_row(self.band_name(band), band, losses, len(losses), spent))
+            rows.append(self._band(self.band_name(band), band, self._of_band(band)))
         for name, others in (("failed", self.failed()), ("known, not trained", self.known())):
             if others:
-                spent = math.fsum(one.spent for one in others)
-                rows.append(self._band_row(name, None, [], len(others), spent))
+                rows.append(self._band(name, None, others))
         return rows
 
     def failed(self) -> list[Told]:
+        """The candidates that failed."""
         return [one for one in self.told if one.loss is None and one.status != KNOWN]
 
     def known(self) -> list[Told]:
+        """The candidates that were not trained, as their programs were known."""
         return [one for one in self.told if one.status == KNOWN]
 
-    def _band_row(
-        self, name: str, band: int | None, losses: list[float], count: int, spent: float
-    ) -> dict[str, Any]:
-        return {
-            "name": name,
-            "band": band,
-            "count": count,
-            "share": count / len(self.told) if self.told else 0.0,
-            "compute": spent / self.spent if self.spent else 0.0,
-            "best": min(losses, default=None),
-            "median": statistics.median(losses) if losses else None,
-        }
+    def _of_band(self, band: int) -> list[Told]:
+        return [one for one in self.told if one.band == band]
+
+    def _band(self, name: str, band: int | None, members: list[Told]) -> Band:
+        losses = [one.loss for one in members if one.loss is not None]
+        spent = math.fsum(one.spent for one in members)
+        return Band(
+            name,
+            band,
+            len(members),
+            len(members) / len(self.told) if self.told else 0.0,
+            spent / self.spent if self.spent else 0.0,
+            min(losses, default=None),
+            statistics.median(losses) if losses else None,
+        )
 
     def band_name(self, band: int) -> str:
+        """Where the candidates of a band ended."""
         return "whole budget" if band == self.hurdles else f"stopped at hurdle {band + 1}"
 
-    def time_shares(self) -> list[dict[str, Any]]:
-        """A row per cause of worker time, the largest first."""
+    def time_shares(self) -> list[TimeShare]:
+        """The causes of worker time, the largest first."""
         total = math.fsum(self.causes.values())
         return [
-            {
-                "cause": cause,
-                "name": CAUSES.get(cause, cause),
-                "seconds": seconds,
-                "share": seconds / total,
-            }
+            TimeShare(cause, CAUSES.get(cause, cause), seconds, seconds / total)
             for cause, seconds in self.causes.most_common()
             if seconds > 0
         ]
 
 
 def read_history(run: Run) -> History:
-    """The history of a run, also while it goes on."""
+    """The history of a run, also while it is driven."""
     outcomes = list(run.store.outcomes())
     timed = any(outcome.seconds for _, outcome in outcomes)
     history = History("seconds" if timed else "steps", run.config.candidate.budget.hurdles)
@@ -154,7 +183,7 @@ def read_history(run: Run) -> History:
                 compute,
                 spent,
                 loss,
-                None if loss is None else _band(outcome, history.hurdles),
+                None if loss is None else _passed(outcome, history.hurdles),
                 outcome.status.value,
                 edits.get(number, ""),
             )
@@ -162,6 +191,6 @@ def read_history(run: Run) -> History:
     return history
 
 
-def _band(outcome: Outcome, hurdles: int) -> int:
-    """How many hurdles it passed, of those there are."""
+def _passed(outcome: Outcome, hurdles: int) -> int:
+    """How many hurdles a candidate passed, of those there are."""
     return min(hurdles, max(0, len(outcome.curve) - 1))

@@ -1,8 +1,7 @@
 """Where a run's budget went: the yield of each mutation, and what was lost to failures.
 
-Read from the store in one pass, also while the run goes on. Rows are plain data, ready for
-JSON. Budget is wall time of evaluation, or training steps where nobody measured time (the toy
-evaluator).
+Read from the store in one pass, also while the run is driven. Budget is wall time of
+evaluation, or training steps where no time was measured (the toy evaluator).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.algorithm.population import Individual
 from primeval.search.run.folder import Run
 from primeval.search.views.ranking import loss_gap
-from primeval.search.views.savings import savings
+from primeval.search.views.savings import Savings, savings
 
 LOST = (
     *(Status.DIVERGED, Status.REJECTED, Status.TIMED_OUT),
@@ -27,10 +26,24 @@ THROWN_AWAY = ("inapplicable", "rejected", "same_graph", "known")
 
 
 @dataclass
-class _Yield:
-    """What became of the draws of one mutation."""
+class Yield:
+    """What became of the draws of one mutation.
 
-    attempts: Counter[str] = field(default_factory=Counter)
+    Attributes:
+        kind: The mutation; `seed` and `injected` for individuals without one.
+        thrown_away: Draws that made no individual, by reason (`THROWN_AWAY`).
+        children: Draws that became individuals.
+        duplicates: Individuals that turned out to be known when they were probed.
+        repeats: Re-evaluations of known programs, which were wanted.
+        evaluated: Individuals that were evaluated.
+        better: Individuals whose loss was below their parent's at the last mark both reached.
+        lost: Individuals that failed.
+        spent: Seconds or steps, as the ledger's unit says.
+        budget: Their share of the whole run's.
+    """
+
+    kind: str
+    thrown_away: Counter[str] = field(default_factory=Counter)
     children: int = 0
     duplicates: int = 0
     repeats: int = 0
@@ -38,34 +51,120 @@ class _Yield:
     better: int = 0
     lost: int = 0
     spent: float = 0.0
+    budget: float = 0.0
+
+    @property
+    def tried(self) -> int:
+        """All draws."""
+        return self.children + self.thrown_away.total()
+
+    @property
+    def valid(self) -> int:
+        """Draws that changed something and were legal."""
+        return self.tried - self.thrown_away["inapplicable"] - self.thrown_away["rejected"]
+
+    @property
+    def new(self) -> int:
+        """Individuals that are programs of their own."""
+        return self.children - self.duplicates - self.repeats
+
+    @property
+    def known(self) -> int:
+        """Draws that were known programs, by their graph or by what they compute."""
+        return self.thrown_away["known"] + self.duplicates
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for JSON; `known` counts by graph only, `duplicates` the others."""
+        return {
+            "kind": self.kind,
+            "tried": self.tried,
+            **{reason: self.thrown_away[reason] for reason in THROWN_AWAY},
+            "valid": self.valid,
+            "new": self.new,
+            "duplicates": self.duplicates,
+            "repeats": self.repeats,
+            "evaluated": self.evaluated,
+            "better": self.better,
+            "lost": self.lost,
+            "budget": self.budget,
+        }
 
 
-def ledger(run: Run) -> dict[str, Any]:
-    """`mutations`: a row per kind. `failures`: a row per way to fail and kind of mutation.
-    `saved`: what was not paid for (`savings.py`).
+@dataclass
+class Failure:
+    """One way to fail of the individuals of one mutation.
 
-    A mutation's row counts draws (`tried`), those that changed something legal (`valid`),
-    that became individuals which are programs of their own (`new`), and individuals whose loss
-    was below their parent's at the last mark both reached (`better`); `budget` is its share.
-    `duplicates` turned out to be known when they were probed; `repeats` are evaluations of
-    known programs that were wanted.
+    Attributes:
+        status: How they failed.
+        kind: The mutation.
+        message: Why the first of them failed.
+        count: How many they are.
+        messages: The individuals by their message.
+        spent: Seconds or steps, as the ledger's unit says.
+        budget: Their share of the whole run's.
     """
-    book = _Book(dict(run.store.outcomes()))
+
+    status: str
+    kind: str
+    message: str
+    count: int = 0
+    messages: dict[str, list[int]] = field(default_factory=dict)
+    spent: float = 0.0
+    budget: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        names = ("status", "kind", "count", "message", "messages", "budget")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Where the budget of a run went.
+
+    Attributes:
+        unit: Of the budget: `seconds` or `steps`.
+        spent: How much of it.
+        mutations: What each mutation yielded, by name.
+        failures: What was lost, the most frequent failure first.
+        saved: What was not paid for.
+    """
+
+    unit: str
+    spent: float
+    mutations: list[Yield]
+    failures: list[Failure]
+    saved: Savings
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "unit": self.unit,
+            "spent": self.spent,
+            "mutations": [row.as_json() for row in self.mutations],
+            "failures": [row.as_json() for row in self.failures],
+            "saved": self.saved.as_json(),
+        }
+
+
+def ledger(run: Run) -> Ledger:
+    """The ledger of a run."""
+    outcomes = dict(run.store.outcomes())
+    book = _Book(outcomes)
     for individual in run.store.individuals():
         book.enter(individual, len(run.store.seeds))
     total = math.fsum(row.spent for row in book.yields.values()) or 1.0
-    return {
-        "unit": book.unit,
-        "spent": total if book.yields else 0.0,
-        "mutations": [
-            _yield_row(kind, row, total) for kind, row in sorted(book.yields.items())
-        ],
-        "failures": [
-            row | {"budget": row.pop("spent") / total}
-            for _, row in sorted(book.failures.items(), key=lambda item: -item[1]["count"])
-        ],
-        "saved": savings(run),
-    }
+    for mutation in book.yields.values():
+        mutation.budget = mutation.spent / total
+    for failure in book.failures.values():
+        failure.budget = failure.spent / total
+    return Ledger(
+        book.unit,
+        total if book.yields else 0.0,
+        [row for _, row in sorted(book.yields.items())],
+        sorted(book.failures.values(), key=lambda row: -row.count),
+        savings(run, outcomes.items()),
+    )
 
 
 class _Book:
@@ -74,15 +173,15 @@ class _Book:
     def __init__(self, outcomes: dict[int, Outcome]) -> None:
         self._outcomes = outcomes
         self.unit = "seconds" if any(one.seconds for one in outcomes.values()) else "steps"
-        self.yields: dict[str, _Yield] = {}
-        self.failures: dict[tuple[str, str], dict[str, Any]] = {}
+        self.yields: dict[str, Yield] = {}
+        self.failures: dict[tuple[str, str], Failure] = {}
 
     def enter(self, individual: Individual, seeds: int) -> None:
         kind = SEED_KIND if individual.id < seeds else INJECTED_KIND
         kind = individual.edit.kind if individual.edit else kind
         for attempt, count in individual.attempts.items():
             other, _, reason = attempt.rpartition(" ")
-            self._row(other or kind).attempts[reason] += count
+            self._row(other or kind).thrown_away[reason] += count
         row = self._row(kind)
         row.children += 1
         outcome = self._outcomes.get(individual.id)
@@ -90,8 +189,8 @@ class _Book:
             return
         spent = self._spent(outcome)
         row.spent += spent
-        row.duplicates += outcome.status is Status.KNOWN
         if outcome.status is Status.KNOWN:
+            row.duplicates += 1
             return
         row.evaluated += 1
         row.repeats += outcome.same_as is not None
@@ -102,8 +201,8 @@ class _Book:
             row.lost += 1
             self._note_failure(kind, individual.id, outcome, spent)
 
-    def _row(self, kind: str) -> _Yield:
-        return self.yields.setdefault(kind, _Yield())
+    def _row(self, kind: str) -> Yield:
+        return self.yields.setdefault(kind, Yield(kind))
 
     def _spent(self, outcome: Outcome) -> float:
         if self.unit == "steps":
@@ -112,34 +211,7 @@ class _Book:
 
     def _note_failure(self, kind: str, number: int, outcome: Outcome, spent: float) -> None:
         status = outcome.status.value
-        row = self.failures.setdefault(
-            (status, kind),
-            {
-                "status": status,
-                "kind": kind,
-                "count": 0,
-                "spent": 0.0,
-                "message": outcome.message,  # the first
-                "messages": {},  # all of them, and whose they are
-            },
-        )
-        row["count"] += 1
-        row["spent"] += spent
-        row["messages"].setdefault(outcome.message, []).append(number)
-
-
-def _yield_row(kind: str, row: _Yield, total: float) -> dict[str, Any]:
-    tried = row.children + row.attempts.total()
-    return {
-        "kind": kind,
-        "tried": tried,
-        **{reason: row.attempts[reason] for reason in THROWN_AWAY},
-        "valid": tried - row.attempts["inapplicable"] - row.attempts["rejected"],
-        "new": row.children - row.duplicates - row.repeats,
-        "duplicates": row.duplicates,
-        "repeats": row.repeats,
-        "evaluated": row.evaluated,
-        "better": row.better,
-        "lost": row.lost,
-        "budget": row.spent / total,
-    }
+        row = self.failures.setdefault((status, kind), Failure(status, kind, outcome.message))
+        row.count += 1
+        row.spent += spent
+        row.messages.setdefault(outcome.message, []).append(number)

@@ -1,49 +1,71 @@
-"""The receipt: how many evaluations were not paid for, as their programs were known.
+"""How many evaluations were not paid for, as their programs were known.
 
-By level. `graph`: children whose canonical graph was known when they were drawn, and that were
-drawn again; each would have cost what an evaluation of the run cost on average. `probe`:
-individuals that a worker recognised by outputs and gradients; each would have cost what the
-evaluation of its original did. Seconds are of workers' time; the toy evaluator takes none.
-(Outcomes are read here and not by SQLite, whose JSON has no NaN.)
+There are two levels. `graph`: children whose canonical graph was known when they were drawn,
+so that others were drawn; each would have cost what an evaluation of the run cost on average.
+`probe`: individuals that a worker recognised by outputs and gradients; each would have cost
+what the evaluation of its original did. Seconds are of workers' time; the toy evaluator
+measures none.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from primeval.evaluators.outcome import Status
+from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.run.folder import Run
 
-# Attempts are noted by reason, after the mutation's kind if another one was taken instead.
-_DRAWN = """
-SELECT TOTAL(value) FROM individuals, json_each(individuals.attempts)
-WHERE key = 'known' OR key LIKE '% known'
-"""
-_KNOWN = "SELECT original FROM repeats JOIN outcomes USING (id) WHERE status = ?"
-_TIMED = "SELECT id, status, outcome FROM outcomes WHERE outcome NOT LIKE '%\"seconds\": {}%'"
+
+@dataclass(frozen=True)
+class Saved:
+    """What one level saved."""
+
+    evaluations: int
+    seconds: float
 
 
-def savings(run: Run) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Savings:
     """Evaluations and seconds saved by level, and the seconds that probing took."""
-    select, known = run.store.select, Status.KNOWN.value
-    recognised, statuses = Counter[int](), run.store.statuses()
-    if statuses.pop(known, 0):
-        recognised.update(number for (number,) in select(_KNOWN, (known,)))
-    spent = probing = saved = 0.0
-    for number, status, text in select(_TIMED):
-        seconds = run.store.parsed(text, lambda outcome: dict(outcome["seconds"]))
-        probing += seconds.pop("probe", 0.0)
-        if status != known:
-            took = math.fsum(seconds.values())
-            spent += took
-            saved += recognised[number] * took
-    evaluated = sum(statuses.values())
-    drawn = int(next(select(_DRAWN))[0])
-    mean = spent / evaluated if evaluated else 0.0
-    return {
-        "graph": {"evaluations": drawn, "seconds": drawn * mean},
-        "probe": {"evaluations": recognised.total(), "seconds": saved},
-        "probing_seconds": probing,
-    }
+
+    graph: Saved
+    probe: Saved
+    probing_seconds: float
+
+    @property
+    def evaluations(self) -> int:
+        """Of both levels."""
+        return self.graph.evaluations + self.probe.evaluations
+
+    @property
+    def seconds(self) -> float:
+        """Of both levels."""
+        return self.graph.seconds + self.probe.seconds
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+
+def savings(run: Run, outcomes: Iterable[tuple[int, Outcome]] | None = None) -> Savings:
+    """What a run saved. A caller that has read all outcomes can pass them."""
+    originals, took = Counter[int | None](), dict[int, float]()
+    probing = spent = saved = 0.0
+    for number, outcome in run.store.outcomes() if outcomes is None else outcomes:
+        probing += outcome.seconds.get("probe", 0.0)
+        if outcome.status is Status.KNOWN:
+            originals[outcome.same_as] += 1
+        else:
+            causes = (time for cause, time in outcome.seconds.items() if cause != "probe")
+            took[number] = math.fsum(causes)
+    for number, seconds in took.items():
+        spent += seconds
+        saved += originals[number] * seconds
+    # the reason is the last word: "known", or "insert known" if another mutation was drawn then
+    attempts = run.store.attempts().items()
+    drawn = sum(count for reason, count in attempts if reason.split()[-1] == "known")
+    mean = spent / len(took) if took else 0.0
+    return Savings(Saved(drawn, drawn * mean), Saved(originals.total(), saved), probing)

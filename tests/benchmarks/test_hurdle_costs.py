@@ -19,7 +19,8 @@ from primeval.evaluators.outcome import Outcome, Point, Status
 from primeval.search.algorithm.hurdles import Hurdles
 from primeval.search.config.config import parse_config
 from primeval.search.drive.loop import drive
-from primeval.search.run.folder import create_run, make_search
+from primeval.search.drive.starting import make_search
+from primeval.search.run.folder import create_run
 
 MARKS = Budget("steps", 310).marks()
 

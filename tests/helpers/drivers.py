@@ -40,11 +40,12 @@ def start(folder: Path, *sets: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 120, every: float = 0.1) -> None:
+    """Wait until the condition holds; fail after this many seconds."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 def _store(run: Path, count: Callable[[Store], int]) -> int:

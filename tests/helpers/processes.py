@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-
-from primeval.search.run.folder import open_run
 
 
 def start(config_file: Path, run: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -21,14 +17,3 @@ def start(config_file: Path, run: Path, *arguments: str) -> subprocess.Popen[str
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
-def told(folder: Path) -> int:
-    return open_run(folder).store.told()

@@ -14,7 +14,8 @@ from primeval.search.config.config import parse_config
 from primeval.search.config.settings import RunConfig
 from primeval.search.drive.loop import drive
 from primeval.search.run.folder import open_run
-from primeval.search.run.store import Confirmation, open_store
+from primeval.search.run.reader import Confirmation
+from primeval.search.run.store import open_store
 from primeval.search.views.ranking import ranking
 
 HOSTILE = (
@@ -64,7 +65,7 @@ def troubled_folder(folder: Path) -> Path:
     config = replace(parse_config(TOY, sets), run_dir=str(folder))
     troubled_run(config)
     confirm_by_hand(folder, f"{folder}:0", [0])
-    best = [row["id"] for row in ranking(open_run(folder), 3)]
+    best = [row.id for row in ranking(open_run(folder), 3).rows]
     confirm_by_hand(folder, HOSTILE, [number for number in best if number])
     return folder
 

@@ -21,7 +21,8 @@ from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig
 from primeval.search.drive.loop import drive
 from primeval.search.drive.replay import replay
-from primeval.search.run.folder import Run, create_run, make_search, reopen_run
+from primeval.search.drive.starting import make_search
+from primeval.search.run.folder import Run, create_run, reopen_run
 
 TOY = """\
 search: {population_size: 8, tournament_size: 3}

@@ -11,7 +11,7 @@ from primeval.dna.library import load_seed
 from primeval.dna.parsing import parse
 from primeval.dna.printing import format_program
 from primeval.search.config.settings import LanguageSettings
-from primeval.search.run.programs import load_seeds
+from primeval.search.drive.starting import load_seeds
 
 TRANSFORMER = load_seed("transformer")
 

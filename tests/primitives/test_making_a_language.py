@@ -21,8 +21,8 @@ from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.search.algorithm.evolution import Search
 from primeval.search.config.config import load_config, parse_config
 from primeval.search.config.settings import SearchSettings
+from primeval.search.drive.starting import check_seeds
 from primeval.search.errors import ConfigError
-from primeval.search.run.folder import check_seeds
 
 TRANSFORMER = load_seed("transformer")
 

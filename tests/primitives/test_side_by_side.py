@@ -17,8 +17,9 @@ from primeval.scripts.cli import main
 from primeval.search.config.config import parse_config
 from primeval.search.drive.loop import drive
 from primeval.search.drive.replay import replay
-from primeval.search.run.folder import Run, create_run, make_search, reopen_run
-from primeval.search.run.programs import find_program, load_seeds
+from primeval.search.drive.starting import load_seeds, make_search
+from primeval.search.run.folder import Run, create_run, reopen_run
+from primeval.search.run.programs import find_program
 
 # TANH under another name, and a primitive that sees all channels of a position.
 TANH, NORM = "ops.tanh(x)", "x / (1.0 + ops.sum(ops.square(x), axis=-1, keepdims=True))"

@@ -78,14 +78,15 @@ def test_what_assistive_technology_needs_is_there(page: str) -> None:
 def test_a_report_says_what_the_store_says(page: str, troubled: Path) -> None:
     text = re.sub(r"\s+", " ", Page(page).text)
     run = open_run(troubled)
-    rows = ranking(run)
+    rows = ranking(run).rows
     best = rows[0]
-    assert f"{best['confirmed']['loss']:.4f}" in text
+    assert best.confirmed is not None
+    assert f"{best.confirmed.loss:.4f}" in text
     for row in rows[:20]:
-        assert row["edit"].replace("  ", " ") in text
+        assert row.edit.replace("  ", " ") in text
     for status, count in run.store.statuses().items():
         assert f"{count} {status.replace('_', ' ')}" in text
-    assert f"#{best['id']}" in text
+    assert f"#{best.id}" in text
     assert "95 %:" in text
     for part in ("Where the budget went", "Never trained twice", "Lost to failures", "Lineage"):
         assert part in text
@@ -98,12 +99,12 @@ def test_each_of_the_best_is_shown_as_difference_drawing_and_code(
     page: str, troubled: Path
 ) -> None:
     read = Page(page)
-    rows = [row for row in ranking(open_run(troubled)) if row["loss"] is not None][:4]
+    rows = [row for row in ranking(open_run(troubled)).rows if row.loss is not None][:4]
     for row in rows:
         panels = {one["id"] for one in read.all("section") if "id" in one}
-        key = f"program-{row['id']}"
+        key = f"program-{row.id}"
         views = {f"{key}-drawing", f"{key}-code", f"{key}-text"}
-        assert views | ({f"{key}-seed"} if row["parent"] is not None else set()) <= panels
+        assert views | ({f"{key}-seed"} if row.parent is not None else set()) <= panels
     drawings = [one for one in read.all("svg") if one.get("class") == "drawing"]
     assert len(drawings) == len(rows)
     assert page.count("def block(x):") >= len(rows)
@@ -130,24 +131,22 @@ def test_all_looks_of_drawings_have_a_style() -> None:
 def test_every_candidate_is_in_one_band(troubled: Path) -> None:
     run = open_run(troubled)
     bands = read_history(run).bands()
-    assert sum(row["count"] for row in bands) == run.store.told() == 60
-    assert sum(row["compute"] for row in bands) == pytest.approx(1)
+    assert sum(row.count for row in bands) == run.store.told() == 60
+    assert sum(row.compute for row in bands) == pytest.approx(1)
     statuses = run.store.statuses()
-    assert bands[0]["count"] == statuses["completed"]
-    assert sum(row["count"] for row in bands[1:5]) == statuses["stopped"]
-    failed = next(row for row in bands if row["name"] == "failed")
-    assert failed["count"] == statuses["crashed"] + statuses["diverged"]
+    assert bands[0].count == statuses["completed"]
+    assert sum(row.count for row in bands[1:5]) == statuses["stopped"]
+    failed = next(row for row in bands if row.name == "failed")
+    assert failed.count == statuses["crashed"] + statuses["diverged"]
 
 
 def test_shares_of_worker_time_add_up(troubled: Path) -> None:
     history = read_history(open_run(troubled))
     rows = history.time_shares()
-    assert sum(row["share"] for row in rows) == pytest.approx(1)
-    assert sum(row["seconds"] for row in rows) == pytest.approx(history.spent)
-    assert [row["seconds"] for row in rows] == sorted(
-        (row["seconds"] for row in rows), reverse=True
-    )
-    assert {row["cause"] for row in rows} == {"build", "compile", "train", "evaluate", "lost"}
+    assert sum(row.share for row in rows) == pytest.approx(1)
+    assert sum(row.seconds for row in rows) == pytest.approx(history.spent)
+    assert [row.seconds for row in rows] == sorted((row.seconds for row in rows), reverse=True)
+    assert {row.cause for row in rows} == {"build", "compile", "train", "evaluate", "lost"}
 
 
 def dots(path: str) -> list[tuple[float, float]]:

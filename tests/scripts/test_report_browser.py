@@ -17,7 +17,7 @@ from helpers.browser import ARGUMENTS, CHROMIUM, NAMES, OVERFLOWING, Opened, col
 from helpers.reports import HOSTILE, confirm_by_hand, page_of, troubled_run
 from helpers.toys import TOY
 
-from primeval.scripts.report.facts import report_facts
+from primeval.scripts.report.contents import report_contents
 from primeval.scripts.report.page import render
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import parse_config
@@ -51,7 +51,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = parse_config(TOY, ["budget.max_candidates=120", "failure.max_consecutive=99"])
     folder = tmp_path_factory.mktemp("browser") / "run"
     folder = troubled_run(dataclasses.replace(config, run_dir=str(folder)))
-    best = [row["id"] for row in ranking(open_run(folder), 2)]
+    best = [row.id for row in ranking(open_run(folder), 2).rows]
     confirm_by_hand(folder, HOSTILE, [0, *best])
     page_of(folder, "--top", "3")
     return folder / "report.html"
@@ -220,7 +220,7 @@ def test_a_watched_page_loads_itself_again_until_it_is_paused(
     page = tmp_path / "watched.html"
     run = open_run(report.parent)
     for name in ("before", "after"):
-        facts = report_facts(run, 1, running=True, refresh=1.0)
+        facts = report_contents(run, 1, running=True, refresh=1.0)
         facts["head"]["name"] = name
         page.write_text(render(facts), encoding="utf-8")
         if name == "before":

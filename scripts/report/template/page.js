@@ -61,7 +61,7 @@ window.addEventListener("hashchange", () => {
 });
 reveal();
 
-/* The theme: as the system has it, unless somebody chooses. */
+/* The theme: the system's, unless the reader chooses one. */
 const THEMES = ["automatic", "light", "dark"];
 const themeButton = document.getElementById("theme");
 function remembered(key, value) {
@@ -84,7 +84,7 @@ themeButton.addEventListener("click", () => {
   showTheme(theme);
 });
 
-/* While the search runs, `primeval report --watch` writes the page again: load it again. */
+/* `primeval report --watch` rewrites the page while the search runs: load it again then. */
 const refresh = Number(document.documentElement.dataset.refresh);
 if (refresh) {
   const pause = document.getElementById("pause");

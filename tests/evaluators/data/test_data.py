@@ -12,12 +12,7 @@ import numpy as np
 import pytest
 from helpers.corpora import PROSE, load_files, run_python, text_of
 
-from primeval.evaluators.data.corpus import (
-    cache_dir,
-    load_corpus,
-    require_batches,
-    require_windows,
-)
+from primeval.evaluators.data.corpus import cache_dir, load_corpus, require_batches
 from primeval.evaluators.data.documents import SPLITS, embedded
 from primeval.evaluators.errors import DataError, SettingError
 from primeval.evaluators.settings import DataSettings, ModelSettings, TrainingSettings
@@ -117,11 +112,13 @@ def test_the_cache_is_where_the_setting_the_variable_or_the_default_puts_it(
 
 def test_a_split_too_small_for_the_batches_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(PROSE)
-    validation = load_files(tmp_path / "a.txt").validation
-    most = (validation.size - 1) // 16
-    require_windows(validation, 16, most, "validation")
+    corpus, model = load_files(tmp_path / "a.txt"), ModelSettings(length=16)
+    most = (corpus.validation.size - 1) // 16
+    require_batches(corpus, model, TrainingSettings(batch_size=1, validation_batches=most))
     with pytest.raises(DataError, match=rf"validation split is too small.* {most} windows"):
-        require_windows(validation, 16, most + 1, "validation")
+        require_batches(
+            corpus, model, TrainingSettings(batch_size=1, validation_batches=most + 1)
+        )
 
 
 def test_a_corpus_must_hold_a_training_batch_and_a_whole_validation(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ from primeval.evaluators.settings import WorkerSettings
 from primeval.evaluators.workers.keeper import Report
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import parse_config
-from primeval.search.drive.loop import Silent, drive
+from primeval.search.drive.loop import drive
+from primeval.search.drive.progress import Progress
 
 COUNT = 24
 HELD = 20  # this candidate does not finish before the new machine has a worker
@@ -101,7 +102,7 @@ def pool_on(cluster: Any, dying: tuple[int, ...] = (), gate: str = "", **setting
     return RayEvaluator(replace(task(), workers=workers), hire=hire)
 
 
-class Mover(Silent):
+class Mover(Progress):
     """Removes a node after some candidates, and adds one later."""
 
     def __init__(self, cluster: Any, pool: Any, gate: Path) -> None:

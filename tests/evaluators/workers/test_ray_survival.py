@@ -18,9 +18,10 @@ from helpers.training import SEED
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import parse_config
-from primeval.search.drive.loop import Silent, drive
-from primeval.search.run.folder import create_run, make_search
-from primeval.search.run.programs import load_seeds
+from primeval.search.drive.loop import drive
+from primeval.search.drive.progress import Progress
+from primeval.search.drive.starting import load_seeds, make_search
+from primeval.search.run.folder import create_run
 from primeval.search.views.ledger import ledger
 
 pytestmark = [pytest.mark.tf, pytest.mark.ray, pytest.mark.slow]
@@ -40,7 +41,7 @@ def hostile_program(name: str) -> str:
     return SEED.replace(RELU, f"{RELU}  d = {name} c\n")
 
 
-class Killer(Silent):
+class Killer(Progress):
     """Kills one process that trains, and later one worker that keeps such a process."""
 
     def __init__(self, pool: Any) -> None:
@@ -95,8 +96,8 @@ def test_a_run_survives_whatever_its_candidates_do(
     others = [found[0], *(found[number] for number in range(len(names) + 1, 8))]
     assert {one.status for one in others} <= {Status.COMPLETED, Status.STOPPED, Status.DIVERGED}
     lost = Counter[str]()
-    for row in ledger(run)["failures"]:
-        lost[row["status"]] += row["count"]
+    for row in ledger(run).failures:
+        lost[row.status] += row.count
     assert lost["crashed"] == 2
     assert lost["timed_out"] == lost["out_of_memory"] == 1
     run.close()

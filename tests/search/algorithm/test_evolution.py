@@ -23,7 +23,8 @@ from primeval.dna.printing import format_program
 from primeval.evaluators.outcome import Outcome
 from primeval.evaluators.toy import toy_loss
 from primeval.primitives.widths import Rejection
-from primeval.search.algorithm.evolution import Search, StuckError, weight_seed
+from primeval.search.algorithm.evolution import Search, StuckError
+from primeval.search.algorithm.randomness import random_seed
 from primeval.search.config.settings import SearchSettings
 
 TRANSFORMER = load_seed("transformer")
@@ -158,7 +159,7 @@ def test_only_the_listed_mutations_are_drawn() -> None:
 
 
 def test_weights_of_every_individual_have_their_own_seed() -> None:
-    seeds = [weight_seed(run, number) for run in range(3) for number in range(500)]
+    seeds = [random_seed("weights", run, number) for run in range(3) for number in range(500)]
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**31 for seed in seeds)
 

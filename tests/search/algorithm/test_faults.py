@@ -25,9 +25,9 @@ from primeval.search.algorithm.evolution import Search
 from primeval.search.config.settings import ALGORITHMS, RunConfig, SearchBudget, SearchSettings
 from primeval.search.drive.loop import drive
 from primeval.search.drive.replay import replay, verify
+from primeval.search.drive.starting import load_seeds, make_search
 from primeval.search.errors import RunError
-from primeval.search.run.folder import Run, create_run, make_search, open_run
-from primeval.search.run.programs import load_seeds
+from primeval.search.run.folder import Run, create_run, open_run
 
 Make = Callable[..., RunConfig]
 

@@ -15,8 +15,8 @@ from primeval.dna.library import load_seed
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.algorithm.evolution import Search
+from primeval.search.algorithm.known import Known
 from primeval.search.algorithm.population import Individual
-from primeval.search.algorithm.repeats import Repeats
 from primeval.search.config.config import parse_config
 from primeval.search.config.settings import RunConfig, SearchSettings
 from primeval.search.drive.loop import drive
@@ -61,7 +61,7 @@ def families(run: Run) -> dict[int, list[int]]:
     return found
 
 
-def test_a_known_program_is_evaluated_again_so_many_times(run: Run) -> None:
+def test_a_known_program_is_evaluated_again_up_to_the_limit(run: Run) -> None:
     assert families(run)
     assert all(2 <= len(family) <= 3 for family in families(run).values())
     assert max(len(family) for family in families(run).values()) == 3
@@ -82,21 +82,21 @@ def test_each_time_with_other_weights_and_as_far_as_the_first_time(run: Run) -> 
 
 def test_fitness_is_the_mean_in_the_population_and_in_the_ranking(run: Run) -> None:
     outcomes = dict(run.store.outcomes())
-    rows = {row["id"]: row for row in ranking(run)}
+    rows = {row.id: row for row in ranking(run).rows}
     search = replay(run)
     members = {one.individual.id: one.fitness for one in search.population}
     seen = 0
     for original, family in families(run).items():
         mean = statistics.fmean(outcomes[at].fitness for at in family)
-        assert rows[original]["fitness"] == pytest.approx(mean)
-        assert rows[original]["evaluations"] == len(family)
+        assert rows[original].fitness == pytest.approx(mean)
+        assert rows[original].evaluations == len(family)
         for at in family:
             if at in members:
                 assert members[at] == pytest.approx(mean)
                 seen += 1
         assert set(family[1:]).isdisjoint(rows)
     assert seen
-    losses = [row["loss"] for row in rows.values() if row["loss"] is not None]
+    losses = [row.loss for row in rows.values() if row.loss is not None]
     assert losses == sorted(losses)
 
 
@@ -111,12 +111,12 @@ def test_the_run_replays_and_resumes(run: Run) -> None:
 
 
 def test_re_evaluations_are_accounted_for(run: Run) -> None:
-    rows = ledger(run)["mutations"]
+    rows = ledger(run).mutations
     repeats = sum(len(family) - 1 for family in families(run).values())
     known = run.store.statuses()["known"]
-    assert sum(row["repeats"] for row in rows) == repeats
-    assert sum(row["duplicates"] for row in rows) == known
-    assert sum(row["new"] for row in rows) == 60 - repeats - known
+    assert sum(row.repeats for row in rows) == repeats
+    assert sum(row.duplicates for row in rows) == known
+    assert sum(row.new for row in rows) == 60 - repeats - known
 
 
 def test_a_best_that_was_lucky_is_the_best_no_longer() -> None:
@@ -142,6 +142,13 @@ def test_an_original_told_after_its_repeat_changes_the_fitness_of_both() -> None
     assert search.best[0] == -3.0
 
 
+def test_a_repeat_told_before_the_seed_gives_the_copies_its_fitness() -> None:
+    search = Search(SearchSettings(population_size=3, tournament_size=3), [TRANSFORMER])
+    _, again = search.ask(), search.inject(TRANSFORMER)
+    search.tell(again.id, outcome(4.0))
+    assert {one.fitness for one in search.population} == {-4.0}
+
+
 def test_a_program_whose_first_evaluation_failed_is_ranked_by_the_others(
     toy_config: Make,
 ) -> None:
@@ -154,44 +161,56 @@ def test_a_program_whose_first_evaluation_failed_is_ranked_by_the_others(
     for count, (one, loss) in enumerate(zip((first, *again), losses, strict=True)):
         told = dataclasses.replace(outcome(loss), same_as=None if one is first else first.id)
         run.store.append_outcome(one.id, told, 0.0)
-        (row,) = ranking(run)
-        assert row["loss"] == (None, 3.0, 2.5)[count]
+        (row,) = ranking(run).rows
+        assert row.loss == (None, 3.0, 2.5)[count]
 
 
 def test_a_failure_does_not_count_in_the_mean() -> None:
-    repeats = Repeats()
-    for number in range(3):
-        repeats.enter(one_graph(number))
-    assert repeats.tell(0, outcome(2.0)) == -2.0
-    assert repeats.tell(1, outcome(None)) is None
-    assert repeats.tell(2, outcome(4.0)) == -3.0
+    known, individuals = Known(), [one_graph(number) for number in range(3)]
+    for one in individuals:
+        known.enter(one)
+    first, second, third = individuals
+    assert known.tell(first, outcome(2.0)) == -2.0
+    assert known.tell(second, outcome(None)) is None
+    assert known.tell(third, outcome(4.0)) == -3.0
 
 
 def test_what_never_had_a_fitness_is_not_evaluated_again() -> None:
-    repeats = Repeats()
-    repeats.enter(one_graph(0))
-    assert not repeats.may_repeat(0, 9)
-    repeats.tell(0, outcome(math.nan))
-    assert not repeats.may_repeat(0, 9)
+    known = Known(limit=9)
+    known.enter(one_graph(0))
+    assert not known.may_repeat(0)
+    known.tell(one_graph(0), outcome(math.nan))
+    assert not known.may_repeat(0)
 
 
-def test_a_graph_that_is_forgotten_is_new_again() -> None:
-    repeats, (first, second) = Repeats(), map(one_graph, range(2))
-    repeats.enter(first)
-    repeats.enter(second)
-    repeats.forget(second)  # it was not the first with this graph
-    assert repeats.first(first.fingerprint) == 0
-    repeats.forget(first)
-    assert repeats.first(first.fingerprint) is None
+def test_a_graph_whose_worker_was_lost_is_new_again() -> None:
+    known, (first, second) = Known(), map(one_graph, range(2))
+    known.enter(first)
+    known.enter(second)
+    known.tell(second, Outcome(Status.LOST))  # it was not the first with this graph
+    assert known.first(first.fingerprint) == 0
+    known.tell(first, Outcome(Status.LOST))
+    assert known.first(first.fingerprint) is None
+
+
+def test_what_computes_the_same_is_found_by_its_digest() -> None:
+    known, digests = Known(), ["ab" * 16, "cd" * 16, "ab" * 16, "ef" * 16]
+    for number, digest in enumerate(digests[:3]):
+        one = dataclasses.replace(one_graph(number), fingerprint=f"{number:064x}")
+        known.enter(one)
+        known.tell(one, dataclasses.replace(outcome(2.0), digest=digest))
+    assert [known.same_digest(one) for one in digests] == [0, 1, 0, None]
+    known.launch(7, digests[3])
+    assert known.same_digest(digests[3]) == 7
 
 
 def test_memory_does_not_grow_with_the_individuals() -> None:
-    repeats = Repeats()
+    known = Known()
     for number in range(200_000):
-        repeats.remember(f"{number:032x}", number)
+        known.remember(f"{number:032x}", number)
         if number == 50_000:
             before = psutil.Process().memory_info().rss
-    assert repeats.first(f"{7:032x}") == 7
+    assert known.first(f"{7:032x}") == 7
     assert psutil.Process().memory_info().rss - before < 4_000_000  # a dict would need 35 MB
 
 

@@ -35,8 +35,9 @@ from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import parse_config
 from primeval.search.drive.injections import Injections, inject
 from primeval.search.drive.replay import replay, verify
+from primeval.search.drive.starting import make_search
 from primeval.search.errors import StoreError
-from primeval.search.run.folder import create_run, make_search, open_run, reopen_run
+from primeval.search.run.folder import create_run, open_run, reopen_run
 from primeval.search.views.ranking import ranking
 
 LOSSES = st.one_of(st.floats(0, 9), st.sampled_from([math.nan, math.inf, -math.inf]))
@@ -123,7 +124,9 @@ class Engine(RuleBasedStateMachine):
         flying = [
             one.id
             for one in self.search.in_flight.values()
-            if one.parent is not None and one.id not in self.model.same
+            if one.parent is not None
+            and one.id not in self.model.same
+            and one.id not in self.model.same.values()  # then the driver trains it
         ]
         if not flying:
             return
@@ -186,7 +189,7 @@ class Engine(RuleBasedStateMachine):
     def read(self) -> None:
         """Readers need not wait for the search; the ranking puts failures last."""
         reader = open_run(self.run_.folder)
-        numbers = [row["id"] for row in ranking(reader)]
+        numbers = [row.id for row in ranking(reader).rows]
         reader.close()
         fitness = [self.model.fitness(number) for number in numbers]
         finite = sorted((one for one in fitness if one is not None), reverse=True)
@@ -230,7 +233,7 @@ class Engine(RuleBasedStateMachine):
     # -- what is always true --------------------------------------------------------------
 
     @invariant()
-    def the_oldest_die_and_nobody_else(self) -> None:
+    def only_the_oldest_die(self) -> None:
         members = [(one.individual.id, one.fitness) for one in self.search.population]
         assert members == self.model.members
         assert len(members) <= self.run_.config.search.population_size

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from helpers.commands import printed
@@ -27,13 +25,12 @@ from primeval.search.confirm.training import (
     confirm,
     distinct,
     entry_of,
-    fresh_seed,
+    fresh_seeds,
     missing_jobs,
 )
 from primeval.search.drive.loop import drive
 from primeval.search.drive.replay import verify
 from primeval.search.run.folder import Run, open_run, reopen_run
-from primeval.search.run.store import open_store
 from primeval.search.views.confirmed_rows import confirmed_rows
 from primeval.search.views.ranking import ranking
 
@@ -84,13 +81,16 @@ def test_pairing_takes_out_what_the_seeds_do_to_all(run: Run) -> None:
     entries = entries_of(run, "squared_relu")
     train(run, entries, 5, noisy(squared_relu=-0.03))
     (better, seed) = confirmed_rows(run)
-    assert (better["name"], seed["name"]) == ("squared_relu", "transformer")
-    assert better["deviation"] > 0.05
-    low, high = better["interval"]
+    assert (better.name, seed.name) == ("squared_relu", "transformer")
+    figures = better.figures
+    assert figures.deviation is not None
+    assert figures.deviation > 0.05
+    assert figures.interval is not None
+    low, high = figures.interval
     assert low < -0.03 < high
     assert high - low < 0.01
-    assert better["loss_vs_seed"] == pytest.approx((low + high) / 2)
-    assert (better["pairs"], seed["interval"], seed["loss_vs_seed"]) == (5, None, 0.0)
+    assert figures.loss_vs_seed == pytest.approx((low + high) / 2)
+    assert (figures.pairs, seed.figures.interval, seed.figures.loss_vs_seed) == (5, None, 0.0)
 
 
 def test_seeds_are_fresh_and_the_same_for_every_program(run: Run) -> None:
@@ -109,7 +109,7 @@ def test_seeds_are_fresh_and_the_same_for_every_program(run: Run) -> None:
 
 
 def test_other_runs_have_other_seeds() -> None:
-    drawn = {fresh_seed(what, seed, n) for what in "ab" for seed in range(9) for n in range(9)}
+    drawn = {one for seed in range(9) for n in range(9) for one in fresh_seeds(seed, n)}
     assert len(drawn) == 2 * 9 * 9
     assert max(drawn) < 2**31
 
@@ -183,7 +183,7 @@ def test_the_search_takes_no_notice(run: Run) -> None:
 def failing(name: str, seeds: set[int], status: Status, run: Run) -> Script:
     """The noisy losses, but one program fails with some of its seeds."""
     text = entries_of(run, name)[-1].text
-    bad = {fresh_seed("data", run.config.seed, seed) for seed in seeds}
+    bad = {fresh_seeds(run.config.seed, seed)[1] for seed in seeds}
 
     def script(candidate: Candidate) -> Outcome:
         if candidate.text == text and candidate.data_seed in bad:
@@ -198,11 +198,12 @@ def test_a_diverged_seed_is_shown_and_never_dropped(run: Run, capsys: Capture) -
     train(run, entries, 5, failing("squared_relu", {1, 3}, Status.DIVERGED, run))
     rows = confirmed_rows(run)
     last = rows[-1]  # even though its other seeds are by far the best
-    assert last["name"] == "squared_relu"
-    assert (last["loss"], last["interval"], last["loss_vs_seed"]) == (None, None, None)
-    assert (last["seeds"], last["failures"]) == (5, {"diverged": 2})
-    assert loss_text(last) == "diverged in 2 of 5"
-    assert [one["status"] for one in last["runs"]].count("diverged") == 2
+    figures = last.figures
+    assert last.name == "squared_relu"
+    assert (figures.loss, figures.interval, figures.loss_vs_seed) == (None, None, None)
+    assert (figures.seeds, figures.failures) == (5, {"diverged": 2})
+    assert loss_text(figures) == "diverged in 2 of 5"
+    assert [one["status"] for one in last.as_json()["runs"]].count("diverged") == 2
     assert missing_jobs(run, entries, 5) == []
     table = printed(capsys, "top", run.folder, "--confirmed")
     assert "diverged in 2 of 5" in table
@@ -213,9 +214,9 @@ def test_a_reference_that_failed_leaves_the_other_pairs(run: Run) -> None:
     entries = entries_of(run, "mdha")
     train(run, entries, 4, failing("transformer", {0}, Status.DIVERGED, run))
     mdha, reference = confirmed_rows(run)
-    assert (mdha["name"], mdha["seeds"], mdha["pairs"]) == ("mdha", 4, 3)
-    assert abs(mdha["loss_vs_seed"]) < 0.01
-    assert (reference["loss"], reference["loss_vs_seed"]) == (None, None)
+    assert (mdha.name, mdha.figures.seeds, mdha.figures.pairs) == ("mdha", 4, 3)
+    assert mdha.figures.loss_vs_seed == pytest.approx(0, abs=0.01)
+    assert (reference.figures.loss, reference.figures.loss_vs_seed) == (None, None)
 
 
 @pytest.mark.parametrize("status", [Status.CRASHED, Status.TIMED_OUT, Status.OUT_OF_MEMORY])
@@ -225,9 +226,9 @@ def test_what_may_be_the_machines_fault_is_tried_again(run: Run, status: Status)
     assert [(job.entry.name, job.seed) for job in missing_jobs(run, entries, 2)] == [
         ("mdha", 1)
     ]
-    assert confirmed_rows(run)[-1]["failures"] == {status.value: 1}
+    assert confirmed_rows(run)[-1].figures.failures == {status.value: 1}
     train(run, entries, 2, noisy())
-    assert all(row["failures"] == {} for row in confirmed_rows(run))
+    assert all(row.figures.failures == {} for row in confirmed_rows(run))
     assert len(list(run.store.confirmations())) == 5  # nothing is overwritten
 
 
@@ -235,26 +236,26 @@ def test_what_may_be_the_machines_fault_is_tried_again(run: Run, status: Status)
 
 
 def test_the_ranking_follows_confirmed_figures_once_there_are_some(run: Run) -> None:
-    before = ranking(run)
-    assert not any("confirmed" in row for row in before)
+    before = ranking(run).rows
+    assert not any("confirmed" in row for row in ranking(run).as_json())
     best = best_entries(run, 3)
     ids = [entry.individual for entry in best]
     losses = dict(zip([entry.text for entry in best], (1.9, 1.5, 1.7), strict=True))
     train(run, entries_of(run, best=3), 2, lambda one: outcome(losses.get(one.text, 2.0)))
-    after = ranking(run)
-    assert [row["id"] for row in after[:4]] == [ids[1], ids[2], ids[0], 0]
-    assert [row["confirmed"]["loss"] for row in after[:4]] == [1.5, 1.7, 1.9, 2.0]
-    assert all(row["confirmed"] is None for row in after[4:])
+    after = ranking(run).rows
+    assert [row.id for row in after[:4]] == [ids[1], ids[2], ids[0], 0]
+    figures = [row["confirmed"] for row in ranking(run).as_json()]
+    assert [one["loss"] for one in figures[:4]] == [1.5, 1.7, 1.9, 2.0]
+    assert all(one is None for one in figures[4:])
     assert len(after) == len(before)
-    assert [row["id"] for row in ranking(run, 2)] == [ids[1], ids[2]]
-    searched = {row["id"]: row["loss"] for row in before}
-    assert {row["id"]: row["loss"] for row in after} == searched
+    assert [row.id for row in ranking(run, 2).rows] == [ids[1], ids[2]]
+    assert {row.id: row.loss for row in after} == {row.id: row.loss for row in before}
 
 
 def test_rows_tell_what_the_search_thought(run: Run) -> None:
     train(run, entries_of(run, "mdha", best=1), 1, noisy())
     (best,) = best_entries(run, 1)
-    rows = {row["name"]: row for row in confirmed_rows(run)}
+    rows = {row.name: row.as_json() for row in confirmed_rows(run)}
     searched = run.store.outcome(best.individual or 0)
     assert searched is not None
     assert rows[best.name]["search_loss"] == searched.loss
@@ -262,25 +263,3 @@ def test_rows_tell_what_the_search_thought(run: Run) -> None:
     assert (rows["mdha"]["search_loss"], rows["mdha"]["id"]) == (None, None)
     assert rows["transformer"]["search_loss_vs_seed"] == 0.0
     assert reference_of(run, read_confirmed(run)) is not None
-
-
-def as_schema_1(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
-        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        old = {"meta", "individuals", "outcomes", "events"}
-        for (name,) in tables.fetchall():
-            if name not in old:
-                connection.execute(f"DROP TABLE {name}")
-        connection.execute("PRAGMA user_version = 1")
-
-
-def test_a_run_from_before_confirmations_is_read_and_brought_up_to_date(run: Run) -> None:
-    before = history(run)
-    run.close()
-    as_schema_1(run.store.path)
-    assert list(open_store(run.store.path).confirmations()) == []
-    assert "confirmed" not in ranking(open_run(run.folder))[0]
-    again = reopen_run(run.folder, lasting=False)
-    train(again, entries_of(again), 1, noisy())
-    assert len(list(again.store.confirmations())) == 1
-    assert history(again) == before

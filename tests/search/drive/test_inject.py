@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers.processes import start, told, wait_for
+from helpers.drivers import told, wait_for
+from helpers.processes import start
 from helpers.toys import (
     PowerCutError,
     Scripted,
@@ -30,7 +31,8 @@ from primeval.search.drive.replay import replay, verify
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run, open_run, reopen_run
 from primeval.search.views.ledger import ledger
-from primeval.search.views.ranking import lineage, ranking
+from primeval.search.views.lineage import lineage
+from primeval.search.views.ranking import ranking
 
 Make = Callable[..., RunConfig]
 PRIMER = load_seed("primer_ez")
@@ -77,19 +79,19 @@ def test_an_injected_program_is_a_member_and_has_children(toy_config: Make) -> N
 
     drive(run, replay(run), Scripted(script))
     assert any(one.parent == 12 for one in run.store.individuals())
-    assert ranking(run, 1)[0]["id"] == 12
+    assert ranking(run, 1).rows[0].id == 12
     child = next(one.id for one in run.store.individuals() if one.parent == 12)
-    assert [row["id"] for row in lineage(run, child)] == [12, child]
+    assert [row.id for row in lineage(run, child)] == [12, child]
 
 
 def test_an_injected_program_is_shown_under_its_name(toy_config: Make) -> None:
     folder = stopped(toy_config).folder
     inject(open_run(folder, write=True), {"my.dna": PRIMER})
     run = finish(folder, "budget.max_candidates=20")
-    row = next(row for row in ranking(run) if row["id"] == 12)
-    assert row["edit"] == "injected my.dna"
-    (kinds,) = (row for row in ledger(run)["mutations"] if row["kind"] == "injected")
-    assert (kinds["new"], kinds["evaluated"]) == (1, 1)
+    row = next(row for row in ranking(run).rows if row.id == 12)
+    assert row.edit == "injected my.dna"
+    (kinds,) = (row for row in ledger(run).mutations if row.kind == "injected")
+    assert (kinds.new, kinds.evaluated) == (1, 1)
 
 
 def test_a_run_with_injections_replays(toy_config: Make) -> None:
@@ -131,8 +133,8 @@ def test_what_is_known_is_evaluated_again_and_averaged(toy_config: Make) -> None
     run = reopen_run(folder, ["budget.max_candidates=13"])
     drive(run, replay(run), Scripted(lambda candidate: outcome(1.0)))
     assert run.store.outcome(12).same_as == 0  # type: ignore[union-attr]
-    (seed,) = (row for row in ranking(run) if row["id"] == 0)
-    assert (seed["loss"], seed["evaluations"]) == (pytest.approx((2.0 + 0.008 + 1.0) / 2), 2)
+    (seed,) = (row for row in ranking(run).rows if row.id == 0)
+    assert (seed.loss, seed.evaluations) == (pytest.approx((2.0 + 0.008 + 1.0) / 2), 2)
     assert verify(run) == 13
 
 
@@ -153,7 +155,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_left(toy_config: Make) -> N
 def test_a_running_search_takes_an_injected_program(config_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = start(config_file, folder, "--set", "budget.max_candidates=100_000")
-    wait_for(lambda: (folder / "run.sqlite").exists() and told(folder) > 3)
+    wait_for(lambda: told(folder) > 3, every=0.005)
     answer = primeval("inject", folder, "primer_ez", "--json")
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout)["running"] is True

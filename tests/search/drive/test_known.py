@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig
+from primeval.search.drive.in_flight import InFlight
 from primeval.search.drive.loop import drive
 from primeval.search.drive.replay import replay, verify
 from primeval.search.run.folder import Run, open_run, reopen_run
+from primeval.search.run.kept_weights import KeptWeights
 from primeval.search.views.ranking import ranking
 from primeval.search.views.savings import savings
 
@@ -140,8 +143,8 @@ def test_the_known_have_no_fitness_no_children_no_rank_and_are_no_failures(
     individuals = list(run.store.individuals())
     assert len(individuals) == 30
     assert known.isdisjoint(one.parent for one in individuals)
-    assert known.isdisjoint(one["id"] for one in ranking(run))
-    assert len(ranking(run)) == 30 - len(known)
+    assert known.isdisjoint(one.id for one in ranking(run).rows)
+    assert len(ranking(run).rows) == 30 - len(known)
     assert known.isdisjoint(one.individual.id for one in replay(run).population)
 
 
@@ -158,6 +161,25 @@ def test_a_program_whose_worker_was_lost_is_not_known(toy_config: Make) -> None:
     lost = {one.same_as for _, one in run.store.outcomes()} & set(range(1, 12))
     assert lost == set()
     assert verify(run) == 30
+
+
+@pytest.mark.parametrize("injected", [False, True])
+def test_a_known_child_is_trained_if_its_program_was_injected_meanwhile(
+    toy_config: Make, injected: bool
+) -> None:
+    run, search = begin(toy_config())
+    digest = "ab" * 16
+    search.tell(search.ask().id, replace(outcome(2.0), digest=digest))
+    child = search.ask()
+    evaluator = Scripted(lambda _: outcome(3.0), 2, digests=by_length)
+    weights = KeptWeights(run.folder, 0, run.store)
+    in_flight = InFlight(search, evaluator, weights, lambda: True)
+    in_flight.submit(child)
+    if injected:
+        search.inject(child.program())
+    known = in_flight.decide(child.id, Outcome(Status.PROBED, digest=digest))
+    assert (known is None) == injected
+    assert [one.purpose for one in evaluator.submitted] == ["probe", *["train"] * injected]
 
 
 def test_what_was_saved_is_what_the_originals_took(toy_config: Make) -> None:
@@ -177,13 +199,13 @@ def test_what_was_saved_is_what_the_originals_took(toy_config: Make) -> None:
     saved = savings(run)
     outcomes = dict(run.store.outcomes())
     originals = [one.same_as for one in outcomes.values() if one.status is Status.KNOWN]
-    assert saved["probe"]["evaluations"] == len(originals)
-    assert saved["probe"]["seconds"] == sum(11.0 + (at or 0) for at in originals)
+    assert saved.probe.evaluations == len(originals)
+    assert saved.probe.seconds == sum(11.0 + (at or 0) for at in originals)
     drawn = sum(one.attempts.get("known", 0) for one in run.store.individuals())
     paid = [one for one in outcomes.values() if one.status is not Status.KNOWN]
     mean = sum(sum(one.seconds.values()) for one in paid) / len(paid)
-    assert saved["graph"]["evaluations"] == drawn
-    assert saved["graph"]["seconds"] == pytest.approx(drawn * mean)
+    assert saved.graph.evaluations == drawn
+    assert saved.graph.seconds == pytest.approx(drawn * mean)
 
 
 @pytest.mark.tf

@@ -12,8 +12,9 @@ from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.workers.factory import make_evaluator
 from primeval.search.algorithm.evolution import Search
 from primeval.search.config.settings import RunConfig
-from primeval.search.drive.loop import Stop, drive
+from primeval.search.drive.loop import drive
 from primeval.search.drive.replay import replay
+from primeval.search.drive.stops import Stop
 from primeval.search.run.folder import Run, reopen_run
 
 Make = Callable[..., RunConfig]

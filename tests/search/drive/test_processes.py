@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers.processes import start, told, wait_for
+from helpers.drivers import told, wait_for
+from helpers.processes import start
 from helpers.toys import (
     finish,
     history,
@@ -29,7 +30,7 @@ def test_a_killed_run_loses_nothing_it_recorded(config_file: Path, tmp_path: Pat
     for _ in range(4):
         process = start(config_file, run, "--set", "budget.max_candidates=600")
         had = len(recorded[1])
-        wait_for(lambda had=had: (run / "run.sqlite").exists() and told(run) > had)  # type: ignore[misc]
+        wait_for(lambda had=had: told(run) > had, every=0.005)  # type: ignore[misc]
         time.sleep(rng.random() * 0.1)
         process.kill()
         process.communicate()
@@ -56,7 +57,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_resume(
 ) -> None:
     run = tmp_path / "run"
     process = start(config_file, run, "--set", "budget.max_candidates=100_000")
-    wait_for(lambda: (run / "run.sqlite").exists() and told(run) > 3)
+    wait_for(lambda: told(run) > 3, every=0.005)
     process.send_signal(number)
     output, errors = process.communicate(timeout=20)
     assert process.returncode == 0, errors

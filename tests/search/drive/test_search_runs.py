@@ -22,7 +22,8 @@ from primeval.search.algorithm.evolution import Search
 from primeval.search.config.config import parse_config
 from primeval.search.drive.loop import drive
 from primeval.search.drive.replay import replay
-from primeval.search.run.folder import Run, create_run, make_search, open_run, reopen_run
+from primeval.search.drive.starting import make_search
+from primeval.search.run.folder import Run, create_run, open_run, reopen_run
 
 
 def careless(seed: int, deaths: float) -> Scripted:

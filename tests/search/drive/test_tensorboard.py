@@ -10,7 +10,8 @@ from helpers.toys import begin, finish
 
 from primeval.evaluators.workers.factory import make_evaluator
 from primeval.search.config.settings import RunConfig
-from primeval.search.drive.loop import Silent, drive
+from primeval.search.drive.loop import drive
+from primeval.search.drive.progress import Progress
 from primeval.search.drive.replay import replay
 from primeval.search.drive.tensorboard import FOLDER, TensorBoard
 from primeval.search.run.folder import reopen_run
@@ -39,10 +40,10 @@ def test_a_resumed_run_adds_to_its_scalars(
     toy_config: Callable[..., RunConfig],
 ) -> None:
     run, search = begin(toy_config("budget.max_candidates=12"))
-    drive(run, search, make_evaluator(run.config.task("")), TensorBoard(Silent()))
+    drive(run, search, make_evaluator(run.config.task("")), TensorBoard(Progress()))
     run.close()
     run = reopen_run(run.folder, ["budget.max_candidates=20"])
-    drive(run, replay(run), make_evaluator(run.config.task("")), TensorBoard(Silent()))
+    drive(run, replay(run), make_evaluator(run.config.task("")), TensorBoard(Progress()))
     found, outcomes = scalars(run.folder), dict(run.store.outcomes())
     assert list(found["loss/best"]) == list(range(1, 21))
     best = -run.store.outcome(run.store.ranked(1)[0]).fitness  # type: ignore[union-attr]

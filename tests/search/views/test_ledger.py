@@ -42,24 +42,24 @@ def run(toy_config: Callable[..., RunConfig]) -> Run:
 
 
 def test_every_draw_and_every_individual_is_counted_once(run: Run) -> None:
-    rows = ledger(run)["mutations"]
+    rows = ledger(run).mutations
     attempts = sum(sum(one.attempts.values()) for one in run.store.individuals())
-    assert {row["kind"] for row in rows} <= {*MUTATIONS, "seed"}
-    assert sum(row["new"] for row in rows) == 60
-    assert sum(row["tried"] for row in rows) == 60 + attempts
-    assert math.isclose(sum(row["budget"] for row in rows), 1.0)
+    assert {row.kind for row in rows} <= {*MUTATIONS, "seed"}
+    assert sum(row.new for row in rows) == 60
+    assert sum(row.tried for row in rows) == 60 + attempts
+    assert math.isclose(sum(row.budget for row in rows), 1.0)
     for row in rows:
-        assert row["tried"] >= row["valid"] >= row["new"] >= row["better"] + row["lost"]
+        assert row.tried >= row.valid >= row.new >= row.better + row.lost
 
 
 def test_every_failure_is_in_the_ledger_with_its_message(run: Run) -> None:
-    rows = ledger(run)["failures"]
-    assert sum(row["count"] for row in rows) == 12
-    assert {row["status"] for row in rows} == {"crashed", "diverged"}
+    rows = ledger(run).failures
+    assert sum(row.count for row in rows) == 12
+    assert {row.status for row in rows} == {"crashed", "diverged"}
     for row in rows:
-        assert (row["message"], list(row["messages"])) == ("not finite", ["not finite"])
-        assert len(row["messages"]["not finite"]) == row["count"]
-    lost = [number for row in rows for number in row["messages"]["not finite"]]
+        assert (row.message, list(row.messages)) == ("not finite", ["not finite"])
+        assert len(row.messages["not finite"]) == row.count
+    lost = [number for row in rows for number in row.messages["not finite"]]
     assert sorted(lost) == list(range(4, 60, 5))
 
 
@@ -69,7 +69,7 @@ def test_top_prints_the_ledger(run: Run, capsys: pytest.CaptureFixture[str]) -> 
     assert "mutation" in printed
     assert "Lost to failures" in printed
     assert main(["top", str(run.folder), "--ledger", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == ledger(run)
+    assert json.loads(capsys.readouterr().out) == ledger(run).as_json()
 
 
 def test_a_failure_has_its_share_of_the_budget(toy_config: Callable[..., RunConfig]) -> None:
@@ -82,9 +82,9 @@ def test_a_failure_has_its_share_of_the_budget(toy_config: Callable[..., RunConf
 
     drive(made, search, Scripted(script))
     account = ledger(made)
-    assert (account["unit"], account["spent"]) == ("seconds", 120.0)
-    (row,) = account["failures"]
-    assert (row["status"], row["budget"]) == ("timed_out", 0.5)
+    assert (account.unit, account.spent) == ("seconds", 120.0)
+    (row,) = account.failures
+    assert (row.status, row.budget) == ("timed_out", 0.5)
 
 
 def test_draws_of_a_mutation_that_was_given_up_count_as_its_own() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from typing import Any, NamedTuple
+from typing import Any
 
 from primeval.dna.mutations import Edit
 from primeval.search.algorithm.population import Individual
@@ -19,22 +19,14 @@ class DamageError(ValueError):
     """A row that cannot be read back."""
 
 
-class Injection(NamedTuple):
-    """A program that somebody gave to a run; see the table in `schema.py`."""
-
-    seq: int
-    name: str
-    text: str
-
-
 class Packer:
-    """Packs with a dictionary that never changes: the texts of a run's seeds."""
+    """Packs and unpacks with a dictionary that never changes: the texts of a run's seeds."""
 
     def __init__(self, dictionary: str) -> None:
         self._dictionary = dictionary.encode()
 
     def row(self, individual: Individual) -> tuple[Any, ...]:
-        """In the order of COLUMNS."""
+        """The values of COLUMNS, in their order."""
         edit = individual.edit
         return (
             individual.id,
@@ -50,7 +42,7 @@ class Packer:
         )
 
     def individual(self, row: tuple[Any, ...]) -> Individual:
-        """Raises DamageError."""
+        """The individual with these values of COLUMNS. Raises DamageError."""
         number, parent, edit, program, fingerprint, seed, thresholds, told, *rest = row
         parameters, attempts = rest
         return Individual(
@@ -67,11 +59,12 @@ class Packer:
         )
 
     def compress(self, text: str) -> bytes:
+        """A program's text, packed."""
         packer = zlib.compressobj(zdict=self._dictionary)
         return packer.compress(text.encode()) + packer.flush()
 
     def decompress(self, data: bytes) -> str:
-        """Raises DamageError."""
+        """The text that was packed. Raises DamageError."""
         try:
             return zlib.decompressobj(zdict=self._dictionary).decompress(data).decode()
         except (zlib.error, UnicodeDecodeError) as error:

@@ -1,0 +1,120 @@
+"""The lineage of an individual, and what each of its edits gained.
+
+Gains add up from the seed to the individual. All losses of a lineage are taken at one mark of
+the budget, the last that its last individual reached. An ancestor that was stopped earlier, or
+failed, has no loss there: the effect of its edit alone is not known, and counts together with
+the next edit whose individual got that far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from primeval.search.algorithm.population import Individual
+from primeval.search.run.folder import Run
+from primeval.search.views.ranking import SEED_ID, Row, finite, individual_row, loss_gap
+
+
+@dataclass(frozen=True)
+class LineageRow(Row):
+    """An individual of a lineage.
+
+    Attributes:
+        loss_vs_parent: Its loss minus its parent's, at the last mark that both reached.
+        mark: Number of the validation, from 0, at which the lineage is compared; None if its
+            last individual has none.
+        loss_at_mark: The loss there; None if the individual did not get there.
+        gain: How much lower that is than the nearest ancestor's that has one; None without
+            such an ancestor.
+        gain_of: The individuals whose edits that gain is of, the last one itself.
+    """
+
+    loss_vs_parent: float | None = None
+    mark: int | None = None
+    loss_at_mark: float | None = None
+    gain: float | None = None
+    gain_of: tuple[int, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return super().as_json() | {"gain_of": list(self.gain_of)}
+
+
+def lineage(run: Run, number: int, digits: int | None = None) -> list[LineageRow]:
+    """The rows from the seed down to an individual, with gains.
+
+    With `digits`, losses at the mark are rounded first, so that what is printed adds up too.
+    Raises KeyError if the individual or an ancestor does not exist.
+    """
+    rows: list[LineageRow] = []
+    parent = None
+    for individual in _chain(run, number):
+        outcome = run.store.outcome(individual.id)
+        row = individual_row(run, individual)
+        rows.append(LineageRow(**vars(row), loss_vs_parent=loss_gap(outcome, parent)))
+        parent = outcome
+    return with_gains(rows, digits)
+
+
+def _chain(run: Run, number: int) -> list[Individual]:
+    """The ancestors of an individual and itself, the seed first."""
+    chain: list[Individual] = []
+    at: int | None = number
+    while at is not None:
+        individual = run.store.individual(at)
+        if individual is None or (chain and individual.id >= chain[-1].id):
+            raise KeyError(at)  # a parent is always older: a damaged store must not loop
+        chain.append(individual)
+        at = individual.parent
+    return chain[::-1]
+
+
+def with_gains(rows: Sequence[LineageRow], digits: int | None = None) -> list[LineageRow]:
+    """The rows with their losses at the mark and their gains.
+
+    Gains add up to the difference between the first and the last `loss_at_mark`: the
+    difference between seed and individual where the seed got that far.
+    """
+    mark = len(rows[-1].curve) - 1 if rows else -1
+    before: float | None = None
+    edits: list[int] = []
+    found = []
+    for row in rows:
+        loss = _loss(row, mark, digits)
+        gain = None if before is None or loss is None else before - loss
+        if row.edit_kind is not None:
+            edits.append(row.id)
+        found.append(
+            replace(
+                row,
+                mark=mark if mark >= 0 else None,
+                loss_at_mark=loss,
+                gain=gain,
+                gain_of=() if gain is None else tuple(edits),
+            )
+        )
+        if loss is not None:
+            before, edits = loss, []
+    return found
+
+
+def _loss(row: Row, mark: int, digits: int | None) -> float | None:
+    if not 0 <= mark < len(row.curve):
+        return None
+    loss = finite(row.curve[mark].loss)
+    return loss if loss is None or digits is None else round(loss, digits)
+
+
+def total_gain(rows: Sequence[LineageRow]) -> float | None:
+    """From the first to the last loss at the mark; None if there are not two."""
+    losses = [row.loss_at_mark for row in rows if row.loss_at_mark is not None]
+    return losses[0] - losses[-1] if len(losses) > 1 else None
+
+
+def gap_to_seed(row: LineageRow, seed: LineageRow) -> float | None:
+    """Its loss minus its seed's where the lineage is compared, else where it was stopped."""
+    if row.loss_at_mark is None or seed.loss_at_mark is None:
+        return row.loss_vs_seed if seed.id == SEED_ID else None
+    return row.loss_at_mark - seed.loss_at_mark
