@@ -46,8 +46,8 @@ def connect(workers: WorkerSettings) -> ExitStack:
 
     Returns:
         What must be closed at the end: it ends the session that was started here, or leaves the
-        cluster, which continues without us. It does nothing if this process had done so already
-        and the caller that did it closes Ray.
+        cluster, which continues without us. It does nothing if this process was connected
+        before: then the caller that connected it ends Ray.
 
     Raises:
         ValueError: Ray does not start or answer, which is found out within seconds. The
