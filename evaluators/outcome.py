@@ -6,7 +6,7 @@ Nothing here imports TensorFlow: workers write outcomes, and everything else rea
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -81,10 +81,7 @@ class Outcome:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the store, which `from_dict` reads back."""
-        data = {name: getattr(self, name) for name in self.__slots__}
-        data["status"] = self.status.value
-        data["curve"] = [{"step": point.step, "loss": point.loss} for point in self.curve]
-        return data
+        return {**asdict(self), "status": self.status.value}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Outcome:

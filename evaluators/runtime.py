@@ -6,6 +6,7 @@ its settings can stop them. Commands whose output a person reads call `import_te
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -39,11 +40,9 @@ def limit_threads(threads: int) -> None:
     """Limit the cores that TensorFlow uses; without effect once it has started computing."""
     import tensorflow as tf
 
-    try:
+    with contextlib.suppress(RuntimeError):  # it has started already, and keeps its setting
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError:  # it has started already, and keeps its setting
-        pass
 
 
 def share_gpus(workers: WorkerSettings) -> None:

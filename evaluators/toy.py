@@ -51,13 +51,22 @@ class ToyEvaluator(Evaluator):
             final = toy_loss(candidate.text, self._vocabulary)
         except Rejection as rejection:
             return Outcome(Status.REJECTED, message=str(rejection))
-        curve: list[Point] = []
+        status, missed, curve = Status.COMPLETED, None, list[Point]()
         for hurdle, mark in enumerate(self._marks):
             loss = final + 1.0 - mark  # falls linearly to its final value
             curve.append(Point(max(1, round(mark * self._steps)), loss))
             if candidate.misses(hurdle, loss):
-                return _finished(Status.STOPPED, curve, hurdle)
-        return _finished(Status.COMPLETED, curve, None)
+                status, missed = Status.STOPPED, hurdle
+                break
+        return Outcome(
+            status,
+            loss=loss,
+            bits_per_byte=loss / math.log(2),
+            hurdle=missed,
+            curve=tuple(curve),
+            steps=curve[-1].step,
+            step_ms=0.0,
+        )
 
 
 def toy_loss(text: str, vocabulary: Vocabulary = PRIMITIVES) -> float:
@@ -73,16 +82,3 @@ def toy_loss(text: str, vocabulary: Vocabulary = PRIMITIVES) -> float:
     gain = SQUARED * squared + CONVOLVED * min(convolved, 3)
     extra = len(nodes) - ENOUGH
     return BASE_LOSS - gain + (PER_EXTRA * extra if extra > 0 else -PER_MISSING * extra)
-
-
-def _finished(status: Status, curve: list[Point], hurdle: int | None) -> Outcome:
-    last = curve[-1]
-    return Outcome(
-        status,
-        loss=last.loss,
-        bits_per_byte=last.loss / math.log(2),
-        hurdle=hurdle,
-        curve=tuple(curve),
-        steps=last.step,
-        step_ms=0.0,
-    )

@@ -48,8 +48,6 @@ def remove_drafts(path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            path.unlink()
+    shutil.rmtree(path, ignore_errors=True)  # does nothing to a file
+    with contextlib.suppress(OSError):
+        path.unlink()

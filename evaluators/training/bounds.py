@@ -7,16 +7,15 @@ sides (`ABS`, `MAX`) can ever meet both.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from math import inf, sqrt
 
 from primeval.dna.graph import Graph
 from primeval.dna.infer import Node
 from primeval.dna.resolve import MERGE_OP
 
 Bounds = tuple[float, float]
-INFINITY = math.inf
-ANYTHING = (-INFINITY, INFINITY)
+ANYTHING = (-inf, inf)
 
 
 def bounds_of(graph: Graph) -> list[Bounds]:
@@ -28,75 +27,69 @@ def bounds_of(graph: Graph) -> list[Bounds]:
 
 
 def _bounds(node: Node, operands: list[Bounds]) -> Bounds:
-    if node.constant is not None and node.op in _WITH_CONSTANT:
-        low, high = _WITH_CONSTANT[node.op](*operands[0], node.constant)
+    rule = _RULES.get(node.op)
+    if node.constant is not None:
+        operands = [*operands, (node.constant, node.constant)]
     elif node.op == "MULTIPLY" and node.inputs[0] == node.inputs[1]:
-        low, high = _square(*operands[0])
-    elif node.op in _UNARY and len(operands) == 1:
-        low, high = _UNARY[node.op](*operands[0])
-    elif node.op in _BINARY and len(operands) == 2:
-        low, high = _BINARY[node.op](operands[0], operands[1])
-    else:
-        return ANYTHING
+        rule, operands = _square, operands[:1]
+    low, high = rule(*operands) if rule else ANYTHING
     # after infinity minus infinity, or overflow, nothing is known
-    return (low, high) if low <= high and low < INFINITY and high > -INFINITY else ANYTHING
+    return (low, high) if low <= high and low < inf and high > -inf else ANYTHING
 
 
-def _same(low: float, high: float) -> Bounds:
-    return low, high
+def _same(x: Bounds) -> Bounds:
+    return x
 
 
-def _side(low: float, high: float) -> Bounds:
+def _side(x: Bounds) -> Bounds:
     """Zero as a limit on each side that the value does not cross; its size is forgotten."""
-    return (0.0 if low >= 0 else -INFINITY), (0.0 if high <= 0 else INFINITY)
+    return (0.0 if x[0] >= 0 else -inf), (0.0 if x[1] <= 0 else inf)
 
 
-def _not_below_zero(low: float, high: float) -> Bounds:
-    return (0.0 if low >= 0 else -INFINITY), INFINITY
+def _not_below_zero(x: Bounds) -> Bounds:
+    return (0.0 if x[0] >= 0 else -inf), inf
 
 
-def _absolute(low: float, high: float) -> Bounds:
-    least = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
-    return least, max(abs(low), abs(high))
+def _absolute(x: Bounds) -> Bounds:
+    least, most = sorted((abs(x[0]), abs(x[1])))
+    return (0.0 if x[0] <= 0 <= x[1] else least), most
 
 
-def _square(low: float, high: float) -> Bounds:
-    least, most = _absolute(low, high)
+def _square(x: Bounds) -> Bounds:
+    least, most = _absolute(x)
     return least * least, most * most
 
 
-def _root(low: float, high: float) -> Bounds:
-    least, most = _absolute(low, high)
-    return math.sqrt(least), math.sqrt(most)
+def _root(x: Bounds) -> Bounds:
+    least, most = _absolute(x)
+    return sqrt(least), sqrt(most)
 
 
-def _sign(low: float, high: float) -> Bounds:
-    return float((low > 0) - (low < 0)), float((high > 0) - (high < 0))
-
-
-def _with_zero(low: float, high: float) -> Bounds:
-    return min(low, 0.0), max(high, 0.0)
+def _sign(x: Bounds) -> Bounds:
+    return float((x[0] > 0) - (x[0] < 0)), float((x[1] > 0) - (x[1] < 0))
 
 
 def _times(one: float, other: float) -> float:
     return 0.0 if one == 0 or other == 0 else one * other  # zero times infinity too
 
 
-def _product(first: Bounds, second: Bounds) -> Bounds:
-    ends = [_times(one, other) for one in first for other in second]
+def _product(x: Bounds, y: Bounds) -> Bounds:
+    ends = [_times(one, other) for one in x for other in y]
     return min(ends), max(ends)
 
 
-def _quotient(first: Bounds, second: Bounds) -> Bounds:
-    return _product(_side(*first), _side(*second))
+def _product_of_sides(x: Bounds, y: Bounds) -> Bounds:
+    return _product(_side(x), _side(y))
 
 
-_UNARY: dict[str, Callable[[float, float], Bounds]] = {
+# From the limits of an operation's inputs to those of its value. A constant is an input whose
+# two limits are equal.
+_RULES: dict[str, Callable[..., Bounds]] = {
     MERGE_OP: _same,
     "RED_MEAN": _same,
     "RED_MAX": _same,
     "RED_MIN": _same,
-    "MASK": _with_zero,
+    "MASK": lambda x: (min(x[0], 0.0), max(x[1], 0.0)),
     "RED_SUM": _side,
     "CUM_SUM": _side,
     "RECIP": _side,
@@ -106,24 +99,18 @@ _UNARY: dict[str, Callable[[float, float], Bounds]] = {
     "SQUARE": _square,
     "ABS_ROOT": _root,
     "SIGN": _sign,
-    "EXP": lambda low, high: (0.0, INFINITY),
-    "COS": lambda low, high: (-1.0, 1.0),
-    "SIN": lambda low, high: (-1.0, 1.0),
-    "TANH": lambda low, high: _side(low, high) if low >= 0 or high <= 0 else (-1.0, 1.0),
-    "SIGMOID": lambda low, high: (0.0, 1.0),
-}
-
-_WITH_CONSTANT: dict[str, Callable[[float, float, float], Bounds]] = {
-    "C_MUL": lambda low, high, c: _product((low, high), (c, c)),
-    "MAX": lambda low, high, c: (max(low, c), max(high, c)),
-    "MIN": lambda low, high, c: (min(low, c), min(high, c)),
-}
-
-_BINARY: dict[str, Callable[[Bounds, Bounds], Bounds]] = {
+    "EXP": lambda x: (0.0, inf),
+    "COS": lambda x: (-1.0, 1.0),
+    "SIN": lambda x: (-1.0, 1.0),
+    "TANH": lambda x: _side(x) if x[0] >= 0 or x[1] <= 0 else (-1.0, 1.0),
+    "SIGMOID": lambda x: (0.0, 1.0),
+    "MAX": lambda x, c: (max(x[0], c[0]), max(x[1], c[1])),
+    "MIN": lambda x, c: (min(x[0], c[0]), min(x[1], c[1])),
+    "C_MUL": _product,
+    "MULTIPLY": _product,
     "ADD": lambda x, y: (x[0] + y[0], x[1] + y[1]),
     "DIFFERENCE": lambda x, y: (x[0] - y[1], x[1] - y[0]),
-    "MULTIPLY": _product,
-    "DIVIDE": _quotient,
-    "MAT_MUL": lambda x, y: _product(_side(*x), _side(*y)),
-    "T_MAT_MUL": lambda x, y: _product(_side(*x), _side(*y)),
+    "DIVIDE": _product_of_sides,
+    "MAT_MUL": _product_of_sides,
+    "T_MAT_MUL": _product_of_sides,
 }

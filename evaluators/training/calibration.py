@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 import statistics
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from primeval.evaluators.training.stopwatch import Stopwatch
 from primeval.evaluators.training.trainer import Trainer
+from primeval.evaluators.training.workbench import Workbench
 
 PAIR_STEPS = 2  # steps of each program in a pair
 LEAST_PAIRS, MOST_PAIRS = 12, 90
@@ -23,68 +22,51 @@ LEAST_PAIRS, MOST_PAIRS = 12, 90
 FINE, ROUGH = 0.006, 0.012
 
 
-@dataclass
-class Calibration:
-    """What has been measured so far.
+def settled(ratios: list[float], precision: float) -> bool:
+    """Whether the median is precise enough, or there are `MOST_PAIRS` pairs.
 
-    Attributes:
+    Args:
         ratios: Step time of the program over the reference's, pair by pair.
-        finite: Whether all losses of the program were finite.
-        seconds: Wall time of the program's steps, and of the reference's, in seconds.
-        step_seconds: Wall time of the program's fastest step, in seconds.
+        precision: Largest standard error of the median, as a share of it.
     """
-
-    ratios: list[float] = field(default_factory=list)
-    finite: bool = True
-    seconds: tuple[float, float] = (0.0, 0.0)
-    step_seconds: float = math.inf
-
-    @property
-    def ratio(self) -> float:
-        """The median of the pairs' ratios; there must be at least one pair."""
-        return statistics.median(self.ratios)
-
-    def settled(self, precision: float) -> bool:
-        """Whether to stop: the ratio is precise enough, or there are `MOST_PAIRS` pairs.
-
-        Args:
-            precision: Largest standard error of the ratio, as a share of it.
-        """
-        count = len(self.ratios)
-        if count < LEAST_PAIRS:
-            return False
-        low, _, high = statistics.quantiles(self.ratios, n=4)
-        # For a normal distribution the standard deviation is 0.74 of the distance between the
-        # quartiles, and the median's standard error is 1.25 deviations / root of the count.
-        error = 1.25 * 0.74 * (high - low) / math.sqrt(count)
-        return error <= precision * self.ratio or count >= MOST_PAIRS
+    count = len(ratios)
+    if count < LEAST_PAIRS:
+        return False
+    low, _, high = statistics.quantiles(ratios, n=4)
+    # For a normal distribution the standard deviation is 0.74 of the distance between the
+    # quartiles, and the median's standard error is 1.25 deviations / root of the count.
+    error = 1.25 * 0.74 * (high - low) / math.sqrt(count)
+    return error <= precision * statistics.median(ratios) or count >= MOST_PAIRS
 
 
 def calibrate(
-    found: Calibration,
-    trainer: Trainer,
-    reference: Trainer,
-    clock: Callable[[], float],
-    precision: float,
-) -> None:
-    """Compare a program's step time with the reference's, continuing from `found`.
+    ratios: list[float], bench: Workbench, trainer: Trainer, watch: Stopwatch, precision: float
+) -> bool:
+    """Compare a program's step time with the reference's, until the ratio is precise enough.
 
     Both programs make training steps, which are not undone here.
 
     Args:
-        found: What was measured before; the new measurements are added to it.
+        ratios: What was measured before; the ratios of new pairs are added to it.
+        bench: Has the reference program and the clock that ratios are computed from.
         trainer: The program.
-        reference: The reference program.
-        clock: The time in seconds that ratios are computed from (`Workbench.clock`).
-        precision: See `Calibration.settled`.
+        watch: Receives the seconds of the program's steps as `train`, of the reference's as
+            `calibrate`.
+        precision: See `settled`.
+
+    Returns:
+        Whether all losses of the program were finite; if not, the comparison has ended early.
     """
-    while found.finite and not found.settled(precision):
-        start, began = clock(), time.perf_counter()
-        found.finite = math.isfinite(trainer.advance(PAIR_STEPS))
-        middle, between = clock(), time.perf_counter()
-        reference.advance(PAIR_STEPS)
-        own, other = between - began, time.perf_counter() - between
-        found.seconds = (found.seconds[0] + own, found.seconds[1] + other)
-        if found.finite:  # otherwise the loop ended early, and the time means nothing
-            found.ratios.append((middle - start) / (clock() - middle))
-            found.step_seconds = min(found.step_seconds, own / PAIR_STEPS)
+    with watch.measure("reference"):
+        reference = bench.reference()
+    while not settled(ratios, precision):
+        start = bench.clock()
+        with watch.measure("train"):
+            loss = trainer.advance(PAIR_STEPS)
+        middle = bench.clock()
+        if not math.isfinite(loss):  # the steps ended early, so their time means nothing
+            return False
+        with watch.measure("calibrate"):
+            reference.advance(PAIR_STEPS)
+        ratios.append((middle - start) / (bench.clock() - middle))
+    return True

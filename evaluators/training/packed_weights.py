@@ -26,24 +26,18 @@ class PackedWeights:
 
     def __init__(self, weights: list[Any], flat: bool) -> None:
         self._shapes = [tuple(weight.shape) for weight in weights]
-        self._sizes = [math.prod(shape) for shape in self._shapes]
         self._flat = flat
         values = [weight.numpy() for weight in weights]
         if flat:
             values = [np.concatenate([value.reshape(-1) for value in values])]
         self.variables = [keras.Variable(value) for value in values]
-        self._initial = values
-
-    def reset(self) -> None:
-        """Set the variables to their first values again."""
-        for variable, value in zip(self.variables, self._initial, strict=True):
-            variable.assign(value)
 
     def unpacked(self) -> list[Tensor]:
         """The present weights, each in the shape that the model gave it."""
         if not self._flat:
             return [variable.value for variable in self.variables]
-        parts = tf.split(self.variables[0].value, self._sizes)
+        sizes = [math.prod(shape) for shape in self._shapes]
+        parts = tf.split(self.variables[0].value, sizes)
         return [
             tf.reshape(part, shape) for part, shape in zip(parts, self._shapes, strict=True)
         ]

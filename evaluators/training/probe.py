@@ -24,6 +24,7 @@ digits each.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 from collections import Counter
@@ -63,13 +64,11 @@ def probe(candidate: Candidate, scale: Scale, vocabulary: Vocabulary) -> Outcome
     The digest is None if the candidate cannot have one; its training will report why.
     """
     watch, found = Stopwatch(), None
-    with watch.measure("probe"):
-        try:
-            name = f"candidate {candidate.id}"
-            graph = recent_graph(parse(candidate.text, name, vocabulary))
-            found = digest(graph, scale)
-        except Exception:  # a candidate may fail in any way
-            found = None
+    # a candidate may fail in any way
+    with watch.measure("probe"), contextlib.suppress(Exception):
+        name = f"candidate {candidate.id}"
+        graph = recent_graph(parse(candidate.text, name, vocabulary))
+        found = digest(graph, scale)
     return Outcome(Status.PROBED, seconds=watch.seconds, digest=found)
 
 
@@ -94,9 +93,8 @@ def digest(graph: Graph, scale: Scale) -> str | None:
     with tf.device("CPU:0"):
         values, gradients = _differentiate(graph, x, weights)
         large = _is_finite_when_large(graph, x, weights)
-    if not all(np.isfinite(one).all() for one in (values[-1], *gradients)):
-        return None
-    if not any(one.any() for one in gradients):
+    largest = max(float(np.abs(one).max()) for one in gradients)
+    if not largest or not all(np.isfinite(one).all() for one in (values[-1], *gradients)):
         return None
     as_written = _one_sided(graph, values) + [
         node.op for node in graph.nodes if node.primitive and node.primitive.kernel is not None
@@ -104,7 +102,6 @@ def digest(graph: Graph, scale: Scale) -> str | None:
     header = [str(unit), str(cost.unit), *labels, *sorted(as_written), str(large)]
     hashed = hashlib.sha256("\n".join(header).encode())
     hashed.update(_quantised(values[-1]))
-    largest = max(float(np.abs(one).max()) for one in gradients)
     for gradient in gradients:
         hashed.update(_quantised(gradient, GRADIENT_FLOOR * largest))
     return hashed.hexdigest()[:32]

@@ -8,6 +8,9 @@ compiling a second loop (LOG.md). How much to train, and when to stop, is for `t
 
 from __future__ import annotations
 
+import math
+import time
+from functools import partial
 from typing import Any
 
 import keras
@@ -19,7 +22,7 @@ from primeval.evaluators.lowering.model import LanguageModel
 from primeval.evaluators.settings import TrainingSettings
 from primeval.evaluators.training.batches import Batches
 from primeval.evaluators.training.packed_weights import PackedWeights
-from primeval.evaluators.training.schedule import Schedule
+from primeval.evaluators.training.schedule import learning_rate
 from primeval.primitives.kernels import PLAIN
 
 Tensor = Any
@@ -42,6 +45,7 @@ class Trainer:
     Attributes:
         model: Holds the weights of the start until `store_weights` copies the trained ones.
         steps: Training steps made so far.
+        step_seconds: Wall time of the fastest step so far; infinite before there was one.
     """
 
     def __init__(
@@ -59,20 +63,20 @@ class Trainer:
         self.model = LanguageModel(scale, cost, seed, forms, settings.precision)
         part = settings.batch_size // settings.accumulation
         self.model.build((part, scale.length))
-        self.steps = 0
-        self._batches, self._data_seed = batches, data_seed
-        self._schedule = Schedule(settings)
+        self.steps, self.step_seconds = 0, math.inf
+        self._batch = partial(batches.windows, data_seed)  # of a step
+        self._total_steps = tf.Variable(1.0, trainable=False)
         shaped = settings.optimizer.lower() in SHAPED_OPTIMIZERS
         self._weights = PackedWeights(self.model.trainable_variables, flat=not shaped)
         self._optimizer = _optimizer(settings)
         self._optimizer.build(self._weights.variables)
-        self._fresh = [variable.numpy() for variable in self._optimizer.variables]
+        self._changing = [*self._weights.variables, *self._optimizer.variables]
+        self._fresh = [variable.numpy() for variable in self._changing]
         self._run = tf.function(self._loop, jit_compile=settings.jit)
 
     def restart(self) -> None:
         """Set the weights and the optimizer back to how they were before the first step."""
-        self._weights.reset()
-        for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):
+        for variable, value in zip(self._changing, self._fresh, strict=True):
             variable.assign(value)
         self.steps = 0
 
@@ -100,15 +104,17 @@ class Trainer:
 
     def plan(self, total_steps: int) -> None:
         """Set how many steps the training will have, for schedules that depend on it."""
-        self._schedule.plan(total_steps)
+        self._total_steps.assign(float(total_steps))
 
     def advance(self, steps: int) -> float:
         """Make training steps; their mean loss in nats per token.
 
         Stops at the first loss that is not finite, and returns a mean that is not finite.
         """
+        start = time.perf_counter()
         total, made = self._call(self.steps, self.steps + steps, held_out=False)
-        self.steps += made
+        seconds = (time.perf_counter() - start) / max(made, 1)
+        self.steps, self.step_seconds = self.steps + made, min(self.step_seconds, seconds)
         return total / max(made, 1)
 
     def validate(self) -> float:
@@ -147,17 +153,14 @@ class Trainer:
         return total, made
 
     def _step(self, step: Tensor, held_out: Tensor) -> Tensor:
-        variables = [*self._weights.variables, *self._optimizer.variables]
-        before = [tf.identity(variable.value) for variable in variables]
+        before = [tf.identity(variable.value) for variable in self._changing]
         loss, gradients = self._gradients(self._batch(step, held_out))
-        self._optimizer.learning_rate.assign(self._schedule.learning_rate(step))
+        rate = learning_rate(self.settings, step, self._total_steps)
+        self._optimizer.learning_rate.assign(rate)
         self._optimizer.apply(gradients, self._weights.variables)
-        for variable, value in zip(variables, before, strict=True):
+        for variable, value in zip(self._changing, before, strict=True):
             variable.assign(tf.where(held_out, value, variable.value))
         return loss
-
-    def _batch(self, step: Tensor, held_out: Tensor) -> Tensor:
-        return self._batches.windows(self._data_seed, step, held_out)
 
     def _gradients(self, windows: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The mean loss of (batch, length + 1) tokens, and its gradients.

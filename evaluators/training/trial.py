@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 
 import tensorflow as tf
@@ -42,41 +41,39 @@ class _Trial:
     """The training of one candidate, with what has been found out so far.
 
     Attributes:
+        cost, trainer, allowance: None until the candidate has got that far.
         curve: Its validations.
-        step_seconds: Wall time of its fastest step; infinite before there was one.
-        steps: Training steps made.
     """
 
     def __init__(self, bench: Workbench, candidate: Candidate) -> None:
         self.bench, self.candidate = bench, candidate
         self.watch = Stopwatch()
         self.cost: Cost | None = None
-        self.curve: list[Point] = []
+        self.trainer: Trainer | None = None
         self.allowance: Allowance | None = None
-        self.step_seconds = math.inf
-        self.steps = 0
+        self.curve: list[Point] = []
 
     def run(self) -> Outcome:
         """Build, compile and train the candidate. Raises whatever goes wrong with it."""
-        candidate = self.candidate
-        with self.watch.measure("build"):
+        candidate, watch = self.candidate, self.watch
+        with watch.measure("build"):
             # it is known from the probe, if there was one
             name, vocabulary = f"candidate {candidate.id}", self.bench.vocabulary
             graph = recent_graph(parse(candidate.text, name, vocabulary))
             self.cost = measure(graph, self.bench.scale)
             trainer = self.bench.trainer(self.cost, candidate.seed, candidate.data_seed)
+            self.trainer = trainer
         # CHOICE: a program whose first step is not finite will not train. Compiling and
         # calibrating it costs as much as a hundred steps, and one child in five is like that.
-        with self.watch.measure("check"):
+        with watch.measure("check"):
             if not trainer.starts_finite():
                 return self.outcome(Status.DIVERGED, message="nan or inf from the first step")
-        with self.watch.measure("trace"):
+        with watch.measure("trace"):
             trainer.trace()
-        with self.watch.measure("compile"):
+        with watch.measure("compile"):
             trainer.compile()
-        self.allowance = Allowance(self.bench, trainer, self.cost, self.watch)
+        self.allowance = Allowance(self.bench, trainer, self.cost, watch)
         total = self.allowance.total(self.bench.is_reference(graph))
-        self.steps = trainer.steps
         if not total:
             return self.outcome(Status.DIVERGED, message="loss not finite in calibration")
         trainer.plan(total)
@@ -100,22 +97,13 @@ class _Trial:
     def _train_to(self, trainer: Trainer, step: int) -> float:
         """Train up to a step and validate; the loss in nats per token, finite or not."""
         if step > trainer.steps:
-            loss = self._advance(trainer, step - trainer.steps)
+            with self.watch.measure("train"):
+                loss = trainer.advance(step - trainer.steps)
             if not math.isfinite(loss):
                 return loss
         with self.watch.measure("evaluate"):
             loss = trainer.validate()
         self.curve.append(Point(trainer.steps, loss))
-        return loss
-
-    def _advance(self, trainer: Trainer, steps: int) -> float:
-        """Make training steps and time them; their mean loss."""
-        with self.watch.measure("train"):
-            start = time.perf_counter()
-            loss = trainer.advance(steps)
-            spent = time.perf_counter() - start
-        self.step_seconds = min(self.step_seconds, spent / steps)
-        self.steps = trainer.steps
         return loss
 
     def outcome(
@@ -126,22 +114,20 @@ class _Trial:
         message: str = "",
     ) -> Outcome:
         """How the candidate ended, with everything that was measured on the way."""
-        bits, found, step = None, self.allowance, self.step_seconds
-        if found is not None:
-            step = min(step, found.step_seconds)
-        if loss is not None:
-            bits = loss / math.log(2) / self.bench.bytes_per_token
+        bits = None if loss is None else loss / math.log(2) / self.bench.bytes_per_token
+        trainer, cost = self.trainer, self.cost
+        timed = trainer is not None and math.isfinite(trainer.step_seconds)
         return Outcome(
             status,
             loss=loss,
             bits_per_byte=bits,
             hurdle=hurdle,
             curve=tuple(self.curve),
-            steps=self.steps,
-            step_ms=1e3 * step if math.isfinite(step) else None,
-            step_ratio=found.ratio if found else None,
+            steps=trainer.steps if trainer else 0,
+            step_ms=1e3 * trainer.step_seconds if trainer and timed else None,
+            step_ratio=self.allowance.ratio if self.allowance else None,
             seconds=self.watch.seconds,
-            parameters=self.cost.parameters if self.cost else None,
-            flops=self.cost.flops if self.cost else None,
+            parameters=cost.parameters if cost else None,
+            flops=cost.flops if cost else None,
             message=message,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -43,14 +43,14 @@ class Slot:
         process: Id of its process that trains; 0 until that process is ready.
         job: What it is evaluating; None if it is idle or not ready.
         began: When it got its latest job, by `time.monotonic`; 0 if it never had one.
-        calls: The call that it is answering, kept because Ray drops a call without references.
+        call: The call that it is answering, kept because Ray drops a call without references.
     """
 
     actor: Any
     process: int = 0
     job: Job | None = None
     began: float = 0.0
-    calls: list[Any] = field(default_factory=list)
+    call: Any = None
 
 
 class Crew:
@@ -62,11 +62,13 @@ class Crew:
 
     Attributes:
         slots: The workers that were asked for and are not lost.
+        ready: How many of them have a process that can train.
         idle: Those that are ready and have no job, the longest idle first.
     """
 
     def __init__(self, hire: Callable[[], Any], count: int) -> None:
         self.slots: set[Slot] = set()
+        self.ready = 0
         self.idle: deque[Slot] = deque()
         self._hire = hire
         # Ray's threads put finished calls here. Waiting for a list of calls instead would go
@@ -75,11 +77,6 @@ class Crew:
         self._vacancies: deque[float] = deque()  # when to ask for the next worker
         for _ in range(count):
             self.add()
-
-    @property
-    def ready(self) -> int:
-        """How many workers have a process that can train."""
-        return sum(bool(slot.process) for slot in self.slots)
 
     def add(self) -> None:
         """Ask for one more worker."""
@@ -106,7 +103,7 @@ class Crew:
         self._call(slot, method.remote(job.candidate))
 
     def _call(self, slot: Slot, call: Any) -> None:
-        slot.calls = [call]
+        slot.call = call
         call.future().add_done_callback(lambda done: self._finished.put((slot, done)))
 
     def finished(self, timeout: float) -> Iterator[tuple[Slot, Any]]:
@@ -124,14 +121,10 @@ class Crew:
         except Empty:
             return
 
-    def busy_longer_than(self, seconds: float) -> list[Slot]:
-        """The workers that got their present job more than some seconds ago."""
-        then = time.monotonic() - seconds
-        return [slot for slot in self.slots if slot.job is not None and slot.began < then]
-
     def dismiss(self, slot: Slot) -> None:
         """Kill a worker, if it still lives, and forget it."""
-        self.slots.discard(slot)
+        self.slots.remove(slot)
+        self.ready -= bool(slot.process)
         if slot in self.idle:
             self.idle.remove(slot)
         ray.kill(slot.actor)
@@ -141,5 +134,6 @@ class Crew:
         for slot in self.slots:
             ray.kill(slot.actor)
         self.slots.clear()
+        self.ready = 0
         self.idle.clear()
         self._vacancies.clear()

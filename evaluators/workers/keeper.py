@@ -22,7 +22,7 @@ from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.settings import Task
 from primeval.evaluators.units import format_duration, rough_bytes
-from primeval.evaluators.workers.memory import held_memory, total_memory
+from primeval.evaluators.workers.memory import held_memory, kernel_kills, total_memory
 from primeval.primitives.errors import WorkError
 
 STARTUP_SECONDS = 300.0  # to import TensorFlow, read the tokens, compile the reference
@@ -54,17 +54,13 @@ class _Process:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
-        self.said = b""
+        self.id, self.said = self._popen.pid, b""
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.began, self.ready = time.monotonic(), False
         self.evaluated, self.held_at_first = 0, 0
-        self._kills = _kernel_kills()
+        self.kills_before = kernel_kills()
         self.pipe.send(task)
-
-    @property
-    def id(self) -> int:
-        return self._popen.pid
 
     def _read(self) -> None:
         """Read everything that it prints, since a full pipe would stop it."""
@@ -82,16 +78,12 @@ class _Process:
                 raise WorkerError(f"it was not ready after {STARTUP_SECONDS:g} s.")
             self.pipe.recv()
         except (EOFError, OSError):
-            raise WorkerError(f"{self.end()} {self.tail()}".strip()) from None
+            raise WorkerError(f"{_how(self.wait())} {self.tail()}".strip()) from None
         self.ready, self.held_at_first = True, self.held()
 
     def held(self) -> int:
         """Bytes of memory that it holds now; 0 if it has ended."""
         return held_memory([self.id])
-
-    def end(self) -> str:
-        """How it ended, in words. If it still runs, it is ended now."""
-        return _how(self.wait())
 
     def wait(self) -> int:
         """Its exit status; minus the signal if a signal ended it. Ends it after 10 s."""
@@ -102,10 +94,6 @@ class _Process:
             status = self._popen.wait()
         self._reader.join(1.0)
         return status
-
-    def starved(self) -> bool:
-        """Whether the kernel has killed any process for lack of memory since it started."""
-        return _kernel_kills() > self._kills
 
     def tail(self) -> str:
         """The last of what it printed; if it was aborted, the reason and where it was."""
@@ -158,7 +146,9 @@ class Keeper:
 
     def __init__(self, task: Task, sharing: int = 1, folder: Path | None = None) -> None:
         self._task, self._folder = task, folder
-        self.memory = task.workers.memory or int(SHARE * total_memory() / sharing)
+        limit = task.workers.memory
+        self.memory = limit or int(SHARE * total_memory() / sharing)
+        self._whose = "workers.memory" if limit else "a worker's share of this machine"
         self._process = _Process(task)
 
     def prepare(self) -> int:
@@ -172,52 +162,46 @@ class Keeper:
         Raises WorkerError if the process that should evaluate it cannot start.
         """
         self._process.await_ready()
-        began, weights = time.monotonic(), candidate.weights
-        if self._folder is not None and weights is not None:
-            here = self._folder / f"{os.getpid()}-{Path(weights).name}"
+        began, here = time.monotonic(), None
+        if self._folder is not None and candidate.weights is not None:
+            here = self._folder / f"{os.getpid()}-{Path(candidate.weights).name}"
             candidate = replace(candidate, weights=str(here))
-        outcome, usable = self._outcome(candidate, began)
+        answer = self._answer(candidate, began)
         held = self._process.held()
         self._process.evaluated += not candidate.probe
-        reason = self._used_up(held) if usable else outcome.status.value
+        if isinstance(answer, Outcome):
+            outcome, reason = answer, self._used_up(held)
+        else:
+            (status, message), spent = answer, {"lost": time.monotonic() - began}
+            outcome, reason = Outcome(status, seconds=spent, message=message), status.value
         if reason:
             self._process.kill()
             self._process = _Process(self._task)
-        sent = _taken(candidate) if self._folder is not None else None
-        return Report(outcome, held, sent, reason, self._process.id)
+        return Report(outcome, held, _taken(here), reason, self._process.id)
 
     def close(self) -> None:
         """End the process that trains."""
         self._process.kill()
 
-    def _outcome(self, candidate: Candidate, began: float) -> tuple[Outcome, bool]:
-        """The candidate's outcome, and whether the process can still be used."""
+    def _answer(self, candidate: Candidate, began: float) -> Outcome | tuple[Status, str]:
+        """What the process reports of a candidate.
+
+        If it reports nothing: a status and the reason. The process cannot be used again then.
+        """
         process, timeout = self._process, self._task.candidate.timeout
-
-        def failed(status: Status, message: str) -> tuple[Outcome, bool]:
-            spent = {"lost": time.monotonic() - began}
-            return Outcome(status, seconds=spent, message=message), False
-
         try:
             process.pipe.send(candidate)
             while not process.pipe.poll(LOOK_SECONDS):
                 if time.monotonic() - began > timeout:
-                    message = (
-                        f"not finished within candidate.timeout ({format_duration(timeout)})"
-                    )
-                    return failed(Status.TIMED_OUT, message)
+                    limit = format_duration(timeout)
+                    return Status.TIMED_OUT, f"not finished within candidate.timeout ({limit})"
                 if (held := process.held()) > self.memory:
-                    message = f"held {rough_bytes(held)}, more than {self._whose()}"
-                    return failed(Status.OUT_OF_MEMORY, message)
-            return process.pipe.recv(), True
+                    limit = f"{self._whose} ({rough_bytes(self.memory)})"
+                    return Status.OUT_OF_MEMORY, f"held {rough_bytes(held)}, more than {limit}"
+            outcome: Outcome = process.pipe.recv()
+            return outcome
         except (EOFError, OSError):
-            return failed(*_cause(process))
-
-    def _whose(self) -> str:
-        """The limit on memory, in words."""
-        if self._task.workers.memory:
-            return f"workers.memory ({rough_bytes(self.memory)})"
-        return f"a worker's share of this machine ({rough_bytes(self.memory)})"
+            return _cause(process)
 
     def _used_up(self, held: int) -> str:
         """Why the process must be replaced; empty if it need not be."""
@@ -232,7 +216,7 @@ def _cause(process: _Process) -> tuple[Status, str]:
     """Why a process ended by itself, as a status and a message."""
     status = process.wait()
     tail = f": {tail}" if (tail := process.tail()) else ""
-    if -status == signal.SIGKILL and process.starved():
+    if -status == signal.SIGKILL and kernel_kills() > process.kills_before:
         return Status.OUT_OF_MEMORY, "killed by the kernel, which was out of memory"
     if -status in FROM_OUTSIDE:
         return Status.LOST, f"its worker was ended from outside: {_how(status)}"
@@ -243,26 +227,12 @@ def _how(status: int) -> str:
     """An exit status in words."""
     if status >= 0:
         return f"its process left with exit status {status}"
-    try:
-        return f"its process was ended by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"its process was ended by signal {-status}"
+    names = {one.value: one.name for one in signal.Signals}
+    return f"its process was ended by {names.get(-status, f'signal {-status}')}"
 
 
-def _kernel_kills() -> int:
-    """How many processes the kernel has killed for lack of memory; 0 if that is unknown."""
-    try:
-        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    except (OSError, ValueError):
-        pass
-    return 0
-
-
-def _taken(candidate: Candidate) -> bytes | None:
-    """The weights that a candidate has written, or None; their file is removed."""
-    path = Path(candidate.weights) if candidate.weights else None
+def _taken(path: Path | None) -> bytes | None:
+    """The weights in a file, which is removed; None if a candidate has not written it."""
     if path is None or not path.exists():
         return None
     weights = path.read_bytes()

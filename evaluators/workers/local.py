@@ -27,7 +27,7 @@ class LocalEvaluator(Evaluator):
         DataError: As `Workbench`.
     """
 
-    capacity, probes = 1, True
+    probes = True
 
     def __init__(self, task: Task, corpus: Corpus | None = None) -> None:
         limit_threads(task.workers.threads)

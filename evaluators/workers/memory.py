@@ -6,7 +6,9 @@ run really takes is measured.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -48,55 +50,58 @@ def counted_memory(cost: Cost, scale: Scale, training: TrainingSettings) -> int:
 def free_memory() -> int:
     """Bytes that are free on this machine, or in the container that this process runs in."""
     free = int(psutil.virtual_memory().available)
-    try:
-        limit, used = (
-            (CGROUP / name).read_text(encoding="ascii").strip()
-            for name in ("memory.max", "memory.current")
-        )
-        return free if limit == "max" else min(free, int(limit) - int(used))
-    except (OSError, ValueError):  # no container, or one without these files
-        return free
+    limit, used = _number(CGROUP / "memory.max"), _number(CGROUP / "memory.current")
+    return free if limit is None or used is None else min(free, limit - used)
 
 
 def total_memory() -> int:
     """Bytes that this machine has, or the container that this process runs in."""
     total = int(psutil.virtual_memory().total)
-    try:
-        limit = (CGROUP / "memory.max").read_text(encoding="ascii").strip()
-        return total if limit == "max" else min(total, int(limit))
-    except (OSError, ValueError):  # no container, or one without these files
-        return total
+    limit = _number(CGROUP / "memory.max")
+    return total if limit is None else min(total, limit)
+
+
+def _number(path: Path, label: str = "") -> int | None:
+    """The number that follows a label in a file of the kernel's; None where there is none.
+
+    There is none outside a container, in one without a limit, and on other systems than Linux.
+    """
+    with contextlib.suppress(OSError):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if found := re.search(rf"^{label}\s*(\d+)", text, re.MULTILINE):
+            return int(found[1])
+    return None
 
 
 def gpu_count() -> int:
     """How many NVIDIA GPUs this machine has. Models on them use memory not counted here."""
-    try:
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
         listed = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True
         )
-    except (OSError, subprocess.SubprocessError):
-        return 0
-    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+        return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    return 0
 
 
 def peak_memory(process: int) -> int:
     """The most bytes that a process has held at once; 0 if it has ended."""
-    try:
-        status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
-        return int(status.partition("VmHWM:")[2].split()[0]) << 10
-    except (OSError, IndexError, ValueError):  # not Linux: use what it holds now
-        return held_memory([process])
+    kilobytes = _number(Path(f"/proc/{process}/status"), "VmHWM:")
+    # not Linux: use what it holds now
+    return held_memory([process]) if kilobytes is None else kilobytes << 10
 
 
 def held_memory(processes: Iterable[int]) -> int:
     """Bytes that processes hold now, all together; those that have ended hold none."""
     total = 0
     for process in processes:
-        try:
+        with contextlib.suppress(psutil.Error):
             total += int(psutil.Process(process).memory_info().rss)
-        except psutil.Error:
-            continue
     return total
+
+
+def kernel_kills() -> int:
+    """How many processes the kernel has killed for lack of memory; 0 if that is unknown."""
+    return _number(Path("/proc/vmstat"), "oom_kill") or 0
 
 
 def descendants() -> set[int]:

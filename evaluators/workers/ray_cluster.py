@@ -12,6 +12,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -40,58 +41,38 @@ ANSWER_SECONDS = 5.0  # that a cluster's head may take to answer
 CLOSE_SECONDS = 4.0  # that Ray may take to end before it is killed
 
 
-class Connection:
-    """A session of Ray that was started here, or a cluster that was joined.
-
-    Args:
-        watchman: Watches the session that was started here; None for a cluster, which
-            continues without us.
-    """
-
-    def __init__(self, watchman: Watchman | None) -> None:
-        self._watchman = watchman
-
-    def close(self) -> None:
-        """Leave the cluster or end the session, within seconds even if Ray does not answer."""
-        if self._watchman is None:
-            ray.shutdown()
-            return
-        patience = threading.Timer(CLOSE_SECONDS, end_session, [os.getpid()])
-        patience.daemon = True
-        patience.start()
-        ray.shutdown()
-        patience.cancel()
-        self._watchman.close()
-
-
-def connect(workers: WorkerSettings) -> Connection | None:
+def connect(workers: WorkerSettings) -> ExitStack:
     """Start Ray on this machine, or join a cluster.
 
-    Returns None if this process has done so already. The caller that did it then closes Ray.
+    Returns:
+        What must be closed at the end: it ends the session that was started here, or leaves the
+        cluster, which continues without us. It does nothing if this process was connected
+        before: then the caller that connected it ends Ray.
 
     Raises:
         ValueError: Ray does not start or answer, which is found out within seconds. The
             message says what to do.
     """
+    connection = ExitStack()
     if ray.is_initialized():
-        return None
-    watchman = None
+        return connection
     try:
         if workers.address is None:
-            watchman = Watchman()
+            connection.callback(Watchman().close)
             _start(workers)
+            connection.callback(_end)
         else:
             _join(workers)
+            connection.callback(ray.shutdown)
     except Exception as error:  # Ray raises many kinds, a bare Exception too
-        if watchman is not None:
-            watchman.close()
+        connection.close()
         address = workers.address
         where = "on this machine" if address is None else f"at workers.address {address}"
         raise ValueError(
             f"Ray does not start {where}: {described(error)} "
             "For a search without Ray: --set workers.evaluator=local."
         ) from error
-    return Connection(watchman)
+    return connection
 
 
 def _start(workers: WorkerSettings) -> None:
@@ -107,15 +88,22 @@ def _start(workers: WorkerSettings) -> None:
     )
 
 
+def _end() -> None:
+    """End the session that was started here, within seconds even if Ray does not answer."""
+    patience = threading.Timer(CLOSE_SECONDS, end_session, [os.getpid()])
+    patience.daemon = True
+    patience.start()
+    ray.shutdown()
+    patience.cancel()
+
+
 def _join(workers: WorkerSettings) -> None:
     """Join a cluster, and send this primeval to its workers if `ship_code` says so."""
-    address = find_head(str(workers.address))
-    if not workers.ship_code:
-        ray.init(address=address, **QUIET)
-        return
+    address, code = find_head(str(workers.address)), None
     with tempfile.TemporaryDirectory() as folder:
-        modules = [str(write_wheel(Path(folder)))]  # uploaded by `init`
-        ray.init(address=address, runtime_env={"py_modules": modules}, **QUIET)
+        if workers.ship_code:
+            code = {"py_modules": [str(write_wheel(Path(folder)))]}  # uploaded by `init`
+        ray.init(address=address, runtime_env=code, **QUIET)
 
 
 def find_head(address: str) -> str:
@@ -151,7 +139,7 @@ def find_head(address: str) -> str:
     return str(found)
 
 
-class Worker:
+class Worker(Keeper):
     """A keeper in a Ray actor.
 
     Args:
@@ -168,16 +156,12 @@ class Worker:
         if shipment is not None:
             folder = Path(tempfile.mkdtemp(prefix="primeval-"))
             task = shipment.unpack(task, folder, lambda: ray.get(*tokens[0]))
-        self._keeper = Keeper(task, sharing, folder)
-
-    def prepare(self) -> int:
-        """The id of the process that trains, once it is ready. Raises WorkerError."""
-        return self._keeper.prepare()
+        super().__init__(task, sharing, folder)
 
     def evaluate(self, candidate: Candidate) -> Report:
         """As `Keeper.evaluate`. Raises WorkerError."""
         print(f"{candidate.purpose} #{candidate.id}", flush=True)  # seen on the dashboard
-        return self._keeper.evaluate(candidate)
+        return super().evaluate(candidate)
 
 
 def worker_options(workers: WorkerSettings) -> dict[str, Any]:
@@ -208,13 +192,8 @@ def hiring(task: Task, corpus: Corpus) -> Callable[[], Any]:
 
 def worker_environment(workers: WorkerSettings) -> dict[str, str]:
     """Environment variables of a worker and of the process that it keeps."""
-    threads = str(workers.threads)
-    environment = {
-        "OMP_NUM_THREADS": threads,
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_NUM_INTEROP_THREADS": threads,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }
+    limits = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    environment = {**dict.fromkeys(limits, str(workers.threads)), "TF_CPP_MIN_LOG_LEVEL": "3"}
     if workers.threads == 1:  # more than one part would only cost time
         flags = os.environ.get("XLA_FLAGS", "")
         environment["XLA_FLAGS"] = f"{flags} --xla_cpu_parallel_codegen_split_count=1".strip()

@@ -69,7 +69,6 @@ class RayEvaluator(Evaluator):
         self._flying = 0
         self._looked = 0.0  # when `_unanswered` last looked
         self._failure = ""  # why a worker could not start
-        self._count()
 
     def submit(self, candidate: Candidate) -> None:
         self._flying += 1
@@ -82,7 +81,7 @@ class RayEvaluator(Evaluator):
         while self._flying and not finished:
             left = end - time.monotonic()
             self._crew.fill_vacancies()
-            finished = self._arrivals(max(0.0, min(LOOK_SECONDS, left))) + self._unanswered()
+            finished = self._arrivals(max(0.0, min(LOOK_SECONDS, left)))
             self._flying -= len(finished)
             if left <= 0:
                 break
@@ -104,13 +103,7 @@ class RayEvaluator(Evaluator):
         self._crew.close()
         self._jobs.clear()
         self._flying = 0
-        if self._connection is not None:
-            self._connection.close()
-
-    def _count(self) -> None:
-        """Set `capacity` by the workers that are ready."""
-        ready = self._crew.ready
-        self.capacity = max(1, ready + ready // PER_SPARE)
+        self._connection.close()
 
     def _dispatch(self) -> None:
         """Give waiting candidates to idle workers."""
@@ -122,7 +115,9 @@ class RayEvaluator(Evaluator):
         finished: Finished = []
         for slot, done in self._crew.finished(timeout):
             finished += self._take(slot, done)
+        finished += self._unanswered()
         self._dispatch()
+        self.capacity = max(1, self._crew.ready + self._crew.ready // PER_SPARE)
         return finished
 
     def _take(self, slot: Slot, done: Any) -> Finished:
@@ -133,7 +128,7 @@ class RayEvaluator(Evaluator):
         self._crew.idle.append(slot)
         if job is None:
             slot.process = int(done.result())
-            self._count()
+            self._crew.ready += 1
             return []
         slot.job = None
         report: Report = done.result()
@@ -143,14 +138,17 @@ class RayEvaluator(Evaluator):
         if report.outcome.status is Status.LOST:
             return self._again(job, report.outcome)
         if report.weights is not None and job.candidate.weights is not None:
-            _write(Path(job.candidate.weights), report.weights)
+            path = Path(job.candidate.weights)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as draft:
+                draft.write_bytes(report.weights)
         return _finish(job, report.outcome)
 
     def _lost(self, slot: Slot, error: BaseException) -> Finished:
         """Replace a worker that is lost, and evaluate its candidate again."""
         job, was_ready = slot.job, bool(slot.process)
         log.warning("a worker was lost: %s", _cause(error))
-        self._give_up(slot)
+        self._crew.dismiss(slot)
         if was_ready:
             self._crew.add()
         else:  # the next one may fail for the same reason
@@ -183,22 +181,17 @@ class RayEvaluator(Evaluator):
         if now - self._looked < LOOK_SECONDS:
             return []
         self._looked, finished = now, list[tuple[int, Outcome]]()
-        limit = self._task.candidate.timeout
-        message = (
-            f"not finished within candidate.timeout ({format_duration(limit)}); no answer since"
-        )
-        for slot in self._crew.busy_longer_than(limit + STARTUP_SECONDS + PATIENCE):
-            if slot.job is not None:
-                spent = {"lost": now - slot.began}
-                outcome = Outcome(Status.TIMED_OUT, seconds=spent, message=message)
+        timeout = self._task.candidate.timeout
+        limit = format_duration(timeout)
+        message = f"not finished within candidate.timeout ({limit}); no answer since"
+        for slot in list(self._crew.slots):
+            spent = now - slot.began
+            if slot.job is not None and spent > timeout + STARTUP_SECONDS + PATIENCE:
+                outcome = Outcome(Status.TIMED_OUT, seconds={"lost": spent}, message=message)
                 finished += _finish(slot.job, outcome)
-            self._give_up(slot)
-            self._crew.add()
+                self._crew.dismiss(slot)
+                self._crew.add()
         return finished
-
-    def _give_up(self, slot: Slot) -> None:
-        self._crew.dismiss(slot)
-        self._count()
 
 
 def _finish(job: Job, outcome: Outcome) -> Finished:
@@ -207,13 +200,6 @@ def _finish(job: Job, outcome: Outcome) -> Finished:
         lost = outcome.seconds.get("lost", 0.0) + job.lost
         outcome = replace(outcome, seconds={**outcome.seconds, "lost": lost})
     return [(job.candidate.id, outcome)]
-
-
-def _write(path: Path, weights: bytes) -> None:
-    """Weights that came from another machine, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as draft:
-        draft.write_bytes(weights)
 
 
 def _cause(error: BaseException) -> str:

@@ -53,13 +53,13 @@ class Shipment:
             folder: A folder of this worker's own, for users' primitives.
             fetch: Brings the tokens of each split to this machine.
         """
-        modules = []
-        for module in task.modules:
+        modules = list(task.modules)
+        for number, module in enumerate(task.modules):
             if module in self.modules and not Path(module).is_file():
-                path = folder / Path(module).name
+                path = folder / str(number) / Path(module).name  # two files may share a name
+                path.parent.mkdir(exist_ok=True)
                 path.write_text(self.modules[module], encoding="utf-8")
-                module = str(path)
-            modules.append(module)
+                modules[number] = str(path)
         return replace(task, modules=tuple(modules), tokens=self.place(task, fetch))
 
     def place(self, task: Task, fetch: Fetch) -> TokenFiles:

@@ -46,17 +46,15 @@ def members(driver: int) -> list[psutil.Process]:
     """The processes of the session of Ray that a driver started, without driver and caller."""
     # Ray names the folder of a session after the time and the driver's process id
     session = re.compile(rf"/session_[\d_-]+_{driver}/")
-    mine = (driver, os.getpid())
-    others = (one for one in psutil.process_iter() if one.pid not in mine)
-    return [one for one in others if _works_in(one, session)]
-
-
-def _works_in(process: psutil.Process, session: re.Pattern[str]) -> bool:
-    """Whether a process has a file open, such as its log, in a session's folder."""
-    try:
-        return any(session.search(file.path) for file in process.open_files())
-    except (psutil.Error, OSError):  # it has ended, or belongs to another user
-        return False
+    found = []
+    for one in psutil.process_iter():
+        # an error: it has ended, or belongs to another user
+        with contextlib.suppress(psutil.Error, OSError):
+            # it has a file open in the session's folder, such as its log
+            inside = any(session.search(file.path) for file in one.open_files())
+            if inside and one.pid not in (driver, os.getpid()):
+                found.append(one)
+    return found
 
 
 def end_session(driver: int) -> int:

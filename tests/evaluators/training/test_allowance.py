@@ -36,9 +36,9 @@ def precisions(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     wanted: list[float] = []
 
-    def noted(*arguments: Any, calibrate: Any = allowance.calibrate) -> None:
+    def noted(*arguments: Any, calibrate: Any = allowance.calibrate) -> Any:
         wanted.append(arguments[-1])
-        calibrate(*arguments)
+        return calibrate(*arguments)
 
     monkeypatch.setattr(allowance, "calibrate", noted)
     return wanted

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import random
+import statistics
 
 from primeval.evaluators.training.calibration import (
     FINE,
     LEAST_PAIRS,
     MOST_PAIRS,
     ROUGH,
-    Calibration,
+    settled,
 )
 
 
 def pairs_needed(noise: float, seed: int, precision: float = FINE) -> tuple[int, float]:
-    rng, found = random.Random(seed), Calibration()
-    while not found.settled(precision):
-        found.ratios.append(1.2 * rng.lognormvariate(0, noise))
-    return len(found.ratios), found.ratio
+    rng, ratios = random.Random(seed), list[float]()
+    while not settled(ratios, precision):
+        ratios.append(1.2 * rng.lognormvariate(0, noise))
+    return len(ratios), statistics.median(ratios)
 
 
 def test_a_quiet_machine_needs_the_least_pairs() -> None:

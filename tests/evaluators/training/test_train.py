@@ -183,10 +183,10 @@ def test_any_keras_optimizer_trains(optimizer: str) -> None:
 @pytest.mark.tf
 @pytest.mark.parametrize("schedule", ["rsqrt", "cosine", "constant"])
 def test_learning_rates_rise_in_the_warm_up_and_then_follow_the_schedule(schedule: str) -> None:
-    bench = workbench(task(schedule=schedule, learning_rate=1.0, warmup_steps=10))
-    trainer = bench.reference()
-    trainer.plan(100)
-    rates = [float(trainer._schedule.learning_rate(step)) for step in (0, 4, 9, 39, 99)]
+    from primeval.evaluators.training.schedule import learning_rate
+
+    settings = task(schedule=schedule, learning_rate=1.0, warmup_steps=10).training
+    rates = [float(learning_rate(settings, step, 100.0)) for step in (0, 4, 9, 39, 99)]
     after = {"rsqrt": (0.5, 0.316), "cosine": (0.689, 0.1), "constant": (1.0, 1.0)}[schedule]
     assert rates[:2] == pytest.approx([0.1, 0.5], rel=0.05)
     assert rates[3:] == pytest.approx(after, abs=0.01)

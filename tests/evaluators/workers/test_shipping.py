@@ -78,3 +78,17 @@ def test_users_primitives_travel_as_text(tmp_path: Path) -> None:
     path, dotted = unpacked.modules
     assert Path(path).read_text(encoding="utf-8") == "x = 1\n"
     assert dotted == "package.module"
+
+
+def test_two_modules_of_one_file_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    modules = [tmp_path / "ours" / "ops.py", tmp_path / "theirs" / "ops.py"]
+    for module in modules:
+        module.parent.mkdir()
+        module.write_text(f"x = {module.parent.name!r}\n", encoding="utf-8")
+    settings = replace(task(), modules=tuple(str(module) for module in modules))
+    shipment, tokens = pack(settings, load_corpus(settings.data))
+    for module in modules:
+        module.unlink()
+    unpacked = shipment.unpack(settings, tmp_path, lambda: tokens)
+    texts = [Path(path).read_text(encoding="utf-8") for path in unpacked.modules]
+    assert texts == ["x = 'ours'\n", "x = 'theirs'\n"]
