@@ -192,7 +192,7 @@ def load_weights(model, path):
 
 
 def _builder(block: BlockSource, scale: Scale, cost: Cost, slug: str) -> str:
-    """`build_model`."""
+    """The source of `build_model`, a function that builds the whole model around the block."""
     size = f"vocabulary={scale.vocabulary}, layers={scale.layers}, width={cost.width}"
     header = f"def build_model({size}, length={scale.length}):"
     embedding = "TokenEmbedding" if scale.tied else "keras.layers.Embedding"

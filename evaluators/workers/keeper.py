@@ -106,7 +106,7 @@ class _Process:
         return f"{why}\n{fatal}{where}".strip()[:MESSAGE_LENGTH]
 
     def kill(self) -> None:
-        """End it at once."""
+        """End the process at once."""
         self._popen.kill()
         self._popen.wait()
         self.pipe.close()

@@ -60,7 +60,7 @@ class Interrupts:
             raise Interrupted
 
     def patiently(self, wait: Callable[[], T], otherwise: T) -> T:
-        """`wait()`; if the first signal came or comes meanwhile, `otherwise`."""
+        """The result of `wait()`; `otherwise` if the first signal comes before or during it."""
         self._waiting = True
         try:
             return otherwise if self.requested else wait()

@@ -53,7 +53,7 @@ def drive(
 
 
 class _Driver:
-    """The state of one drive."""
+    """Drives one search, from its first individual of this session to its stop."""
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ class _Driver:
         self.progress.told(individual, outcome, self.elapsed())
 
     def stop(self) -> Stop | None:
-        """Whether to stop, and why."""
+        """The reason to stop now; None to continue."""
         failed = len(self.failures)
         if self.given_up():
             return Stop("interrupted", "Stopped as asked.")

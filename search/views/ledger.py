@@ -56,7 +56,7 @@ class Yield:
 
     @property
     def tried(self) -> int:
-        """All draws."""
+        """How often the mutation was drawn, whatever became of it."""
         return self.children + self.thrown_away.total()
 
     @property

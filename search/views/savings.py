@@ -36,12 +36,12 @@ class Savings:
 
     @property
     def evaluations(self) -> int:
-        """Of both levels."""
+        """The sum over both levels."""
         return self.graph.evaluations + self.probe.evaluations
 
     @property
     def seconds(self) -> float:
-        """Of both levels."""
+        """The sum over both levels."""
         return self.graph.seconds + self.probe.seconds
 
 

@@ -244,13 +244,11 @@ def grow(folder: Path, count: int) -> None:
     individuals, outcomes = list(run.store.individuals()), dict(run.store.outcomes())
     run.close()
     store = open_store(folder / "run.sqlite", write=True)
-    store._connection.execute("BEGIN")  # one transaction is faster, and there is no reader
     for number in range(len(individuals), count):
         again = individuals[1 + number % (len(individuals) - 1)]
         fields = {field.name: getattr(again, field.name) for field in dataclasses.fields(again)}
         store.append_individual(Individual(**{**fields, "id": number}), float(number))
         store.append_outcome(number, outcomes[again.id], float(number))
-    store._connection.execute("COMMIT")
     store.close()
 
 
