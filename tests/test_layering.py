@@ -186,6 +186,28 @@ def test_a_planted_import_in_a_room_is_found(house: Path, line: str) -> None:
         LAYERS["dna"].pop()
 
 
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("dna/cost.py", "from primeval.dna.writing.facts import Facts"),
+        ("search/run/store.py", "import primeval.search.views.ranking"),
+        ("evaluators/data/corpus.py", "from primeval.evaluators.lowering.plan import plan"),
+        ("primitives/rules.py", "from primeval.dna.program import Program"),
+    ],
+)
+def test_a_planted_import_from_a_higher_room_is_found(
+    house: Path, path: str, line: str
+) -> None:
+    plant(house, path, line)
+    assert [fault for fault in upward_imports(house) if fault.startswith(f"{path} imports")]
+
+
+def test_a_planted_circle_is_found(house: Path) -> None:
+    assert circles(house) == []
+    plant(house, "dna/program.py", "from primeval.dna.graph import Graph")
+    assert {"dna/program.py", "dna/graph.py"} <= set(circles(house))
+
+
 def test_a_planted_import_of_a_command_is_found(house: Path) -> None:
     line = "from primeval.scripts.commands.search import run"
     plant(house, "scripts/commands/top.py", line)
