@@ -28,7 +28,7 @@ LAYERS = {
     "evaluators": [[""], ["data", "lowering"], ["training", "export"], ["workers"]],
     "search": [
         [""],
-        ["config"],
+        ["config", "statistics"],
         ["algorithm"],
         ["run"],
         ["drive"],

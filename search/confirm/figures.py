@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from primeval.evaluators.outcome import Outcome, Status
-from primeval.search.confirm.intervals import Interval, interval
 from primeval.search.run.folder import Run
+from primeval.search.statistics.intervals import Interval, interval
 
 
 @dataclass(frozen=True)

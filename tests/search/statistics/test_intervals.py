@@ -7,7 +7,7 @@ import statistics
 
 import pytest
 
-from primeval.search.confirm.intervals import interval, t_quantile
+from primeval.search.statistics.intervals import interval, t_quantile
 
 # Quantiles of Student's t as tables print them: 95 %, 97.5 % and 99.5 %.
 PUBLISHED = {
