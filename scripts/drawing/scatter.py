@@ -21,8 +21,8 @@ from primeval.search.views.agreement import Agreement, Side
 SIZE = (8.6, 7.4)  # inches
 DOT = "#0b62b3"
 FAR = 4.0  # a difference that is so many times the usual one is far out
-ROOM = 4.0  # between a point and what is written about others, in pixels
-DISTANCES, ANGLES = (8, 16, 26, 38, 52, 70, 90, 115, 145), 16  # where a label may stand
+ROOM = 3.5  # between a point and what is written about others, in points
+DISTANCES, ANGLES = (6, 12, 20, 29, 40, 54, 70, 90, 115), 16  # where a label may stand
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "primeval",  # the same figure is the same file
@@ -49,7 +49,7 @@ def draw_scatter(found: Agreement, path: Path) -> None:
     Raises OSError if the file cannot be written.
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(SIZE, layout="constrained")
+        figure = Figure(SIZE, dpi=72, layout="constrained")  # a pixel is a point
         canvas: Any = FigureCanvasAgg(figure)
         axes: Any = figure.add_subplot()
         points = list(_points(found))
@@ -62,7 +62,7 @@ def draw_scatter(found: Agreement, path: Path) -> None:
         _label(axes, points)
         # no date, so that the same figure is the same file
         metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
-        figure.savefig(path, facecolor=PAPER, metadata=metadata)
+        figure.savefig(path, facecolor=PAPER, metadata=metadata, dpi=150)
 
 
 def _points(found: Agreement) -> Iterator[Point]:
@@ -144,9 +144,9 @@ def _label(axes: Any, points: Sequence[Point]) -> None:
         text = axes.annotate(
             name,
             spots[name],
-            xycoords="figure pixels",
+            xycoords="figure points",
             xytext=(0, 0),
-            textcoords="offset pixels",
+            textcoords="offset points",
             ha="center",
             va="center",
             fontsize=8,
@@ -161,7 +161,7 @@ def _label(axes: Any, points: Sequence[Point]) -> None:
 
 
 def _marks(axes: Any, point: Point) -> Iterator[Bbox]:
-    """What a point and its bars take of the figure, in pixels."""
+    """What a point and its bars take of the figure, in points."""
     across, up = point.x_deviation or 0.0, point.y_deviation or 0.0
     for dx, dy in ((across, 0.0), (0.0, up)):
         ends = [(point.x - dx, point.y - dy), (point.x + dx, point.y + dy)]
