@@ -14,7 +14,7 @@ from helpers.training import DIVERGING, SEED, task
 from primeval.evaluators.budget import Budget, StepCost
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
-from primeval.evaluators.settings import Task
+from primeval.evaluators.task import Task
 
 
 def test_hurdles_give_each_band_the_same_expected_compute() -> None:

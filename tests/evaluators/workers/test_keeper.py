@@ -20,7 +20,8 @@ from helpers.training import DIVERGING, SEED, task
 
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Status
-from primeval.evaluators.settings import Task, WorkerSettings
+from primeval.evaluators.settings import WorkerSettings
+from primeval.evaluators.task import Task
 from primeval.evaluators.workers.keeper import Keeper, WorkerError
 
 pytestmark = [pytest.mark.tf, pytest.mark.slow]
