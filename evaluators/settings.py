@@ -192,10 +192,14 @@ class CandidateSettings(Settings):
         budget: How much it is trained, in exactly one unit: `{reference_steps: 300}`.
         timeout: Wall-clock time after which a candidate is given up as `timed_out`, compiling
             and measuring included.
+        replicates: How often the first seed is trained, each time with other initial weights,
+            to measure the noise: how large a difference must be to mean something. 1 measures
+            none.
     """
 
     budget: Budget = field(default_factory=lambda: Budget("reference_steps", 300))
     timeout: Seconds = 600.0
+    replicates: Annotated[int, Limit(least=1, most=1000, unit="trainings")] = 4
 
 
 @dataclass(frozen=True)
