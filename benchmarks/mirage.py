@@ -1,8 +1,8 @@
 """Does a ladder of rungs lead a search past an idea that pays off on the first rung only?
 
-    python benchmarks/mirage.py [--searches 200] [--seed 0] [--processes 2] [--json]
-    python benchmarks/mirage.py --variants
-    python benchmarks/mirage.py --noise 2 --cost 12 --strength 0.16 --promote 0.05 --rungs 3
+    python benchmarks/mirage.py [--searches 100] [--seed 0] [--processes 2] [--json]
+    python benchmarks/mirage.py --searches 20 --variants
+    python benchmarks/mirage.py --noise 0.02 --cost 12 --strength 0.2 --promote 0.05 --rungs 3
 
 Two things are planted in a scripted loss (`planted.py` explains it). A *mirage*, a convolution
 where a projection was, gains most on the first rung and loses further up. An *answer*, a
@@ -13,10 +13,15 @@ the first.
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
 import random
+import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -36,7 +41,7 @@ CONVOLUTION = "CONV_3X1"
 WORDS = ("ADD", "MAX", "SQUARE", "TANH", "CONV_1X1", "DCONV_3X1", CONVOLUTION)
 IDEA = 0.03  # gain of each half of the answer on the first rung: three times the noise
 TOP_IDEA = 0.06  # on the highest
-ARMS = ("rungs", "first rung only", "top rung only")
+LADDER, FIRST_ONLY, TOP_ONLY = ARMS = ("ladder", "first rung only", "top rung only")
 CHUNK = 4  # number of searches that a process takes at a time
 
 
@@ -103,7 +108,8 @@ def searched(world: World, arm: str, seed: int) -> Ended:
 
     Arms with the same seed have the same noise at the same training.
     """
-    used = {"rungs": range(1, world.rungs + 1), ARMS[1]: [1], ARMS[2]: [world.rungs]}[arm]
+    every = range(1, world.rungs + 1)
+    used = {LADDER: every, FIRST_ONLY: every[:1], TOP_ONLY: every[-1:]}[arm]
     problems = [world.problem(rung) for rung in used]
     costs = [world.cost ** (rung - 1) for rung in used]
     search = _search(world, problems, seed)
@@ -128,8 +134,8 @@ def searched(world: World, arm: str, seed: int) -> Ended:
 
 def _search(world: World, problems: Sequence[Problem], seed: int) -> Search:
     first = problems[0]
-    higher = Rung(promote=world.promote, replicates=world.replicates)
-    rungs = [replace(higher) for _ in problems] if len(problems) > 1 else [Rung()]
+    several = [Rung(promote=world.promote, replicates=world.replicates)] * len(problems)
+    rungs = several if len(problems) > 1 else [Rung()]
     return Search(first.settings, [first.seed], seed, rungs, first.vocabulary)
 
 
@@ -156,10 +162,11 @@ def contest(
 
 
 def figures(ended: Mapping[str, Sequence[Ended]]) -> dict[str, dict[str, Any]]:
-    """For each arm: how many searches ended at the answer, and the probability that so few do
-    if the arm is no worse than the ladder.
+    """For each arm: how many searches ended at the answer, and the probability that the ladder
+    ends there so much more often if it is no better than the arm.
     """
-    solved = {arm: [_solved(one) for one in results] for arm, results in ended.items()}
+    solved = {arm: [one.answer and not one.mirage for one in ended[arm]] for arm in ended}
+    ladder = solved.get(LADDER)
     return {
         arm: {
             "searches": len(results),
@@ -169,18 +176,88 @@ def figures(ended: Mapping[str, Sequence[Ended]]) -> dict[str, dict[str, Any]]:
                 sum(counts) / len(results)
                 for counts in zip(*(one.trainings for one in results), strict=True)
             ],
-            "p_against_rungs": None
-            if arm == ARMS[0]
-            else _p_more(solved[ARMS[0]], solved[arm]),
+            "p": _p_more(ladder, solved[arm]) if ladder and arm != LADDER else None,
         }
         for arm, results in ended.items()
     }
 
 
-def _solved(one: Ended) -> bool:
-    return one.answer and not one.mirage
-
-
 def _p_more(arm: Sequence[bool], other: Sequence[bool]) -> float:
     """The probability that an arm solves so many more if both are alike (one-sided)."""
     return p_fewer(*([1 if one else None for one in results] for results in (arm, other)))
+
+
+def table(named: Mapping[str, Mapping[str, dict[str, Any]]]) -> list[str]:
+    """The figures of each world as lines of Markdown."""
+    lines = [
+        "| world | arm | trainings on each rung | at the answer | at the mirage | p |",
+        "| --- | --- | --- | ---: | ---: | ---: |",
+    ]
+    for world, arms in named.items():
+        for arm, one in arms.items():
+            share = (
+                f"{one['answer']} of {one['searches']} ({one['answer'] / one['searches']:.0%})"
+            )
+            trainings = " + ".join(f"{count:,.0f}" for count in one["trainings"])
+            p = "-" if one["p"] is None else f"{one['p']:.1e}"
+            cells = [world, arm, trainings, share, str(one["mirage"]), p]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def variants(world: World) -> dict[str, World]:
+    """The world, and what it looks like with one thing changed."""
+    several: list[tuple[str, dict[str, Any]]] = [
+        ("as it is", {}),
+        *((f"noise x {times:g}", {"noise": world.noise * times}) for times in (0, 0.5, 2)),
+        *((f"cost {cost}", {"cost": cost}) for cost in (3, 12)),
+        *((f"promote {share:g}", {"promote": share}) for share in (0.05, 0.2)),
+        *((f"strength {gain:g}", {"strength": gain}) for gain in (0.08, 0.24)),
+        ("three rungs", {"rungs": 3}),
+    ]
+    return {name: replace(world, **changes) for name, changes in several}
+
+
+def main() -> int:
+    """Run the contest and print it; returns 1 unless the claim holds in the world as it is."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--searches", type=int, default=100, help="of each arm")
+    parser.add_argument("--seed", type=int, default=0, help="the first search's")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS[:2])
+    parser.add_argument("--variants", action="store_true", help="other noise, costs, shares")
+    parser.add_argument("--json", action="store_true")
+    for one in fields(World):
+        kind = type(one.default)
+        parser.add_argument(f"--{one.name}", type=kind, default=one.default)
+    args = parser.parse_args()
+    world = World(**{one.name: getattr(args, one.name) for one in fields(World)})
+    worlds = variants(world) if args.variants else {"as it is": world}
+    began, found = time.monotonic(), {}
+    for name, one in worlds.items():
+        ended = contest(one, args.searches, args.arms, args.seed, args.processes)
+        found[name] = figures(ended)
+    seconds = time.monotonic() - began
+    if args.json:
+        print(
+            json.dumps({"world": asdict(world), "seconds": seconds, "found": found}, indent=2)
+        )
+    else:
+        print("\n".join(table(found)))
+        count = len(worlds) * len(args.arms) * args.searches
+        print(f"\n{count:,} searches in {seconds:.0f} s with {args.processes} processes.")
+    return 0 if all(holds(arms) for arms in list(found.values())[:1]) else 1
+
+
+def holds(arms: Mapping[str, dict[str, Any]]) -> bool:
+    """Whether the ladder ends at the answer in 80 % of searches, and no ladder in 20 %."""
+    ladder, without = arms[LADDER], arms[FIRST_ONLY]
+    return (
+        ladder["answer"] >= 0.8 * ladder["searches"]
+        and without["answer"] <= 0.2 * without["searches"]
+        and without["p"] < 0.01
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
