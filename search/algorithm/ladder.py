@@ -76,6 +76,7 @@ class Ladder:
         self._ended: list[set[int]] = []  # trained to the end of the rung's budget
         self._entered: list[Counter[int]] = []  # trainings, those in flight included
         self._references: list[list[float]] = []  # losses of the first seed
+        self._refused: list[set[int]] = []  # do not fit the scale
         self._parents: dict[int, int] = {}
         self.change(rungs)
 
@@ -87,6 +88,7 @@ class Ladder:
             self._ended.append(set())
             self._entered.append(Counter())
             self._references.append([])
+            self._refused.append(set())
 
     @property
     def top(self) -> int:
@@ -138,9 +140,12 @@ class Ladder:
             self._ended[at].add(program)
 
     def refuse(self, program: int, rung: int) -> None:
-        """Note that a program does not fit the scale of a rung."""
-        self._entered[rung - 1][program] += 1
-        self._losses[rung - 1][program] = math.inf
+        """Note that a program does not fit the scale of a rung.
+
+        CHOICE: it is not asked for there again, and nothing else changes. The history of a run
+        does not have it, so it must not matter when it was noticed.
+        """
+        self._refused[rung - 1].add(program)
 
     # -- what is asked for next ---------------------------------------------------------------
 
@@ -171,16 +176,16 @@ class Ladder:
         for seed in range(self._seeds):
             wanted = self._rungs[rung - 1].replicates if seed == FIRST_SEED else 1
             failed = rung > 1 and self._losses[rung - 2].get(seed) == math.inf
-            if self._entered[rung - 1][seed] < wanted and not failed:
+            never = failed or seed in self._refused[rung - 1]
+            if self._entered[rung - 1][seed] < wanted and not never:
                 return Trial(seed, rung)
         return None
 
     def _has_no_reference(self, rung: int) -> bool:
         """Whether the first seed failed on a rung, so that nothing can be compared there."""
-        return (
-            self._losses[rung - 1].get(FIRST_SEED) == math.inf
-            and not self._references[rung - 1]
-        )
+        failed = self._losses[rung - 1].get(FIRST_SEED) == math.inf
+        never = failed or FIRST_SEED in self._refused[rung - 1]
+        return never and not self._references[rung - 1]
 
     def _room(self, rung: int) -> float:
         """How many programs may have been promoted to a rung by now."""
@@ -190,9 +195,8 @@ class Ladder:
     def _promotable(self, rung: int, living: Sequence[int]) -> int | None:
         """The program from which most is expected on a rung, if it is due; None otherwise."""
         entered, below = self._entered[rung - 1], self._ended[rung - 2]
-        new = [
-            one for one in living if one >= self._seeds and one in below and not entered[one]
-        ]
+        due = below - self._refused[rung - 1]
+        new = [one for one in living if one >= self._seeds and one in due and not entered[one]]
         if not new:
             return None
         expected = {one: self.expected(one, rung) for one in new}
