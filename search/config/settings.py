@@ -20,10 +20,10 @@ from primeval.evaluators.settings import (
     CandidateSettings,
     DataSettings,
     ModelSettings,
-    Task,
     TrainingSettings,
     WorkerSettings,
 )
+from primeval.evaluators.task import Task
 from primeval.primitives.language import Language, make_language
 
 ALGORITHMS = ("evolution", "random", "hill_climbing")
