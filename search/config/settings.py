@@ -217,7 +217,7 @@ class RunConfig(Settings):
         return make_language(self.language.modules, self.language.primitives)
 
     def task(self, reference: str) -> Task:
-        """What an evaluator needs to know; `reference` is the first seed's text."""
+        """What an evaluator needs to know of all rungs; `reference` is the first seed's text."""
         return Task(
             self.model,
             self.data,
@@ -227,6 +227,7 @@ class RunConfig(Settings):
             reference,
             self.seed,
             self.language.modules,
+            higher=tuple(self.on(rung).task(reference) for rung in self.rung_numbers[1:]),
         )
 
 
