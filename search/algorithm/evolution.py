@@ -146,12 +146,16 @@ class Search:
     def change(self, settings: SearchSettings, rungs: Sequence[Rung]) -> None:
         """Continue with other settings; if the population shrinks, the oldest are removed.
 
-        Rungs may be added at the end.
+        Rungs may be added at the end. CHOICE: with the first one that is added, the living, the
+        seeds and the best may be promoted as if it had been there before; the dead may not.
         """
+        alone = self.ladder.top == 1
         self.settings = settings
         self.known.limit = settings.reevaluations
         self.population.resize(settings.population_size)
         self.ladder.change(rungs)
+        if alone and self.ladder.top > 1:
+            self.ladder.adopt(self._lasting())
         self._births.change(rungs, settings.population_size)
 
     def tell(self, number: int, outcome: Outcome) -> None:
@@ -196,6 +200,15 @@ class Search:
         self.ladder.tell(individual, program, outcome, fitness)
         if fitness is None and outcome.status is not Status.LOST and program:
             self.population.rate(lambda one: self.known.original(one.id) == program, None)
+
+    def _lasting(self) -> dict[int, float]:
+        """The fitness of the living, of the seeds and of the best, by program."""
+        original = self.known.original
+        members = [(one.individual.id, one.fitness) for one in self.population]
+        seeds = [(number, self.known.fitness(number)) for number in self._roots]
+        best = [] if self._fittest is None else [(self._fittest[1].id, self._fittest[0])]
+        found = ((original(one), value) for one, value in (*members, *seeds, *best))
+        return {program: value for program, value in found if value is not None}
 
     def _average(self, number: int, fitness: float) -> None:
         """Give the mean fitness of a program to all members with it, and to the best."""

@@ -24,7 +24,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from primeval.evaluators.outcome import Outcome, Status
@@ -138,6 +138,14 @@ class Ladder:
             self._losses[at][program] = math.inf if fitness is None else -fitness
         if outcome.status is Status.COMPLETED:
             self._ended[at].add(program)
+
+    def adopt(self, fitness: Mapping[int, float]) -> None:
+        """Take in programs that were trained before there was a second rung.
+
+        Args:
+            fitness: On the first rung, by program.
+        """
+        self._losses[0].update({program: -value for program, value in fitness.items()})
 
     def refuse(self, program: int, rung: int) -> None:
         """Note that a program does not fit the scale of a rung.
