@@ -223,9 +223,7 @@ def _prefix(number: int) -> str:
     return "" if number < FIRST_HIGHER else f"rungs.{number}."
 
 
-def _early_hurdles(
-    whole: RunConfig, number: int, cost: Cost, tried: Tried | None
-) -> list[str]:
+def _early_hurdles(whole: RunConfig, number: int, cost: Cost, tried: Tried | None) -> list[str]:
     """A warning of hurdles within the warm-up, where losses say little or even mislead."""
     config, prefix = whole.on(number), _prefix(number)
     budget, warmup = config.candidate.budget, config.training.warmup_steps
@@ -267,4 +265,3 @@ def _resources(config: RunConfig, forecast: Forecast) -> list[str]:
             "run_dir."
         )
     return notes
-

@@ -31,7 +31,8 @@ def print_confirmed(run: Run, rows: list[ConfirmedRow], rung: int | None = None)
         print(f"{run.folder}: nothing is confirmed yet.")
         return
     if run.config.rungs:
-        print(f"Trained on rung {rung or confirmed_rung(run)} of {len(run.config.rung_numbers)}.")
+        of = len(run.config.rung_numbers)
+        print(f"Trained on rung {rung or confirmed_rung(run)} of {of}.")
     print(
         f"Test loss in nats per token, and in bits per byte: means over {_seeds(rows)}.\n"
         f"vs seed: difference to {run.seed_name}, paired by seed, with half its 95 % interval."

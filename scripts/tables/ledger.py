@@ -1,4 +1,4 @@
-"""The ledger as tables: yields of mutations, costs of rungs and failures, and what was saved."""
+"""The ledger as tables: yields of mutations, costs of rungs and failures, what was saved."""
 
 from __future__ import annotations
 

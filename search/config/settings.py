@@ -217,7 +217,7 @@ class RunConfig(Settings):
         return make_language(self.language.modules, self.language.primitives)
 
     def task(self, reference: str) -> Task:
-        """What an evaluator needs to know of all rungs; `reference` is the first seed's text."""
+        """What an evaluator needs to know of all rungs; `reference`: text of the first seed."""
         return Task(
             self.model,
             self.data,

@@ -145,7 +145,7 @@ def distinct(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def missing_jobs(run: Run, entries: Sequence[Entry], seeds: int, rung: int = 1) -> list[Job]:
-    """Trainings without an outcome on a rung, seed by seed, so that pairs are complete early."""
+    """Trainings on a rung without an outcome, seed by seed: so pairs are complete early."""
     done = {
         (key, seed)
         for key, one in read_confirmed(run, rung).items()

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from primeval.dna.cost import Cost
 from primeval.evaluators.budget import Budget, StepCost
 from primeval.search.config.settings import FIRST_HIGHER, RunConfig
-from primeval.search.forecast.work import FAIL_AT_ONCE, Training, Trainings, Work, mean_share, unstopped
+from primeval.search.forecast.work import (
+    FAIL_AT_ONCE,
+    Training,
+    Trainings,
+    Work,
+    mean_share,
+    unstopped,
+)
 from primeval.search.statistics.noise import floor_in_deviations
 
 HOUR = 3600.0
@@ -175,9 +182,7 @@ def _training_seconds(config: RunConfig, cost: Cost, pace: Pace) -> float:
     return full_training(config.candidate.budget, pace.step, counted_step(config, cost))
 
 
-def _work(
-    config: RunConfig, costs: Sequence[Cost], measured: Measured, processes: int
-) -> Work:
+def _work(config: RunConfig, costs: Sequence[Cost], measured: Measured, processes: int) -> Work:
     """What trainings cost on each rung."""
     in_processes = config.workers.evaluator == "ray"
     lifetime = config.workers.recycle_after if in_processes else math.inf

@@ -221,9 +221,7 @@ class _Observer(Progress):
         return next(found, None)
 
 
-def _check(
-    stop: Stop | None, seed: Outcome | None, config: RunConfig, rung: int = 1
-) -> None:
+def _check(stop: Stop | None, seed: Outcome | None, config: RunConfig, rung: int = 1) -> None:
     """Raise RehearsalError unless the first seed was trained on a rung."""
     if stop is not None and stop.reason == "interrupted":
         raise KeyboardInterrupt

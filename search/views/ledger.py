@@ -154,7 +154,8 @@ def ledger(run: Run) -> Ledger:
         book.enter(individual, len(run.store.seeds))
     total = math.fsum(one.spent for one in book.yields.values()) or 1.0
     costs = book.costs.rows
-    for row in (*book.yields.values(), *costs, *book.failures.values()):
+    rows: list[Yield | RungCost | Failure] = [*book.yields.values(), *costs]
+    for row in [*rows, *book.failures.values()]:
         row.budget = row.spent / total
     return Ledger(
         book.unit,

@@ -115,7 +115,10 @@ def test_the_table_fits_a_screen_without_colours(
     text = capsys.readouterr().out
     lines = text.splitlines()
     assert lines[0] == "quickstart is valid. Tried with 2 candidates and 25% of their budget."
-    assert f"a full budget   {foreseen.rungs[0].full:.3g}s: 40s training, 1.5s validating, " in text
+    assert (
+        f"a full budget   {foreseen.rungs[0].full:.3g}s: 40s training, 1.5s validating, "
+        in text
+    )
     assert f"6m 00s, about {foreseen.candidates} candidates, when its time is up" in text
     assert "memory          2.7GB: 2 workers of 1.12GB, 477MB the rest" in lines
     assert len(lines) <= 24

@@ -1,4 +1,4 @@
-"""A run with rungs is confirmed at the scale of one of them: the highest, unless one is named."""
+"""A run with rungs is confirmed at the scale of one of them, the highest by default."""
 
 from __future__ import annotations
 
@@ -91,12 +91,14 @@ def test_a_rung_of_a_configuration_is_confirmed_in_a_folder_of_its_own(
 def test_the_best_are_those_that_stand_best_and_fit(
     toy_config: Callable[..., RunConfig],
 ) -> None:
-    config = toy_config("budget.max_candidates=60", RUNGS.strip().replace("rungs:", "rungs=", 1))
+    rungs = RUNGS.strip().replace("rungs:", "rungs=", 1)
+    config = toy_config("budget.max_candidates=60", rungs)
     run, search = begin(config)
 
     def script(candidate: Candidate) -> Outcome:
         luck = candidate.seed % 100 / 100 if candidate.id else 0.5
-        return outcome(2.0 - luck if candidate.rung == 1 else 2.0 - candidate.text.count("x") / 9)
+        gain = luck if candidate.rung == 1 else candidate.text.count("x") / 9
+        return outcome(2.0 - gain)
 
     drive(run, search, Scripted(script))
     ladder = read_ladder(run)

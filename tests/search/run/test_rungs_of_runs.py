@@ -156,7 +156,7 @@ def test_rungs_are_added_to_a_run_one_by_one(plain: Path, capsys: Capture) -> No
 @pytest.mark.parametrize(
     ("sets", "message"),
     [
-        (ladder_of("{promote: 0.3}", THIRD), "cannot continue with another rungs.2.model.param"),
+        (ladder_of("{promote: 0.3}", THIRD), "continue with another rungs.2.model.param"),
         (["--set", "rungs=[]"], "A run keeps its rungs. It has 2, and would have 1."),
         (["--set", "rungs.2.candidate.hurdles=1"], "another rungs.2.candidate.hurdles"),
         (ladder_of(SECOND, "{model: {parameters: [1, 2]}}"), "at the scale of rung 3"),
