@@ -1,8 +1,9 @@
 """After `kill -9` at random moments: is everything that was recorded still there?
 
-    python benchmarks/kills.py [--kills 200] [--candidates 600] [--seed 0]
+    python benchmarks/kills.py [--kills 200] [--candidates 600] [--seed 0] [--no-rungs]
 
-The command drives toy runs in a process of its own with four candidates in flight. It is killed
+The command drives toy runs with three rungs in a process of its own, with four candidates in
+flight; the second rung refuses a third of the programs. It is killed
 at moments drawn uniformly from the time that an undisturbed run takes, start-up included. After
 each kill every row that a reader had seen before must still be there, unchanged. A run that
 reaches its end after its kills must be sound (`PRAGMA integrity_check`), equal the undisturbed
@@ -19,12 +20,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from primeval.search.run.folder import open_run
 
 COMMAND = [sys.executable, "-m", "primeval.scripts.cli"]
+RUNGS = (
+    "rungs=[{promote: 0.3, model: {parameters: [120_000, 122_000]}}, "
+    "{promote: 0.5, model: {parameters: [100_000, 160_000]}}]",
+)
 Rows = dict[str, set[tuple[object, ...]]]  # table -> rows
 
 
@@ -71,13 +77,14 @@ def history_of(run: Path) -> tuple[list[object], list[object]]:
     return found  # type: ignore[return-value]
 
 
-def start(run: Path, candidates: int) -> subprocess.Popen[str]:
-    """Start `primeval resume`, or `primeval search` if there is no run yet."""
+def start(run: Path, candidates: int, sets: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """Start `primeval resume`, or `primeval search` with `sets` if there is no run yet."""
     if (run / "run.sqlite").exists():
         arguments = ["resume", str(run)]
     else:
         arguments = ["search", "toy", "--run-dir", str(run), "--set", "workers.count=4"]
-        arguments += ["--set", f"budget.max_candidates={candidates}"]
+        given = (f"budget.max_candidates={candidates}", *sets)
+        arguments += [word for one in given for word in ("--set", one)]
     silent = subprocess.DEVNULL
     return subprocess.Popen(
         [*COMMAND, *arguments], stdout=silent, stderr=subprocess.PIPE, text=True
@@ -85,34 +92,38 @@ def start(run: Path, candidates: int) -> subprocess.Popen[str]:
 
 
 def undisturbed(
-    folder: Path, candidates: int
+    folder: Path, candidates: int, sets: Sequence[str] = ()
 ) -> tuple[tuple[list[object], list[object]], float]:
     """The history of a run that is never killed, and the seconds that it took."""
     run, began = folder / "whole", time.monotonic()
-    _expect_success(start(run, candidates))
+    _expect_success(start(run, candidates, sets))
     return history_of(run), time.monotonic() - began
 
 
-def kill_and_resume(folder: Path, kills: int, candidates: int, seed: int = 0) -> Tally:
+def kill_and_resume(
+    folder: Path, kills: int, candidates: int, seed: int = 0, sets: Sequence[str] = ()
+) -> Tally:
     """Kill drivers `kills` times, and drive every run to its end. Raises LossError."""
     rng, tally = random.Random(seed), Tally()
-    whole, first = undisturbed(folder / "first", candidates)
-    again, second = undisturbed(folder / "second", candidates)
+    whole, first = undisturbed(folder / "first", candidates, sets)
+    again, second = undisturbed(folder / "second", candidates, sets)
     if whole != again:
         raise LossError("Two runs that were not killed differ.")
     seconds = min(first, second)  # other work on the machine can only add time
     while tally.kills < kills:
         run = folder / f"run{tally.finished}"
-        while tally.kills < kills and _killed(run, candidates, seconds * rng.random(), tally):
+        while tally.kills < kills:
+            process = start(run, candidates, sets)
+            if not _killed(process, run, seconds * rng.random(), tally):
+                break
             tally.kills += 1
-        _see_to_its_end(run, candidates, whole)
+        _see_to_its_end(start(run, candidates, sets), run, whole)
         tally.finished += 1
     return tally
 
 
-def _killed(run: Path, candidates: int, moment: float, tally: Tally) -> bool:
-    """Start a driver and kill it after a time; returns False if it had finished before."""
-    process = start(run, candidates)
+def _killed(process: subprocess.Popen[str], run: Path, moment: float, tally: Tally) -> bool:
+    """Kill a driver after a time; returns False if it had finished before."""
     try:
         process.wait(moment)
     except subprocess.TimeoutExpired:
@@ -129,10 +140,10 @@ def _killed(run: Path, candidates: int, moment: float, tally: Tally) -> bool:
 
 
 def _see_to_its_end(
-    run: Path, candidates: int, whole: tuple[list[object], list[object]]
+    process: subprocess.Popen[str], run: Path, whole: tuple[list[object], list[object]]
 ) -> None:
     before = rows_of(run)
-    _expect_success(start(run, candidates))
+    _expect_success(process)
     require_kept(before, rows_of(run))
     if history_of(run) != whole:
         raise LossError(f"{run} differs from a run that was not killed.")
@@ -166,10 +177,12 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--candidates", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rungs", action=argparse.BooleanOptionalAction, default=True)
     args = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
-        tally = kill_and_resume(Path(name), args.kills, args.candidates, args.seed)
+        sets = RUNGS if args.rungs else ()
+        tally = kill_and_resume(Path(name), args.kills, args.candidates, args.seed, sets)
     print(
         f"{tally.kills} kills ({tally.early} of them before there was a store) of "
         f"{tally.finished} runs of {args.candidates} candidates, in "

@@ -23,6 +23,7 @@ from primeval.scripts.running.confirming import (
 )
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.confirmed import markdown, print_confirmed
+from primeval.search.config.rungs import split_name
 from primeval.search.confirm.training import (
     BASELINES,
     Entry,
@@ -44,7 +45,10 @@ COMMAND = ("confirm", ("target",), OPTIONS)  # what repeats it
 
 def add_confirm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "target", metavar="RUN|CONFIG", help="the folder of a run; a YAML file or packaged name"
+        "target",
+        metavar="RUN|CONFIG",
+        help="the folder of a run; a YAML file or packaged name; with @N the scale of rung N "
+        "(default for a run: the highest)",
     )
     parser.add_argument(
         "--top",
@@ -84,8 +88,8 @@ def run_confirm(args: argparse.Namespace) -> int:
         setting, found, entries = find(args, held)
         opened, finished = train(setting, found, entries, args.seeds, held)
         names = {entry.fingerprint: entry.name for entry in entries}
-        rows = confirmed_rows(opened, names, args.seeds)
-        _report(opened, rows, args, finished)
+        rows = confirmed_rows(opened, names, args.seeds, setting.rung)
+        _report(opened, rows, setting.rung, args, finished)
     return 0 if not finished or any(row.figures.loss is not None for row in rows) else 1
 
 
@@ -106,8 +110,8 @@ def _check_arguments(args: argparse.Namespace) -> None:
 
 def _is_run(target: str) -> bool:
     """Whether the target names a run, even a missing one, rather than a configuration."""
-    path = Path(target)
-    missing = not path.exists() and "/" in target and path.suffix not in (".yaml", ".yml")
+    path = Path(split_name(target)[0])
+    missing = not path.exists() and "/" in str(path) and path.suffix not in (".yaml", ".yml")
     return missing or path.is_dir() or path.name == FILE_NAME
 
 
@@ -117,16 +121,33 @@ Found = tuple[Setting, Run | None, list[Entry]]
 def _of_run(args: argparse.Namespace, held: ExitStack) -> Found:
     """The settings of a run, the run, and what to train: its seeds, named programs, its best.
 
-    `held` closes the run.
+    `held` closes the run. CHOICE: without a rung it is the highest, because what counts is what
+    holds there.
     """
-    opened = held.enter_context(closing(reopen_run(args.target, args.set, lasting=False)))
+    folder, rung = split_name(args.target)
+    opened = held.enter_context(closing(reopen_run(folder, args.set, lasting=False)))
+    rung = _rung_of(opened, rung)
     best = TOP if args.top is None and args.programs is None else args.top or 0
     vocabulary = opened.language.vocabulary
     texts = opened.store.seeds
     seeds = {name: parse(text, name, vocabulary) for name, text in texts.items()}
-    setting = Setting(opened.config, seeds, vocabulary)
-    entries = [*_entries(args.programs, setting, opened), *best_entries(opened, best)]
+    setting = Setting(opened.config.on(rung), seeds, vocabulary, rung)
+    entries = [*_entries(args.programs, setting, opened), *best_entries(opened, best, rung)]
     return setting, opened, distinct(entries)
+
+
+def _rung_of(run: Run, rung: int | None) -> int:
+    """The rung to confirm on. Raises RunError if the run does not have it."""
+    numbers = run.config.rung_numbers
+    if rung is None:
+        if len(numbers) > 1:
+            lower = f"for another one: {run.folder}@{numbers[0]}"
+            print(f"Confirming on rung {numbers[-1]}, the highest; {lower}", file=sys.stderr)
+        return numbers[-1]
+    if rung not in numbers:
+        count = f"{len(numbers)} rung{'s' if len(numbers) > 1 else ''}"
+        raise RunError(f"{run.folder} has {count}, numbered from 1. Received: {rung}.")
+    return rung
 
 
 def _of_config(args: argparse.Namespace, held: ExitStack) -> Found:
@@ -173,16 +194,16 @@ def _entry(name: str, setting: Setting, run: Run | None) -> Entry:
 
 
 def _report(
-    run: Run, rows: list[ConfirmedRow], args: argparse.Namespace, finished: bool
+    run: Run, rows: list[ConfirmedRow], rung: int, args: argparse.Namespace, finished: bool
 ) -> None:
     if args.json:
         programs = [row.as_json() for row in rows]
-        data = {"split": "test", "seeds": args.seeds, "finished": finished}
+        data = {"split": "test", "rung": rung, "seeds": args.seeds, "finished": finished}
         terminal.print_json(data | {"programs": programs})
     else:
-        print_confirmed(run, rows)
+        print_confirmed(run, rows, rung)
     if args.markdown is not None:
-        _write(args.markdown, markdown(run, rows, command_line(args, *COMMAND)))
+        _write(args.markdown, markdown(run, rows, command_line(args, *COMMAND), rung))
     if not finished:
         print_stopped(args, *COMMAND)
 

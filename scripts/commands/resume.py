@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from contextlib import closing
 
+from primeval.dna.graph import build_graph
+from primeval.dna.parsing import parse
 from primeval.scripts.commands.arguments import add_shared
 from primeval.scripts.running.driving import drive_and_report
 from primeval.scripts.running.ending import print_ending
@@ -12,6 +15,7 @@ from primeval.scripts.running.starting import start_evaluator
 from primeval.scripts.tables.terminal import print_json
 from primeval.search.algorithm.evolution import Search
 from primeval.search.drive.replay import VERIFIED_ON_RESUME, ReplayError, replay
+from primeval.search.drive.starting import costs_on_rungs
 from primeval.search.drive.stops import used_up
 from primeval.search.run.folder import Run, open_run, reopen_run
 
@@ -30,6 +34,7 @@ def add_replay(parser: argparse.ArgumentParser) -> None:
 
 
 def run_resume(args: argparse.Namespace) -> int:
+    _prepare_new_rungs(args.run_folder, args.set)
     with closing(reopen_run(args.run_folder, args.set)) as opened:
         search = _replayed(opened, args.unverified)
         if stop := used_up(opened.config.budget, search, opened.store.elapsed()):
@@ -37,6 +42,28 @@ def run_resume(args: argparse.Namespace) -> int:
             return 0
         evaluator = start_evaluator(opened.config.task(opened.reference))
         return drive_and_report(opened, search, evaluator)
+
+
+def _prepare_new_rungs(folder: str, sets: Sequence[str]) -> None:
+    """Make sure that rungs which `sets` adds can be trained, before the run has them for good.
+
+    Raises ConfigError or DataError, and changes nothing, if not.
+    """
+    if not any(one.strip().startswith("rungs") for one in sets):
+        return
+    with closing(open_run(folder)) as before:
+        count = len(before.config.rungs)
+    with closing(reopen_run(folder, sets, lasting=False)) as opened:
+        if len(opened.config.rungs) == count:
+            return
+        for name, text in opened.store.seeds.items():
+            program = parse(text, name, opened.language.vocabulary)
+            costs_on_rungs(opened.config, name, build_graph(program))
+        if opened.config.workers.evaluator != "toy":
+            # imported here because NumPy is slow to import, and `replay` does without
+            from primeval.scripts.running.preparing import prepare_data
+
+            prepare_data(opened.config.task(opened.reference))
 
 
 def _replayed(run: Run, unverified: bool) -> Search:

@@ -42,11 +42,13 @@ class Setting(NamedTuple):
         config: Its settings; `run_dir` is the folder of the results, which may not exist yet.
         seeds: The seeds of its search, by name. All programs are compared with the first.
         vocabulary: The primitives of its programs.
+        rung: The rung of a run that it is of.
     """
 
     config: RunConfig
     seeds: dict[str, Program]
     vocabulary: Vocabulary
+    rung: int = 1
 
 
 def load_setting(reference: str, sets: Sequence[str], folder: str | None = None) -> Setting:
@@ -100,17 +102,19 @@ def train(
         held: Closes the evaluator, and a run that was made.
     """
     trainings = len(entries) * seeds
-    jobs = [] if opened is None else missing_jobs(opened, entries, seeds)
+    jobs = [] if opened is None else missing_jobs(opened, entries, seeds, setting.rung)
     if opened is not None and not jobs:
         return opened, True
     task = confirming_task(setting.config, entries[0].text, len(jobs) or trainings)
     evaluator = held.enter_context(closing(start_evaluator(task)))
     if opened is None:
         opened = held.enter_context(closing(create_run(setting.config, setting.seeds)))
-        jobs = missing_jobs(opened, entries, seeds)
+        jobs = missing_jobs(opened, entries, seeds, setting.rung)
     done = trainings - len(jobs)
     before = f", {done} of {trainings} already trained" if done else ""
-    print(f"{opened.folder}: {len(entries)} programs, {seeds} seeds{before}", file=sys.stderr)
+    where = f", rung {setting.rung}" if opened.config.rungs else ""
+    what = f"{len(entries)} programs, {seeds} seeds"
+    print(f"{opened.folder}{where}: {what}{before}", file=sys.stderr)
     log_to(opened.folder)
     with confirm_progress(len(jobs)) as told:
         return opened, confirm(opened, jobs, evaluator, told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,13 @@ from primeval.evaluators.units import (
     rough_duration,
 )
 from primeval.scripts.tables import terminal
+from primeval.scripts.tables.check_rungs import print_noise, print_rungs, rounded
 from primeval.search.config.config import to_plain
-from primeval.search.config.settings import RunConfig
+from primeval.search.config.settings import FIRST_HIGHER, RunConfig
 from primeval.search.errors import RunError
-from primeval.search.forecast.forecast import counted_step, mean_share
-from primeval.search.run.folder import check_free, existing_parent, first_seed
+from primeval.search.forecast.forecast import counted_step
+from primeval.search.forecast.work import mean_share
+from primeval.search.run.folder import check_free, existing_parent
 
 if TYPE_CHECKING:
     from primeval.search.forecast.forecast import Forecast
@@ -31,9 +34,21 @@ SEED_HEADERS = ("seed", "parameters", "width", "unit", "FLOPs a token")
 
 
 def print_check(
-    name: str, config: RunConfig, costs: dict[str, Cost], tried: Tried | None
+    name: str,
+    config: RunConfig,
+    costs: dict[str, Cost],
+    on_rungs: Sequence[Cost],
+    tried: Tried | None,
 ) -> None:
-    """Print everything that a check found; readable at 80 columns and without colours."""
+    """Print everything that a check found; readable at 80 columns and without colours.
+
+    Args:
+        name: Of the configuration.
+        config: The configuration.
+        costs: Of each seed on the first rung, by name.
+        on_rungs: Of the first seed on each rung.
+        tried: What a trial showed; None if nothing was tried.
+    """
     print(f"{name} is valid. {_trial_text(tried)}\n")
     _print_lines(_plan(config))
     print()
@@ -44,12 +59,21 @@ def print_check(
     terminal.print_table(SEED_HEADERS, cells, left={"seed"})
     if tried is not None:
         print()
+        if config.rungs:
+            print_rungs(config, *tried)
+            print()
         _print_lines(_forecast(config, *tried))
-    for note in _notes(config, costs, tried):
+        print_noise(config, tried[1])
+    for note in _notes(config, on_rungs, tried):
         print(f"\nNote: {note}")
 
 
-def as_json(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> dict[str, Any]:
+def as_json(
+    config: RunConfig,
+    costs: dict[str, Cost],
+    on_rungs: Sequence[Cost],
+    tried: Tried | None,
+) -> dict[str, Any]:
     """The same as plain data for JSON, in seconds and bytes; None where nothing was tried."""
     keys = ("seed", "parameters", "unit", "width", "flops_per_token")
     rows = [
@@ -61,7 +85,7 @@ def as_json(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> d
         "seeds": [dict(zip(keys, row, strict=True)) for row in rows],
         "measured": None if tried is None else asdict(tried[0].measured),
         "forecast": None if tried is None else {**asdict(tried[1]), "disk": tried[1].disk},
-        "notes": _notes(config, costs, tried),
+        "notes": _notes(config, on_rungs, tried),
     }
 
 
@@ -73,9 +97,9 @@ def _print_lines(lines: list[tuple[str, str]]) -> None:
 def _trial_text(tried: Tried | None) -> str:
     if tried is None:
         return "Nothing was trained."
-    rehearsal = tried[0]
-    share = "all" if rehearsal.share == 1 else f"{100 * rehearsal.share:.2g}%"
-    return f"Tried with {rehearsal.candidates} candidates and {share} of their budget."
+    shares = ["all" if one == 1 else f"{100 * one:.2g}%" for one in tried[0].shares]
+    parts = " or ".join(dict.fromkeys(shares))  # differs from rung to rung
+    return f"Tried with {tried[0].candidates} candidates and {parts} of their budget."
 
 
 def _plan(config: RunConfig) -> list[tuple[str, str]]:
@@ -102,27 +126,36 @@ def _plan(config: RunConfig) -> list[tuple[str, str]]:
 def _forecast(
     config: RunConfig, rehearsal: Rehearsal, forecast: Forecast
 ) -> list[tuple[str, str]]:
-    measured, hurdles = rehearsal.measured, config.candidate.budget.hurdles
-    lines, assumed = [], ""
-    if measured.step is not None:
-        assumed = ", if half of them pass each hurdle" if hurdles else ""
-        tokens = config.training.batch_size * config.model.length
-        times = (forecast.full, forecast.training, measured.overhead)
-        full, training, overhead = map(fine_duration, times)
-        validating = fine_duration((hurdles + 1) * measured.validation)
-        parts = f"{training} training, {validating} validating, {overhead} compiling etc."
-        lines = [
-            ("a step", f"{fine_duration(measured.step)} of the seed, {tokens:,} tokens"),
-            ("a full budget", f"{full}: {parts}"),
-        ]
+    lines = [] if config.rungs else _candidate_lines(config, rehearsal, forecast)
     lines += [
-        ("a candidate", f"{fine_duration(forecast.mean)} on average{assumed}"),
-        ("an hour", f"{_rounded(forecast.per_hour)} candidates"),
+        ("an hour", f"{rounded(forecast.per_hour)} candidates"),
         ("the whole run", _run_text(config, forecast)),
         ("memory", _memory_text(config, rehearsal, forecast)),
         ("disk", _disk_text(forecast)),
     ]
     return lines
+
+
+def _candidate_lines(
+    config: RunConfig, rehearsal: Rehearsal, forecast: Forecast
+) -> list[tuple[str, str]]:
+    """What a candidate takes, where all are of one rung."""
+    pace, rung = rehearsal.measured.rungs[0], forecast.rungs[0]
+    hurdles = config.candidate.budget.hurdles
+    mean = fine_duration(rung.mean)
+    if pace.step is None:
+        return [("a candidate", f"{mean} on average")]
+    tokens = config.training.batch_size * config.model.length
+    times = (rung.full, rung.training, pace.overhead)
+    full, training, overhead = map(fine_duration, times)
+    validating = fine_duration((hurdles + 1) * pace.validation)
+    parts = f"{training} training, {validating} validating, {overhead} compiling etc."
+    assumed = ", if half of them pass each hurdle" if hurdles else ""
+    return [
+        ("a step", f"{fine_duration(pace.step)} of the seed, {tokens:,} tokens"),
+        ("a full budget", f"{full}: {parts}"),
+        ("a candidate", f"{mean} on average{assumed}"),
+    ]
 
 
 def _run_text(config: RunConfig, forecast: Forecast) -> str:
@@ -151,22 +184,26 @@ def _disk_text(forecast: Forecast) -> str:
     return f"{rough_bytes(forecast.disk)}: {', '.join(parts)}"
 
 
-def _notes(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> list[str]:
+def _notes(config: RunConfig, on_rungs: Sequence[Cost], tried: Tried | None) -> list[str]:
     """Warnings of what is likely to go wrong although the configuration is valid."""
     notes = []
     try:
         check_free(Path(config.run_dir))
     except RunError as error:
         notes.append(str(error))
-    notes += _early_hurdles(config, first_seed(costs), tried)
+    for number, cost in zip(config.rung_numbers, on_rungs, strict=True):
+        notes += _early_hurdles(config, number, cost, tried)
     if tried is None:
         return notes
     forecast, workers = tried[1], config.workers
-    if forecast.full > config.candidate.timeout:
-        notes.append(
-            f"A full budget takes {rough_duration(forecast.full)}, and candidate.timeout is "
-            f"{format_duration(config.candidate.timeout)}: the best would be given up."
-        )
+    for number, rung in zip(config.rung_numbers, forecast.rungs, strict=True):
+        timeout = config.on(number).candidate.timeout
+        if rung.full > timeout:
+            notes.append(
+                f"A full budget{_where(config, number)} takes {rough_duration(rung.full)}, and "
+                f"{_prefix(number)}candidate.timeout is {format_duration(timeout)}: the best "
+                "would be given up."
+            )
     cores, here = os.cpu_count() or 1, workers.evaluator == "ray" and workers.address is None
     if here and workers.count * workers.threads > cores:
         notes.append(
@@ -177,10 +214,20 @@ def _notes(config: RunConfig, costs: dict[str, Cost], tried: Tried | None) -> li
     return notes
 
 
-def _early_hurdles(config: RunConfig, cost: Cost, tried: Tried | None) -> list[str]:
+def _where(config: RunConfig, number: int) -> str:
+    return f" on rung {number}" if config.rungs else ""
+
+
+def _prefix(number: int) -> str:
+    """What the names of a rung's settings begin with."""
+    return "" if number < FIRST_HIGHER else f"rungs.{number}."
+
+
+def _early_hurdles(whole: RunConfig, number: int, cost: Cost, tried: Tried | None) -> list[str]:
     """A warning of hurdles within the warm-up, where losses say little or even mislead."""
+    config, prefix = whole.on(number), _prefix(number)
     budget, warmup = config.candidate.budget, config.training.warmup_steps
-    step = None if tried is None else tried[0].measured.step
+    step = None if tried is None else tried[0].measured.rungs[number - 1].step
     if config.workers.evaluator == "toy" or (budget.unit == "seconds" and step is None):
         return []
     steps = budget.total_steps(1.0, step or 1.0, counted_step(config, cost))
@@ -192,9 +239,10 @@ def _early_hurdles(config: RunConfig, cost: Cost, tried: Tried | None) -> list[s
         return []
     enough = next(hurdles for hurdles in range(budget.hurdles, -1, -1) if not early(hurdles))
     return [
-        f"The first hurdle is at step {budget.marks()[0] * steps:.0f} of {steps}, and "
-        f"training.warmup_steps is {warmup}: what learns fast at first passes, what would be "
-        f"better in the end is stopped. Train longer, or set candidate.hurdles to {enough}."
+        f"The first hurdle{_where(whole, number)} is at step {budget.marks()[0] * steps:.0f} "
+        f"of {steps}, and {prefix}training.warmup_steps is {warmup}: what learns fast at first "
+        "passes, what would be better in the end is stopped. Train longer, or set "
+        f"{prefix}candidate.hurdles to {enough}."
     ]
 
 
@@ -217,8 +265,3 @@ def _resources(config: RunConfig, forecast: Forecast) -> list[str]:
             "run_dir."
         )
     return notes
-
-
-def _rounded(number: float) -> str:
-    """A number rounded to two significant figures: 48, 790, 1,700,000."""
-    return f"{float(f'{number:.2g}'):,.0f}" if number >= 10 else f"{number:.2g}"

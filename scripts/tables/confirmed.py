@@ -11,7 +11,7 @@ from primeval.evaluators.outcome import Status
 from primeval.evaluators.units import rough_duration
 from primeval.scripts.tables import terminal
 from primeval.search.config.settings import RunConfig
-from primeval.search.confirm.figures import Figures
+from primeval.search.confirm.figures import Figures, confirmed_rung
 from primeval.search.run.folder import Run
 from primeval.search.views.confirmed_rows import ConfirmedRow
 
@@ -19,11 +19,20 @@ HEADERS = ("rank", "loss", "bits", "sd", "vs seed", "± 95 %", "steps", "ratio")
 SEARCH_HEADERS = ("search", "vs seed")
 
 
-def print_confirmed(run: Run, rows: list[ConfirmedRow]) -> None:
-    """Print the table, readable at 80 columns, and the trainings that failed."""
+def print_confirmed(run: Run, rows: list[ConfirmedRow], rung: int | None = None) -> None:
+    """Print the table, readable at 80 columns, and the trainings that failed.
+
+    Args:
+        run: The run.
+        rows: Its confirmed programs.
+        rung: Where they were confirmed; None for the highest rung on which anything was.
+    """
     if not rows:
         print(f"{run.folder}: nothing is confirmed yet.")
         return
+    if run.config.rungs:
+        of = len(run.config.rung_numbers)
+        print(f"Trained on rung {rung or confirmed_rung(run)} of {of}.")
     print(
         f"Test loss in nats per token, and in bits per byte: means over {_seeds(rows)}.\n"
         f"vs seed: difference to {run.seed_name}, paired by seed, with half its 95 % interval."
@@ -87,7 +96,7 @@ def _failures(rows: list[ConfirmedRow]) -> Iterable[str]:
                 yield f"{row.name}, seed {seed}: {one.status.value}: {first}"
 
 
-def markdown(run: Run, rows: list[ConfirmedRow], command: str) -> str:
+def markdown(run: Run, rows: list[ConfirmedRow], command: str, rung: int) -> str:
     """The table as a Markdown document, with the command and circumstances that made it."""
     reference = run.seed_name
     headers = [
@@ -99,7 +108,7 @@ def markdown(run: Run, rows: list[ConfirmedRow], command: str) -> str:
     table = [headers, aligned, *(_document_cells(at, row) for at, row in enumerate(rows))]
     lines = [
         f"# Confirmed programs\n\n```sh\n{command}\n```\n",
-        *(f"- {name}: {text}" for name, text in circumstances(run, rows)),
+        *(f"- {name}: {text}" for name, text in circumstances(run, rows, rung)),
         "",
         *(f"| {' | '.join(cells)} |" for cells in table),
         "",
@@ -121,9 +130,10 @@ def _document_cells(at: int, row: ConfirmedRow) -> list[str]:
     return [rank, name, *figures, *_search_cells(row)]
 
 
-def circumstances(run: Run, rows: list[ConfirmedRow]) -> list[tuple[str, str]]:
+def circumstances(run: Run, rows: list[ConfirmedRow], rung: int = 1) -> list[tuple[str, str]]:
     """How the figures were made, by name: scale, budget, data, training, cost, versions."""
-    config = run.config
+    config = run.config.on(rung)
+    where = f", rung {rung} of {len(run.config.rung_numbers)}" if run.config.rungs else ""
     model, budget, training = config.model, config.candidate.budget, config.training
     size = f"width {model.width}"
     if model.parameters is not None:
@@ -132,7 +142,7 @@ def circumstances(run: Run, rows: list[ConfirmedRow]) -> list[tuple[str, str]]:
     outcomes = [one for row in rows for one in row.outcomes.values()]
     spent = math.fsum(time for one in outcomes for time in one.seconds.values())
     return [
-        ("run", str(run.folder)),
+        ("run", f"{run.folder}{where}"),
         ("scale", f"layers: {model.layers}, length: {model.length}, {size}"),
         ("budget of each", f"{budget.amount:,g} {budget.unit.replace('_', ' ')}"),
         ("data", f"{data}, {config.data.tokenizer} tokens"),

@@ -1,16 +1,20 @@
-"""The ledger as tables: what mutations yielded, what failures cost, and what was saved."""
+"""The ledger as tables: yields of mutations, costs of rungs and failures, what was saved."""
 
 from __future__ import annotations
+
+import math
+from collections import Counter
 
 from primeval.evaluators.units import rough_duration
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.ranking import print_summary
 from primeval.search.run.folder import Run
-from primeval.search.views.ledger import Yield, ledger
+from primeval.search.views.ledger import Ledger, Yield, ledger
 from primeval.search.views.savings import Savings
 
 COUNTS = ("tried", "valid", "known", "new", "better", "lost")
-CAUSES = ("failure", "mutation", "count", "budget", "first message")
+MOST_CAUSES = 4  # columns; smaller ones are added up
+FAILURES = ("failure", "mutation", "count", "budget", "first message")
 
 
 def print_ledger(run: Run, as_json: bool = False) -> None:
@@ -24,6 +28,9 @@ def print_ledger(run: Run, as_json: bool = False) -> None:
     terminal.print_table(("mutation", *COUNTS, "budget"), cells, {"mutation"})
     if saved := receipt(account.saved):
         print(saved)
+    if len(account.rungs) > 1:
+        print("\nWhat each rung took, and how much of it for what; noise: the seed again:")
+        _print_rungs(account)
     if not account.failures:
         print("No candidate failed.")
         return
@@ -32,7 +39,27 @@ def print_ledger(run: Run, as_json: bool = False) -> None:
     for row in account.failures:
         first = row.message.split("\n", 1)[0]
         cells.append([row.status, row.kind, f"{row.count:,}", f"{row.budget:.1%}", first])
-    terminal.print_table(CAUSES, cells, {"failure", "mutation", "first message"})
+    terminal.print_table(FAILURES, cells, {"failure", "mutation", "first message"})
+
+
+def _print_rungs(account: Ledger) -> None:
+    total = Counter[str]()
+    for row in account.rungs:
+        total.update(row.causes)
+    named = [cause for cause, _ in total.most_common(MOST_CAUSES)]
+    rest = [] if len(named) == len(total) else ["other"]
+    cells = []
+    for row in account.rungs:
+        spent = row.spent or 1.0  # nothing yet, if all of it is in flight
+        shares = [row.causes[cause] / spent for cause in named]
+        shares += [row.spent / spent - math.fsum(shares) for _ in rest]
+        time = rough_duration(row.spent) if account.unit == "seconds" else f"{row.spent:,.0f}"
+        name = f"{row.rung} noise" if row.noise else str(row.rung)
+        figures = [f"{row.individuals:,}", time, f"{row.budget:.1%}"]
+        cells.append([name, *figures, *(f"{share:.0%}" for share in shares)])
+    amount = "time" if account.unit == "seconds" else "steps"
+    columns = ("rung", "trained", amount, "budget", *named, *rest)
+    terminal.print_table(columns, cells, {"rung"})
 
 
 def _yield_cells(row: Yield) -> list[str]:

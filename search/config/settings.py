@@ -93,8 +93,8 @@ class SearchBudget(Settings):
     """When the search stops: at whichever of these limits it reaches first.
 
     Attributes:
-        max_candidates: Number of individuals that are evaluated or recognised as known, seeds
-            included.
+        max_candidates: Number of individuals that are evaluated or recognised as known. Seeds,
+            promotions and replicates count too.
         max_time: Running time, summed over resumes; by default no limit.
         max_compute: Workers' time, summed over candidates, compiling and failures included; by
             default no limit.
@@ -112,7 +112,8 @@ class FailureSettings(Settings):
     """When a search gives up.
 
     Attributes:
-        max_consecutive: Candidates that may fail one after the other before the search stops.
+        max_consecutive: Candidates that may fail one after the other before the search stops,
+            promotions included.
     """
 
     max_consecutive: Annotated[int, Limit(least=1, unit="candidates")] = 20
@@ -217,7 +218,7 @@ class RunConfig(Settings):
         return make_language(self.language.modules, self.language.primitives)
 
     def task(self, reference: str) -> Task:
-        """What an evaluator needs to know of all rungs; `reference` is the first seed's text."""
+        """What an evaluator needs to know of all rungs; `reference`: text of the first seed."""
         return Task(
             self.model,
             self.data,

@@ -144,10 +144,26 @@ def finished(outcome: Outcome) -> bool:
     return outcome.status is Status.COMPLETED and math.isfinite(outcome.fitness)
 
 
-def read_confirmed(run: Run) -> dict[str, Confirmed]:
-    """All confirmed programs of a run by fingerprint, in the order they were first trained."""
+def confirmed_rung(run: Run) -> int:
+    """The highest rung on which anything is confirmed; 1 if nothing is.
+
+    CHOICE: these are the figures that count, because what counts is what holds there.
+    """
+    return max((one.rung for one in run.store.confirmations()), default=1)
+
+
+def read_confirmed(run: Run, rung: int | None = None) -> dict[str, Confirmed]:
+    """The programs confirmed on a rung by fingerprint, in the order they were first trained.
+
+    Args:
+        run: The run.
+        rung: The rung; None for the highest on which anything is confirmed.
+    """
+    rung = confirmed_rung(run) if rung is None else rung
     found: dict[str, Confirmed] = {}
     for one in run.store.confirmations():
+        if one.rung != rung:
+            continue
         before = found.get(one.fingerprint, Confirmed("", one.fingerprint))
         outcomes = before.outcomes | {one.seed: one.outcome}  # a later outcome replaces it
         found[one.fingerprint] = Confirmed(one.name, one.fingerprint, outcomes)

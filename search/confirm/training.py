@@ -28,11 +28,14 @@ from primeval.dna.program import Program
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.task import Task
+from primeval.primitives.widths import Rejection
+from primeval.search.algorithm.population import Individual
 from primeval.search.algorithm.randomness import random_seed
 from primeval.search.config.changes import refuse_incomparable
 from primeval.search.config.settings import RunConfig
 from primeval.search.confirm.figures import read_confirmed
 from primeval.search.drive.interrupts import Interrupts
+from primeval.search.drive.ladder import read_ladder
 from primeval.search.run.folder import Run, check_free, reopen_run
 from primeval.search.run.kept_weights import weights_file
 from primeval.search.run.reader import Confirmation
@@ -66,10 +69,11 @@ class Entry:
 
 
 class Job(NamedTuple):
-    """One training: a program with a seed."""
+    """One training: a program with a seed, on a rung."""
 
     entry: Entry
     seed: int
+    rung: int = 1
 
 
 OnOutcome = Callable[[Job, Outcome], None]
@@ -82,16 +86,48 @@ def entry_of(name: str, program: Program, config: RunConfig) -> Entry:
     return Entry(name, format_program(program), graph.fingerprint)
 
 
-def best_entries(run: Run, count: int) -> list[Entry]:
-    """The `count` individuals that the search found best, without its seeds."""
+def best_entries(run: Run, count: int, rung: int = 1) -> list[Entry]:
+    """The `count` individuals that the search found best, without its seeds.
+
+    On a ladder they are those that stand best there (`search/algorithm/ladder.py`).
+
+    Args:
+        run: The run.
+        count: How many.
+        rung: The rung on which they are going to be trained; those that do not fit its scale
+            are passed over.
+    """
     entries: list[Entry] = []
-    for individual, outcome, _ in run.store.standings():
-        if len(entries) == count or outcome is None or not math.isfinite(outcome.fitness):
+    for number in _best_first(run):
+        individual, outcome = run.store.individual(number), run.store.outcome(number)
+        if len(entries) == count or individual is None or outcome is None:
+            break
+        if not math.isfinite(outcome.fitness):
             break  # failures are at the end
-        if individual.parent is not None:  # not a seed
-            name, number = f"#{individual.id}", individual.id
+        if number >= len(run.store.seeds) and _fits(run, individual, rung):
+            name = f"#{number}"
             entries.append(Entry(name, individual.text, individual.fingerprint, number))
     return entries
+
+
+def _best_first(run: Run) -> list[int]:
+    """The first individual of each program, the best first."""
+    ranked = run.store.ranked()
+    if not run.config.rungs:
+        return ranked
+    ladder = read_ladder(run)
+    return sorted(ranked, key=ladder.standing, reverse=True)
+
+
+def _fits(run: Run, individual: Individual, rung: int) -> bool:
+    """Whether an individual's program can be trained at the scale of a rung."""
+    if rung == 1:
+        return True  # it was
+    try:
+        entry_of("", individual.program(run.language.vocabulary), run.config.on(rung))
+    except Rejection:
+        return False
+    return True
 
 
 def distinct(entries: Sequence[Entry]) -> list[Entry]:
@@ -108,15 +144,15 @@ def distinct(entries: Sequence[Entry]) -> list[Entry]:
     return list(found.values())
 
 
-def missing_jobs(run: Run, entries: Sequence[Entry], seeds: int) -> list[Job]:
-    """Trainings without an outcome, seed by seed, so that pairs are complete early."""
+def missing_jobs(run: Run, entries: Sequence[Entry], seeds: int, rung: int = 1) -> list[Job]:
+    """Trainings on a rung without an outcome, seed by seed: so pairs are complete early."""
     done = {
         (key, seed)
-        for key, one in read_confirmed(run).items()
+        for key, one in read_confirmed(run, rung).items()
         for seed, outcome in one.outcomes.items()
         if outcome.status not in TRIED_AGAIN
     }
-    jobs = (Job(entry, seed) for seed, entry in product(range(seeds), entries))
+    jobs = (Job(entry, seed, rung) for seed, entry in product(range(seeds), entries))
     return [job for job in jobs if (job.entry.fingerprint, job.seed) not in done]
 
 
@@ -139,9 +175,12 @@ def run_of(config: RunConfig) -> Run | None:
 
 
 def confirming_task(config: RunConfig, reference: str, jobs: int) -> Task:
-    """What an evaluator needs to know: as in the search, but with losses of the test split."""
+    """What an evaluator needs to know: as in the search, but with losses of the test split.
+
+    Of a configuration with rungs it is the task of the first alone.
+    """
     workers = replace(config.workers, count=max(1, min(config.workers.count, jobs)))
-    return replace(config.task(reference), split="test", workers=workers)
+    return replace(config.on(1).task(reference), split="test", workers=workers)
 
 
 def fresh_seeds(run_seed: int, number: int) -> tuple[int, int]:
@@ -181,10 +220,12 @@ def confirm(run: Run, jobs: Sequence[Job], evaluator: Evaluator, told: OnOutcome
 def _candidate(run: Run, number: int, job: Job) -> Candidate:
     """One training, without thresholds, so that it gets its whole budget.
 
-    The weights of an individual are kept if the search did not keep them.
+    The weights of an individual are kept if the search did not keep them. CHOICE: only those of
+    rung 1, as `weights/ID.npz` are those of the rung that individual ID was trained on.
     """
     individual, path = job.entry.individual, None
-    if individual is not None and job.seed == 0 and run.config.keep_weights:
+    wanted = job.seed == 0 and job.rung == 1 and run.config.keep_weights > 0
+    if individual is not None and wanted:
         file = weights_file(run.folder, individual)
         path = None if file.exists() else str(file)
     weights, data = fresh_seeds(run.config.seed, job.seed)
@@ -197,6 +238,5 @@ def _append(run: Run, job: Job, outcome: Outcome) -> None:
         name = f"{entry.name} with seed {job.seed}"
         log.warning("%s %s: %s", name, outcome.status.value, outcome.message)
     seeds = fresh_seeds(run.config.seed, job.seed)
-    run.store.append_confirmation(
-        Confirmation(entry.fingerprint, job.seed, entry.name, entry.text, *seeds, outcome)
-    )
+    named = (entry.fingerprint, job.seed, entry.name, entry.text)
+    run.store.append_confirmation(Confirmation(*named, *seeds, outcome, job.rung))

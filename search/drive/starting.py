@@ -10,7 +10,7 @@ from pathlib import Path
 from primeval.dna.bank import with_bank
 from primeval.dna.check import ProgramError, check
 from primeval.dna.cost import Cost, measure
-from primeval.dna.graph import build_graph
+from primeval.dna.graph import Graph, build_graph
 from primeval.dna.parsing import parse
 from primeval.dna.program import Program
 from primeval.primitives.language import Language
@@ -79,7 +79,10 @@ def rungs_of(config: RunConfig) -> list[Rung]:
 def check_seeds(
     config: RunConfig, seeds: dict[str, Program], language: Language
 ) -> dict[str, Cost]:
-    """The cost of each seed, by name. Raises ConfigError if one cannot start this search."""
+    """The cost of each seed on the first rung, by name.
+
+    Raises ConfigError if one cannot start this search, or be trained on all of its rungs.
+    """
     if len(seeds) > config.search.population_size:
         raise ConfigError(
             f"search.population_size must be at least {len(seeds)}, the number of seeds. "
@@ -90,12 +93,9 @@ def check_seeds(
         try:
             check(program, language.drawn)
             graph = build_graph(program)
-            costs[name] = measure(graph, config.scale)
+            costs[name] = costs_on_rungs(config, name, graph)[0]
         except Rejection as rejection:
-            raise ConfigError(
-                f"The seed {name} cannot be trained at this scale: {rejection}. "
-                "Change the seed, or the model section."
-            ) from None
+            raise _unfit(name, 1, rejection) from None
         except ProgramError as error:
             raise ConfigError(
                 f"The seed {name} cannot start this search: {error} See language.primitives."
@@ -106,3 +106,24 @@ def check_seeds(
             )
         known[graph.fingerprint] = name
     return costs
+
+
+def costs_on_rungs(config: RunConfig, name: str, graph: Graph) -> list[Cost]:
+    """The cost of a seed on each rung. Raises ConfigError if it does not fit one of them."""
+    costs = list[Cost]()
+    for number in config.rung_numbers:
+        try:
+            costs.append(measure(graph, config.on(number).scale))
+        except Rejection as rejection:
+            raise _unfit(name, number, rejection) from None
+    return costs
+
+
+def _unfit(name: str, rung: int, rejection: Rejection) -> ConfigError:
+    scale, section = "this scale", "model"
+    if rung > 1:
+        scale, section = f"the scale of rung {rung}", f"rungs.{rung}.model"
+    return ConfigError(
+        f"The seed {name} cannot be trained at {scale}: {rejection}. "
+        f"Change the seed, or the {section} section."
+    )

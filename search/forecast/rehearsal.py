@@ -1,7 +1,7 @@
 """A few seconds of a run: the real loop, store and evaluator, in a folder that is thrown away.
 
-The seed and a child of it are trained for a small part of their budget, as many candidates at
-a time as the run will train. `forecast.py` computes from what that took.
+The seed and some children of it are trained on each rung for a small part of their budget, as
+many candidates at a time as the run will train. `forecast.py` computes from what that took.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,23 +17,29 @@ from primeval.dna.cost import Cost
 from primeval.dna.program import Program
 from primeval.evaluators.evaluator import Evaluator
 from primeval.evaluators.outcome import Outcome
+from primeval.evaluators.settings import CandidateSettings
 from primeval.evaluators.task import Task
 from primeval.evaluators.workers.memory import descendants, gpu_count, held_memory, peak_memory
 from primeval.primitives.errors import WorkError
+from primeval.search.algorithm.gains import FIRST_SEED
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig, SearchBudget
 from primeval.search.drive.loop import drive
 from primeval.search.drive.progress import Progress
-from primeval.search.drive.starting import make_search
+from primeval.search.drive.starting import make_search, rungs_of
 from primeval.search.drive.stops import Stop
-from primeval.search.forecast.forecast import Measured, counted_step
+from primeval.search.forecast.every_rung import EveryRung
+from primeval.search.forecast.forecast import Measured, Pace, counted_step
 from primeval.search.run.folder import Run, create_run
+from primeval.search.run.kept_weights import weights_file
 
 TRAINING_SECONDS = 4.0  # of each candidate, roughly
 # Speed of a core with a small model, for guessing how many steps fit into that time.
 FLOPS_PER_CORE = 30e9
 LOOK_SECONDS = 0.5  # between measurements of memory
 INSTANT = 60  # candidates, where nothing is trained (`toy`)
+CLUSTER = 2  # workers, of all that a cluster has
+APART = ("train", "evaluate", "reference")  # what is not overhead of every candidate
 
 Start = Callable[[Task], Evaluator]
 
@@ -47,12 +53,12 @@ class Rehearsal:
     """What was tried, and what it took.
 
     Attributes:
-        share: The part of its budget that it was trained for.
+        shares: The part of the budget that candidates were trained for, on each rung.
         candidates: How many candidates were evaluated.
         measured: What they took.
     """
 
-    share: float
+    shares: tuple[float, ...]
     candidates: int
     measured: Measured
 
@@ -60,7 +66,7 @@ class Rehearsal:
 def rehearse(
     config: RunConfig,
     seeds: dict[str, Program],
-    cost: Cost,
+    costs: Sequence[Cost],
     folder: Path,
     tokens: int,
     start: Start,
@@ -70,43 +76,53 @@ def rehearse(
     Args:
         config: The configuration.
         seeds: Its seeds.
-        cost: The cost of the first of them.
+        costs: The costs of the first of them, on each rung.
         folder: An empty folder for the run, used by nothing else.
-        tokens: Bytes of the corpus in tokens.
+        tokens: Bytes of the corpora in tokens.
         start: Makes the evaluator.
 
     Raises RehearsalError if the seed cannot be trained.
     """
-    share, workers = _share(config, cost), workers_here(config)
-    run = create_run(_shortened(config, share, workers, folder / "run"), seeds)
+    shares = [
+        _share(config.on(number), cost)
+        for number, cost in zip(config.rung_numbers, costs, strict=True)
+    ]
+    workers = workers_here(config)
+    run = create_run(_shortened(config, shares, workers, folder / "run"), seeds)
     try:
-        startup, observer = _drive(run, start)
+        startup, observer = _drive(run, start, _children(config, workers, len(seeds)))
     finally:
         run.close()
-    weights = [file.stat().st_size for file in (run.folder / "weights").glob("*.npz")]
-    step, overhead, validation = _seconds(observer)
     measured = Measured(
         startup=startup,
-        step=step,
-        overhead=overhead,
-        validation=validation,
         workers=workers,
         worker_memory=max(observer.peaks.values(), default=None),
         other_memory=observer.others,
         tokens=tokens,
-        weights=max(weights, default=0),
+        rungs=tuple(_pace(run.folder, observer, number) for number in config.rung_numbers),
     )
-    return Rehearsal(share, len(observer.outcomes), measured)
+    return Rehearsal(tuple(shares), len(observer.outcomes), measured)
 
 
-def _drive(run: Run, start: Start) -> tuple[float, _Observer]:
+def _children(config: RunConfig, workers: int, seeds: int) -> int:
+    """How many children there are: enough to keep the workers busy on every rung."""
+    if config.workers.evaluator == "toy":
+        return max(1, INSTANT - seeds)
+    workers = workers if config.workers.address is None else min(workers, CLUSTER)
+    return workers if config.rungs else max(1, workers - seeds)
+
+
+def _drive(run: Run, start: Start, children: int) -> tuple[float, _Observer]:
     """Drive the run to its end: seconds until the workers were ready, and what was noted."""
     search = make_search(run.config, list(run.store.seeds.values()), run.language)
+    search.ladder = EveryRung(rungs_of(run.config), search.seed_count, children)
     began = time.perf_counter()
     evaluator = start(run.config.task(run.reference))
     observer = _Observer(_ready(evaluator))
     startup = time.perf_counter() - began
-    _check(drive(run, search, evaluator, observer), observer.outcomes)
+    _check(drive(run, search, evaluator, observer), observer.seed(1), run.config)
+    for number in run.config.rung_numbers[1:]:
+        _check(None, observer.seed(number), run.config, number)
     return startup, observer
 
 
@@ -148,18 +164,25 @@ def _share(config: RunConfig, cost: Cost) -> float:
     return min(1.0, steps / budget.total_steps(1.0, guess, counted))
 
 
-def _shortened(config: RunConfig, share: float, workers: int, folder: Path) -> RunConfig:
-    """The run with two candidates, or one for each worker, and a part of their budget."""
-    toy, address = config.workers.evaluator == "toy", config.workers.address
-    workers = workers if address is None else min(workers, 2)
-    candidates = INSTANT if toy else max(2, workers)
-    budget = config.candidate.budget
-    part = replace(budget, amount=budget.amount * share)
+def _shortened(
+    config: RunConfig, shares: Sequence[float], workers: int, folder: Path
+) -> RunConfig:
+    """The run with a part of the candidates' budget on each rung. `EveryRung` ends it."""
+    workers = workers if config.workers.address is None else min(workers, CLUSTER)
+
+    def part(candidate: CandidateSettings, share: float) -> CandidateSettings:
+        amount = candidate.budget.amount * share
+        return replace(candidate, budget=replace(candidate.budget, amount=amount))
+
     return replace(
         config,
         run_dir=str(folder),
-        budget=SearchBudget(min(candidates, config.budget.max_candidates)),
-        candidate=replace(config.candidate, budget=part),
+        budget=SearchBudget(),
+        candidate=part(config.candidate, shares[0]),
+        rungs=tuple(
+            replace(rung, candidate=part(rung.candidate, share))
+            for rung, share in zip(config.rungs, shares[1:], strict=True)
+        ),
         workers=replace(config.workers, count=workers),
     )
 
@@ -168,7 +191,7 @@ class _Observer(Progress):
     """Notes outcomes and memory while the rehearsal runs."""
 
     def __init__(self, processes: list[int]) -> None:
-        self.outcomes: dict[int, Outcome] = {}
+        self.outcomes: list[tuple[Individual, Outcome]] = []
         self.peaks = dict.fromkeys(processes, 0)
         self.others = 0
         self.elapsed = 0.0
@@ -176,7 +199,7 @@ class _Observer(Progress):
         self.tick(0.0)
 
     def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
-        self.outcomes[individual.id] = outcome
+        self.outcomes.append((individual, outcome))
         self.elapsed = elapsed
 
     def tick(self, elapsed: float) -> None:
@@ -188,38 +211,53 @@ class _Observer(Progress):
         others = (descendants() | {os.getpid()}) - set(self.peaks)
         self.others = max(self.others, held_memory(others))
 
+    def on(self, rung: int) -> list[tuple[Individual, Outcome]]:
+        """Individuals of one rung, with their outcomes."""
+        return [one for one in self.outcomes if one[0].rung == rung]
 
-def _check(stop: Stop, outcomes: dict[int, Outcome]) -> None:
-    if stop.reason == "interrupted":
+    def seed(self, rung: int) -> Outcome | None:
+        """The outcome of the first seed on a rung; None if it was not trained there."""
+        found = (out for one, out in self.on(rung) if FIRST_SEED in (one.id, one.of))
+        return next(found, None)
+
+
+def _check(stop: Stop | None, seed: Outcome | None, config: RunConfig, rung: int = 1) -> None:
+    """Raise RehearsalError unless the first seed was trained on a rung."""
+    if stop is not None and stop.reason == "interrupted":
         raise KeyboardInterrupt
-    seed = outcomes.get(0)
+    where = f" on rung {rung}" if config.rungs else ""
     if seed is None:
-        raise RehearsalError(f"Nothing could be evaluated. {stop.message}")
+        message = "" if stop is None else f" {stop.message}"
+        raise RehearsalError(f"Nothing could be evaluated{where}.{message}")
     if not math.isfinite(seed.fitness):
-        hint = " Lower training.learning_rate." if seed.status.value == "diverged" else ""
+        key = "training.learning_rate" if rung == 1 else f"rungs.{rung}.training.learning_rate"
+        hint = f" Lower {key}." if seed.status.value == "diverged" else ""
         raise RehearsalError(
-            f"The seed cannot be trained with these settings ({seed.status.value}): "
+            f"The seed cannot be trained with these settings{where} ({seed.status.value}): "
             f"{seed.message}.{hint}"
         )
 
 
-def _seconds(observer: _Observer) -> tuple[float | None, float, float]:
-    """The step, overhead and validation of `Measured`, computed from the outcomes."""
-    seed = observer.outcomes[0]
-    if not seed.seconds:  # nothing is trained: all time is the loop's own
-        each = observer.elapsed / len(observer.outcomes)
-        return None, each, 0.0
-    children = [one for number, one in observer.outcomes.items() if number and one.steps]
+def _pace(folder: Path, observer: _Observer, rung: int) -> Pace:
+    """What training on a rung took, computed from the outcomes there."""
+    seed, here = observer.seed(rung), observer.on(rung)
+    if seed is None or not seed.seconds:  # nothing is trained: all time is the loop's own
+        return Pace(None, observer.elapsed / len(observer.outcomes), 0.0, 0.0, 0)
+    children = [out for _, out in here if out is not seed and out.steps]
     overheads = [
-        sum(one.seconds.values()) - _spent(one, "train") - _spent(one, "evaluate")
+        math.fsum(one.seconds.values()) - math.fsum(_spent(one, cause) for cause in APART)
         for one in children or [seed]  # the seed itself is not calibrated
     ]
-    validations = sum(len(one.curve) for one in observer.outcomes.values())
-    evaluating = sum(_spent(one, "evaluate") for one in observer.outcomes.values())
-    return (
-        _spent(seed, "train") / max(1, seed.steps),
-        sum(overheads) / len(overheads),
-        evaluating / max(1, validations),
+    validations = sum(len(one.curve) for _, one in here)
+    evaluating = math.fsum(_spent(one, "evaluate") for _, one in here)
+    files = [weights_file(folder, one.id) for one, _ in here]
+    return Pace(
+        step=_spent(seed, "train") / max(1, seed.steps),
+        overhead=math.fsum(overheads) / len(overheads),
+        # each process spends it with its first candidate
+        reference=max((_spent(one, "reference") for one in children), default=0.0),
+        validation=evaluating / max(1, validations),
+        weights=max((file.stat().st_size for file in files if file.exists()), default=0),
     )
 
 

@@ -55,7 +55,10 @@ class ConfirmedRow:
 
 
 def confirmed_rows(
-    run: Run, names: Mapping[str, str] | None = None, seeds: int | None = None
+    run: Run,
+    names: Mapping[str, str] | None = None,
+    seeds: int | None = None,
+    rung: int | None = None,
 ) -> list[ConfirmedRow]:
     """The confirmed programs of a run, the best first.
 
@@ -63,8 +66,9 @@ def confirmed_rows(
         run: The run.
         names: The programs to list, by fingerprint, with their names; None for all.
         seeds: How many fresh seeds to look at, from the first; None for all.
+        rung: Where they were confirmed; None for the highest rung on which anything was.
     """
-    confirmed = read_confirmed(run)
+    confirmed = read_confirmed(run, rung)
     if seeds is not None:
         confirmed = {key: one.within(seeds) for key, one in confirmed.items()}
     reference = reference_of(run, confirmed)

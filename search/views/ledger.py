@@ -1,4 +1,4 @@
-"""Where a run's budget went: the yield of each mutation, and what was lost to failures.
+"""Where a run's budget went: by mutation, by rung and cause, and what was lost to failures.
 
 Read from the store in one pass, also while the run is driven. Budget is wall time of
 evaluation, or training steps where no time was measured (the toy evaluator).
@@ -15,6 +15,7 @@ from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.algorithm.population import Individual
 from primeval.search.run.folder import Run
 from primeval.search.views.ranking import loss_gap
+from primeval.search.views.rung_costs import Costs, RungCost
 from primeval.search.views.savings import Savings, savings
 
 LOST = (
@@ -22,6 +23,7 @@ LOST = (
     *(Status.OUT_OF_MEMORY, Status.CRASHED, Status.LOST),
 )
 SEED_KIND, INJECTED_KIND = "seed", "injected"
+PROMOTED_KIND, NOISE_KIND = "promotion", "noise"
 THROWN_AWAY = ("inapplicable", "rejected", "same_graph", "known")
 YIELDED = ("valid", "new", "duplicates", "repeats", "evaluated", "better", "lost", "budget")
 
@@ -31,11 +33,13 @@ class Yield:
     """What became of the draws of one mutation.
 
     Attributes:
-        kind: The mutation; `seed` and `injected` for individuals without one.
+        kind: The mutation; `seed` and `injected` for individuals without one. What the search
+            trains again of its own accord is a `promotion` to a higher rung or a replicate,
+            `noise`, whatever made the program.
         thrown_away: Draws that made no individual, by reason (`THROWN_AWAY`).
         children: Draws that became individuals.
         duplicates: Individuals that turned out to be known when they were probed.
-        repeats: Re-evaluations of known programs, which were wanted.
+        repeats: Re-evaluations of known programs, promotions and replicates, all wanted.
         evaluated: Individuals that were evaluated.
         better: Individuals whose loss was below their parent's at the last mark both reached.
         lost: Individuals that failed.
@@ -120,6 +124,7 @@ class Ledger:
         unit: Of the budget: `seconds` or `steps`.
         spent: How much of it.
         mutations: What each mutation yielded, by name.
+        rungs: What each rung took, replicates apart.
         failures: What was lost, the most frequent failure first.
         saved: What was not paid for.
     """
@@ -127,6 +132,7 @@ class Ledger:
     unit: str
     spent: float
     mutations: list[Yield]
+    rungs: list[RungCost]
     failures: list[Failure]
     saved: Savings
 
@@ -134,6 +140,7 @@ class Ledger:
         """Plain data for JSON."""
         return vars(self) | {
             "mutations": [row.as_json() for row in self.mutations],
+            "rungs": [row.as_json() for row in self.rungs],
             "failures": [row.as_json() for row in self.failures],
             "saved": asdict(self.saved),
         }
@@ -146,13 +153,15 @@ def ledger(run: Run) -> Ledger:
     for individual in run.store.individuals():
         book.enter(individual, len(run.store.seeds))
     total = math.fsum(one.spent for one in book.yields.values()) or 1.0
-    rows: list[Yield | Failure] = [*book.yields.values(), *book.failures.values()]
-    for row in rows:
+    costs = book.costs.rows
+    rows: list[Yield | RungCost | Failure] = [*book.yields.values(), *costs]
+    for row in [*rows, *book.failures.values()]:
         row.budget = row.spent / total
     return Ledger(
         book.unit,
         total if book.yields else 0.0,
         [one for _, one in sorted(book.yields.items())],
+        costs,
         sorted(book.failures.values(), key=lambda one: -one.count),
         savings(run, outcomes.items()),
     )
@@ -166,26 +175,30 @@ class _Book:
         self.unit = "seconds" if any(one.seconds for one in outcomes.values()) else "steps"
         self.yields: dict[str, Yield] = {}
         self.failures: dict[tuple[str, str], Failure] = {}
+        self.costs = Costs()
 
     def enter(self, individual: Individual, seeds: int) -> None:
-        kind = SEED_KIND if individual.id < seeds else INJECTED_KIND
-        kind = individual.edit.kind if individual.edit else kind
+        kind, again = self._kind(individual, seeds), individual.of is not None
         for attempt, count in individual.attempts.items():
             other, _, reason = attempt.rpartition(" ")
             self._row(other or kind).thrown_away[reason] += count
         row = self._row(kind)
         row.children += 1
+        row.repeats += again
         outcome = self._outcomes.get(individual.id)
+        causes = self._causes(outcome)
+        self.costs.enter(individual, causes)
         if outcome is None:
             return
-        spent = self._spent(outcome)
+        spent = math.fsum(causes.values())
         row.spent += spent
         if outcome.status is Status.KNOWN:
             row.duplicates += 1
             return
         row.evaluated += 1
-        row.repeats += outcome.same_as is not None
-        if individual.parent is not None and outcome.same_as is None:
+        new = not again and outcome.same_as is None
+        row.repeats += not again and not new
+        if individual.parent is not None and new:
             gap = loss_gap(outcome, self._outcomes.get(individual.parent))
             row.better += gap is not None and gap < 0
         if outcome.status in LOST:
@@ -199,6 +212,15 @@ class _Book:
     def _row(self, kind: str) -> Yield:
         return self.yields.setdefault(kind, Yield(kind))
 
-    def _spent(self, outcome: Outcome) -> float:
-        timed = self.unit == "seconds"
-        return math.fsum(outcome.seconds.values()) if timed else float(outcome.steps)
+    def _kind(self, individual: Individual, seeds: int) -> str:
+        if individual.of is not None:
+            return NOISE_KIND if self.costs.is_noise(individual) else PROMOTED_KIND
+        if individual.edit is not None:
+            return individual.edit.kind
+        return SEED_KIND if individual.id < seeds else INJECTED_KIND
+
+    def _causes(self, outcome: Outcome | None) -> dict[str, float]:
+        """Seconds, or steps, by cause."""
+        if outcome is None:
+            return {}
+        return outcome.seconds if self.unit == "seconds" else {"train": float(outcome.steps)}

@@ -32,6 +32,12 @@ candidate:
 model: {parameters: [100_000, 140_000]}
 workers: {evaluator: toy, count: 1}
 """
+# Two more rungs. The scale of the second refuses a third of the programs.
+LADDER = (
+    "rungs=["
+    "{promote: 0.3, model: {parameters: [120_000, 122_000]}}, "
+    "{promote: 0.5, model: {layers: 4, parameters: [10_000, 900_000]}}]"
+)
 
 
 def begin(config: RunConfig) -> tuple[Run, Search]:

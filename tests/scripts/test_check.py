@@ -22,7 +22,7 @@ from primeval.scripts.tables.check import print_check
 from primeval.search.config.config import load_config, parse_config
 from primeval.search.config.settings import RunConfig
 from primeval.search.drive.loop import drive
-from primeval.search.forecast.forecast import Measured, forecast
+from primeval.search.forecast.forecast import Measured, Pace, forecast
 from primeval.search.forecast.rehearsal import Rehearsal
 
 Capture = pytest.CaptureFixture[str]
@@ -52,16 +52,14 @@ def as_json(capture: Capture, *arguments: object) -> Any:
     return json.loads(capture.readouterr().out)
 
 
+PACE = Pace(step=0.1, overhead=5.0, reference=2.0, validation=0.5, weights=30)
 MEASURED = Measured(
     startup=10.0,
-    step=0.1,
-    overhead=5.0,
-    validation=0.5,
     workers=2,
     worker_memory=1_000,
     other_memory=500,
     tokens=70,
-    weights=30,
+    rungs=(PACE,),
 )
 
 
@@ -91,12 +89,13 @@ def test_a_real_candidate_is_tried_and_nothing_is_left_of_it(
 ) -> None:
     found = as_json(capsys, tiny)
     measured, foreseen = found["measured"], found["forecast"]
-    assert 0 < measured["step"] < 1
-    assert measured["overhead"] > measured["step"]
+    (pace,), (rung,) = measured["rungs"], foreseen["rungs"]
+    assert 0 < pace["step"] < 1
+    assert pace["overhead"] > pace["step"]
     assert measured["worker_memory"] > 200e6
     assert measured["tokens"] > 3e6
-    assert measured["weights"] > 1000
-    assert foreseen["per_hour"] == pytest.approx(3600 / foreseen["mean"])
+    assert pace["weights"] > 1000
+    assert foreseen["per_hour"] == pytest.approx(3600 / (0.8 * rung["mean"]))
     assert found["notes"] == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "tiny.yaml"]
 
@@ -109,13 +108,17 @@ def test_the_table_fits_a_screen_without_colours(
     config = load_config("quickstart")
     costs = {"transformer": measure(build_graph(load_seed("transformer")), config.scale)}
     measured = replace(MEASURED, worker_memory=1_200_000_000, other_memory=500_000_000)
-    tried = Rehearsal(0.25, 2, measured)
-    foreseen = forecast(config, costs["transformer"], measured)
-    print_check("quickstart", config, costs, (tried, foreseen))
+    on_rungs = list(costs.values())
+    tried = Rehearsal((0.25,), 2, measured)
+    foreseen = forecast(config, on_rungs, measured)
+    print_check("quickstart", config, costs, on_rungs, (tried, foreseen))
     text = capsys.readouterr().out
     lines = text.splitlines()
     assert lines[0] == "quickstart is valid. Tried with 2 candidates and 25% of their budget."
-    assert f"a full budget   {foreseen.full:.3g}s: 40s training, 1.5s validating, " in text
+    assert (
+        f"a full budget   {foreseen.rungs[0].full:.3g}s: 40s training, 1.5s validating, "
+        in text
+    )
     assert f"6m 00s, about {foreseen.candidates} candidates, when its time is up" in text
     assert "memory          2.7GB: 2 workers of 1.12GB, 477MB the rest" in lines
     assert len(lines) <= 24
@@ -126,9 +129,9 @@ def test_the_table_fits_a_screen_without_colours(
 def test_a_time_limit_below_a_full_budget_is_pointed_out(capsys: Capture) -> None:
     config = load_config("quickstart", ["candidate.timeout=30s"])
     cost = measure(build_graph(load_seed("transformer")), config.scale)
-    tried = Rehearsal(0.25, 2, MEASURED)
-    tried_out = tried, forecast(config, cost, MEASURED)
-    print_check("quickstart", config, {"transformer": cost}, tried_out)
+    tried = Rehearsal((0.25,), 2, MEASURED)
+    tried_out = tried, forecast(config, [cost], MEASURED)
+    print_check("quickstart", config, {"transformer": cost}, [cost], tried_out)
     assert "candidate.timeout is 30s: the best would be given up" in capsys.readouterr().out
 
 
@@ -151,7 +154,7 @@ def test_hurdles_within_the_warm_up_are_pointed_out(
 ) -> None:
     config = load_config("quickstart", sets)
     costs = {"transformer": measure(build_graph(load_seed("transformer")), config.scale)}
-    print_check("quickstart", config, costs, None)
+    print_check("quickstart", config, costs, list(costs.values()), None)
     text = capsys.readouterr().out
     assert ("The first hurdle is" in text) == (hurdle is not None)
     assert hurdle is None or hurdle in text

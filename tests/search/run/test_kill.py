@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from kills import (
     COMMAND,
+    RUNGS,
     LossError,
     Rows,
     history_of,
@@ -24,14 +25,18 @@ from kills import (
     undisturbed,
 )
 
+from primeval.search.run.folder import open_run
+
 CANDIDATES = 150
 
 
 def test_kills_at_random_moments_lose_nothing_that_was_recorded(tmp_path: Path) -> None:
-    tally = kill_and_resume(tmp_path, kills=8, candidates=CANDIDATES, seed=3)
+    tally = kill_and_resume(tmp_path, kills=8, candidates=CANDIDATES, seed=3, sets=RUNGS)
     assert tally.kills == 8
     assert tally.rows > 0
     assert tally.finished >= 1
+    individuals = open_run(tmp_path / "first" / "whole").store.individuals()
+    assert {one.rung for one in individuals} == {1, 2, 3}
 
 
 @pytest.mark.parametrize("after", [{(1, "a")}, {(1, "a"), (2, "c")}, set()])
