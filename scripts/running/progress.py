@@ -14,7 +14,8 @@ from primeval.search.algorithm.evolution import Search
 from primeval.search.algorithm.population import Individual
 from primeval.search.drive.progress import Progress
 from primeval.search.run.folder import Run
-from primeval.search.views.ranking import SEED_ID, describe_edit, finite, loss_gap
+from primeval.search.views.comparing import SEED_ID, finite, loss_gap
+from primeval.search.views.ranking import describe_edit
 
 HOUR = 3600
 

@@ -15,7 +15,8 @@ from primeval.search.confirm.figures import (
     reference_of,
 )
 from primeval.search.run.folder import Run
-from primeval.search.views.ranking import Row, finite, individual_row
+from primeval.search.views.comparing import finite
+from primeval.search.views.ranking import Row, individual_row
 
 
 @dataclass(frozen=True)

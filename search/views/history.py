@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from primeval.evaluators.outcome import Status
 from primeval.search.run.folder import Run
-from primeval.search.views.ranking import SEED_ID, describe_edit, finite
+from primeval.search.views.comparing import SEED_ID, finite
+from primeval.search.views.ranking import describe_edit
 
 KNOWN = Status.KNOWN.value
 CAUSES = {

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from primeval.search.run.folder import Run
 from primeval.search.run.programs import lineage_of
-from primeval.search.views.ranking import SEED_ID, Row, finite, individual_row, loss_gap
+from primeval.search.views.comparing import SEED_ID, finite, loss_gap
+from primeval.search.views.ranking import Row, individual_row
 
 
 @dataclass(frozen=True)
