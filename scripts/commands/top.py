@@ -12,7 +12,7 @@ from primeval.scripts.running.watching import redrawn, watch
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.confirmed import print_confirmed
 from primeval.scripts.tables.ledger import print_ledger
-from primeval.scripts.tables.ranking import print_ranking, print_summary
+from primeval.scripts.tables.ranking import print_noise, print_ranking, print_summary
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run, open_run
 from primeval.search.views.confirmed_rows import confirmed_rows
@@ -90,6 +90,7 @@ def _show_ranking(opened: Run, args: argparse.Namespace, color: bool) -> None:
         return
     print_summary(opened)
     print_ranking(found, color)
+    print_noise(opened, found)
     if found.rows and found.confirmed:
         print(f"With baselines and test figures: primeval top {opened.folder} --confirmed")
     elif not opened.store.asked() and (confirmed := confirmed_rows(opened)):

@@ -17,6 +17,7 @@ from primeval.search.confirm.figures import (
 from primeval.search.run.folder import Run
 from primeval.search.views.comparing import finite
 from primeval.search.views.ranking import Row, individual_row
+from primeval.search.views.rungs import Rungs, read_rungs
 
 
 @dataclass(frozen=True)
@@ -72,22 +73,23 @@ def confirmed_rows(
     wanted = [
         one for key, one in confirmed.items() if one.outcomes and (not names or key in names)
     ]
+    rungs = read_rungs(run)
     return [
         ConfirmedRow(
             (names or {}).get(one.fingerprint, one.name),
             one.fingerprint,
             one is reference,
             one.figures(reference),
-            _searched(run, one),
+            _searched(run, one, rungs),
             dict(sorted(one.outcomes.items())),
         )
         for one in best_first(wanted)
     ]
 
 
-def _searched(run: Run, one: Confirmed) -> Row | None:
+def _searched(run: Run, one: Confirmed, rungs: Rungs) -> Row | None:
     individual = run.store.find(one.fingerprint)
-    return None if individual is None else individual_row(run, individual)
+    return None if individual is None else individual_row(run, individual, rungs)
 
 
 def _training(seed: int, outcome: Outcome) -> dict[str, Any]:

@@ -219,9 +219,7 @@ def _row(run: Run, standing: Standing, rungs: Rungs) -> Row:
     first = rungs.reached(number, 1, number, outcome, gap)
     above = rungs.above(run, number)
     expected = finite(rungs.ladder.standing(number).gain) if rungs.several else None
-    return replace(
-        row, rungs=(replace(first, loss=row.loss), *above), expected_gain=expected
-    )
+    return replace(row, rungs=(replace(first, loss=row.loss), *above), expected_gain=expected)
 
 
 def row_of(

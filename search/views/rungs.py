@@ -7,6 +7,7 @@ where it is beyond that rung's noise floor.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -47,6 +48,13 @@ class RungFigures:
     floor: float | None
     promoted: int | None = None
     held: float | None = None
+
+    @property
+    def pair_floor(self) -> float | None:
+        """The same for the difference between two single trainings, neither of them a mean."""
+        if self.floor is None:
+            return None
+        return self.floor * math.sqrt(2 / (1 + 1 / self.trainings))
 
 
 @dataclass(frozen=True)
