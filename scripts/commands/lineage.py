@@ -6,14 +6,12 @@ import argparse
 
 from primeval.scripts.commands.arguments import add_shared
 from primeval.scripts.tables import terminal
-from primeval.scripts.tables.noise import marked, pair_line, with_word
+from primeval.scripts.tables.noise import lineage_noise, marked, with_word
 from primeval.scripts.tables.ranking import cell_style, status_text
-from primeval.search.run.folder import Run
 from primeval.search.run.programs import find_individual
 from primeval.search.views.comparing import Verdict
 from primeval.search.views.lineage import LineageRow, gap_to_seed, lineage, total_gain
 from primeval.search.views.ranking import trial_name
-from primeval.search.views.rungs import read_rungs
 
 HEADERS = ("id", "loss", "gain", "vs seed", "status", "edit")
 LEFT = {"gain", "vs seed", "status", "edit"}
@@ -42,7 +40,7 @@ def run_lineage(args: argparse.Namespace) -> None:
     terminal.print_table(HEADERS, cells, LEFT, ("status",), cell_style if color else None)
     if note := _sum(rows):
         print(note)
-    terminal.print_text(_noise_line(opened, rows))
+    terminal.print_text(lineage_noise(opened, rows))
     if number in (means := opened.store.means()):
         fitness, count = means[number]
         print(f"In the ranking it has the mean of {count} evaluations: {-fitness:.4f}.")
@@ -58,13 +56,6 @@ def _what_is_compared(rows: list[LineageRow]) -> str:
         f"Losses at hurdle {last.mark + 1}, where #{last.id} was stopped. "
         "gain: how much an edit lowered the loss."
     )
-
-
-def _noise_line(run: Run, rows: list[LineageRow]) -> str:
-    figures = read_rungs(run).figures[0]
-    if figures.floor is not None and rows[-1].floor is None:
-        return "Noise at a hurdle: not known. No difference counts as a gain."
-    return pair_line(run.config, figures)
 
 
 def _cells(row: LineageRow, seed: LineageRow) -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from primeval.dna.writing.diff import diff
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.ledger import receipt
-from primeval.scripts.tables.noise import marked
+from primeval.scripts.tables.noise import found_text
 from primeval.scripts.tables.ranking import print_noise, print_ranking, print_summary
 from primeval.search.drive.stops import Stop
 from primeval.search.run.folder import Run
 from primeval.search.run.programs import root_of
-from primeval.search.views.ranking import Ranking, Row, ranking
+from primeval.search.views.ranking import ranking
 from primeval.search.views.savings import savings
 
 SHOWN = 10  # rows of the ranking
@@ -30,7 +30,9 @@ def print_ending(run: Run, stop: Stop) -> None:
     best = found.found or found.best
     if best is not None:
         print()
-        _print_found(run, found, best)
+        terminal.print_text(found_text(found))
+        if best.is_find or not found.noise_known:
+            _print_difference(run, best.id)
     print("\nNext:")
     if stop.reason != "stuck":
         print(f"  primeval resume {run.folder}{stop.extension(run.config.budget)}")
@@ -40,24 +42,6 @@ def print_ending(run: Run, stop: Stop) -> None:
         print(f"  primeval show {run.folder}:{best.id} --diff")
         print(f"  primeval lineage {run.folder}:{best.id}")
         print(f"  primeval export {run.folder}:{best.id} winner.keras")
-
-
-def _print_found(run: Run, found: Ranking, best: Row) -> None:
-    """Say what was found beyond the noise, if anything, and how it differs from the seed."""
-    if found.noise_known and found.found is None:
-        terminal.print_text(
-            "Nothing was found beyond the noise: no program is better than the seed by more "
-            "than the seed's own losses differ."
-        )
-        return
-    if best.parent is None:
-        print("No program has a lower loss than the seed.")
-        return
-    if (proof := best.on(best.proved or 0)) is not None and proof.gain is not None:
-        where = f" on rung {proof.rung}" if len(found.rungs) > 1 else ""
-        gap = marked(0.0 - proof.gain, proof.verdict)
-        print(f"#{best.id} is better than the seed beyond the noise{where}: {gap}.")
-    _print_difference(run, best.id)
 
 
 def _print_difference(run: Run, number: int) -> None:

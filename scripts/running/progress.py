@@ -16,7 +16,14 @@ from primeval.search.algorithm.evolution import Search
 from primeval.search.algorithm.population import Individual
 from primeval.search.drive.progress import Progress
 from primeval.search.run.folder import Run
-from primeval.search.views.comparing import SEED_ID, finite, judge, loss_gap, mean_outcome
+from primeval.search.views.comparing import (
+    SEED_ID,
+    Verdict,
+    finite,
+    judge,
+    loss_gap,
+    mean_outcome,
+)
 from primeval.search.views.ranking import describe_edit
 from primeval.search.views.rungs import RungFigures, read_rungs, rung_figures
 
@@ -175,9 +182,11 @@ class Picture(Tally):
         for rung in range(ladder.top, 1, -1):
             if (gain := ladder.gain(program, rung)) is not None:
                 floor = None if program == SEED_ID else rung_figures(ladder, rung).floor
-                gap = marked(0.0 - gain, judge(0.0 - gain, floor))
-                return f"on rung {rung} ({gap} against the seed)"
-        gap = None if outcome is None else self.against_seed(individual, outcome)
+                there = marked(0.0 - gain, judge(0.0 - gain, floor))
+                return f"on rung {rung} ({there} against the seed)"
+        gap = marked(None, Verdict.UNKNOWN)
+        if outcome is not None:
+            gap = self.against_seed(individual, outcome)
         where = " on rung 1" if ladder.top > 1 else ""
         return f"{where} ({gap} against the seed)".strip()
 

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 
 from primeval.scripts.tables import terminal
 from primeval.search.config.settings import RunConfig
-from primeval.search.views.comparing import Verdict
-from primeval.search.views.ranking import Row
-from primeval.search.views.rungs import Reached, RungFigures
+from primeval.search.run.folder import Run
+from primeval.search.views.comparing import SEED_ID, Verdict
+from primeval.search.views.lineage import LineageRow
+from primeval.search.views.ranking import Ranking, Row
+from primeval.search.views.rungs import Reached, RungFigures, read_rungs
 
 STYLES = {Verdict.GAIN: "+", Verdict.WORSE: "-", Verdict.NOISE: "dim", Verdict.UNKNOWN: ""}
 STANDINGS = {Verdict.GAIN: "proved", Verdict.WORSE: "worse", Verdict.NOISE: "noise"}
@@ -54,7 +56,15 @@ def _noise_line(config: RunConfig, one: RungFigures, several: bool) -> str:
     )
 
 
-def pair_line(config: RunConfig, one: RungFigures) -> str:
+def lineage_noise(run: Run, rows: Sequence[LineageRow]) -> str:
+    """How large the gains of a lineage must be to mean something."""
+    figures = read_rungs(run).figures[0]
+    if figures.floor is not None and rows[-1].floor is None:
+        return "Noise at a hurdle: not known. No difference counts as a gain."
+    return _pair_line(run.config, figures)
+
+
+def _pair_line(config: RunConfig, one: RungFigures) -> str:
     """How large a difference between two single trainings must be to mean something."""
     if one.pair_floor is None or one.deviation is None:
         return noise_lines(config, [one])[0]
@@ -88,14 +98,47 @@ def promotion_lines(rungs: Iterable[RungFigures]) -> list[str]:
     return lines
 
 
+def found_text(found: Ranking) -> str:
+    """What was found beyond the noise, in a sentence; nothing while there is no loss."""
+    best = found.found or found.best
+    if best is None:
+        return ""
+    if best.is_find:
+        return f"#{best.id} is better than the seed, by more than the noise{_proof(best)}."
+    if found.noise_known:
+        return (
+            "Nothing was found beyond the noise: no program is better than the seed by more "
+            "than the seed's own losses differ."
+        )
+    if best.parent is None:
+        return "No program has a lower loss than the seed."
+    gap = marked(best.loss_vs_seed, best.verdict)
+    return f"#{best.id} comes first ({gap} against the seed). That may be luck: see the noise."
+
+
+def _proof(best: Row) -> str:
+    """Where a find was proved, and the difference there."""
+    if best.confirmed_verdict is Verdict.GAIN and best.confirmed is not None:
+        return f", in its confirmation: {marked(best.confirmed.loss_vs_seed, Verdict.GAIN)}"
+    proof = best.on(best.proved or 1)
+    if proof is None or proof.gain is None:
+        return ""
+    where = f" on rung {proof.rung}" if len(best.rungs) > 1 or proof.rung > 1 else ""
+    return f"{where}: {marked(0.0 - proof.gain, proof.verdict)}"
+
+
 def standing_text(row: Row) -> str:
     """How a program stands: on the highest rung that it was tried on, in three words."""
-    if not row.rungs or (row.parent is None and row.id == 0):
-        return "seed" if row.rungs else "-"
-    last = row.rungs[-1]
-    measured = [one for one in row.rungs if one.status not in ("in_flight", "lost")]
-    last = measured[-1] if measured else last
+    last = highest(row)
+    if last is None or row.id == SEED_ID:
+        return "seed" if row.id == SEED_ID else "-"
     return f"{_word(last)} on {last.rung}"
+
+
+def highest(row: Row) -> Reached | None:
+    """What a program reached on the highest rung from which there is an outcome."""
+    measured = [one for one in row.rungs if one.status not in ("in_flight", "lost")]
+    return next(iter([*measured[::-1], *row.rungs]), None)
 
 
 def _word(reached: Reached) -> str:

@@ -7,7 +7,7 @@ from primeval.scripts.tables.confirmed import loss_text
 from primeval.scripts.tables.noise import marked, noise_lines, promotion_lines, standing_text
 from primeval.search.drive.stops import last_stop
 from primeval.search.run.folder import Run
-from primeval.search.views.comparing import Verdict, judge
+from primeval.search.views.comparing import Verdict
 from primeval.search.views.ranking import Ranking, Row
 from primeval.search.views.rungs import Reached
 
@@ -94,11 +94,9 @@ def cell_style(header: str, cell: str) -> str:
 
 def _confirmed_gap(row: Row, digits: int = 4) -> terminal.Painted:
     """The difference in a confirmation: noise unless its interval leaves zero out."""
-    figures = row.confirmed
-    if figures is None:
+    if (figures := row.confirmed) is None:
         return marked(None, Verdict.UNKNOWN)
-    gap = figures.loss_vs_seed
-    return marked(gap, judge(gap, figures.half_width), digits)
+    return marked(figures.loss_vs_seed, row.confirmed_verdict, digits)
 
 
 def _confirmed_cells(at: int, row: Row) -> list[str]:

@@ -15,7 +15,7 @@ from primeval.search.confirm.figures import (
     reference_of,
 )
 from primeval.search.run.folder import Run
-from primeval.search.views.comparing import finite
+from primeval.search.views.comparing import Verdict, finite, judge
 from primeval.search.views.ranking import Row, individual_row
 from primeval.search.views.rungs import Rungs, read_rungs
 
@@ -39,6 +39,11 @@ class ConfirmedRow:
     figures: Figures
     searched: Row | None
     outcomes: dict[int, Outcome]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What its difference to the seed means; its interval tells."""
+        return judge(self.figures.loss_vs_seed, self.figures.half_width)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for JSON."""

@@ -17,7 +17,7 @@ from primeval.search.algorithm.population import Individual
 from primeval.search.confirm.figures import Figures, best_first, read_confirmed, reference_of
 from primeval.search.run.folder import Run
 from primeval.search.run.reader import Standing
-from primeval.search.views.comparing import SEED_ID, Verdict, finite, loss_gap
+from primeval.search.views.comparing import SEED_ID, Verdict, finite, judge, loss_gap
 from primeval.search.views.rungs import Reached, RungFigures, Rungs, read_rungs
 
 
@@ -98,6 +98,20 @@ class Row:
         proof = bool(measured) and measured[-1].verdict is Verdict.GAIN
         return measured[-1].rung if proof else None
 
+    @property
+    def confirmed_verdict(self) -> Verdict:
+        """What its difference to the seed in a confirmation means; its interval tells."""
+        if self.confirmed is None:
+            return Verdict.UNKNOWN
+        return judge(self.confirmed.loss_vs_seed, self.confirmed.half_width)
+
+    @property
+    def is_find(self) -> bool:
+        """Whether it is better than the seed beyond the noise; a confirmation has the say."""
+        if self.confirmed_verdict is Verdict.UNKNOWN:
+            return self.proved is not None
+        return self.confirmed_verdict is Verdict.GAIN
+
     def on(self, rung: int) -> Reached | None:
         """What it reached on a rung; None if it was not tried there."""
         return next((one for one in self.rungs if one.rung == rung), None)
@@ -132,13 +146,16 @@ class Ranking:
 
     @property
     def found(self) -> Row | None:
-        """The first row with a gain beyond the noise; None without one."""
-        return next((row for row in self.rows if row.proved), None)
+        """The first row that is better than the seed beyond the noise; None without one."""
+        return next((row for row in self.rows if row.is_find), None)
 
     @property
     def noise_known(self) -> bool:
-        """Whether the noise was measured on any rung."""
-        return any(one.floor is not None for one in self.rungs)
+        """Whether the noise was measured, on any rung or in a confirmation."""
+        judged = (row.confirmed_verdict for row in self.rows)
+        return any(one.floor is not None for one in self.rungs) or any(
+            one is not Verdict.UNKNOWN for one in judged
+        )
 
     def cut(self, count: int | None) -> Ranking:
         """The same with the first `count` rows only; None for all."""

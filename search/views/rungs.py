@@ -122,7 +122,7 @@ class Rungs:
     Attributes:
         ladder: What the search knows of its programs.
         figures: Of each rung, the lowest first.
-        seeds: The first seed's outcome on each rung, with mean losses; None before there is one.
+        seeds: The first seed's outcome on each rung, with mean losses; None before it is there.
         trials: The individuals that trained a program on a rung above the first, by program
             and rung.
     """

@@ -92,7 +92,8 @@ def test_lineage_prints_gains_that_add_up(troubled: Path, capsys: Capture) -> No
     assert main(["lineage", f"{troubled}:{best}"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[:3] == ["id", "loss", "gain"]
-    gains = [Decimal(line.split()[2]) for line in lines[3:-1] if line.split()[2] != "-"]
-    found = re.fullmatch(r"#0 to #\d+: ([\d.]+) - ([\d.]+) = ([\d.]+), .*", lines[-1])
+    assert lines[-1].startswith("Noise: not known")
+    gains = [Decimal(line.split()[2]) for line in lines[3:-2] if line.split()[2] != "-"]
+    found = re.fullmatch(r"#0 to #\d+: ([\d.]+) - ([\d.]+) = ([\d.]+), .*", lines[-2])
     assert found is not None
     assert sum(gains) == Decimal(found[3]) == Decimal(found[1]) - Decimal(found[2])
