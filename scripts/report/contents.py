@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -76,7 +77,7 @@ def _noise(run: Run, found: Ranking) -> dict[str, Any]:
         "rungs": found.rungs,
         "several": len(found.rungs) > 1,
         "lines": [*noise_lines(run.config, found.rungs), *promotion_lines(found.rungs)],
-        "found": found_text(found),
+        "found": re.sub(r"-(?=\d)", "\N{MINUS SIGN}", found_text(found)),
         "shown": found.found is not None or not found.noise_known,
     }
 
@@ -84,21 +85,24 @@ def _noise(run: Run, found: Ranking) -> dict[str, Any]:
 def _best(run: Run, found: Ranking, top: int) -> dict[str, Any]:
     """The ranking, the best programs in full, and the winner's changes and lineage."""
     rows = found.rows
-    best = [row for row in rows if row.loss is not None]
-    if found.found is not None:  # what is announced comes first in the whole report
-        best = [found.found, *(row for row in best if row is not found.found)]
-    shown = programs(run, best[:top])
-    against = shown[0]["against"] if shown else []
+    ranked = [(rank, row) for rank, row in enumerate(rows, 1) if row.loss is not None]
+    best = found.found or next((row for _, row in ranked), None)
+    chosen = [one for at, one in enumerate(ranked) if at < top or one[1] is best]
+    shown = programs(run, chosen)
+    against: list[dict[str, Any]] = next(
+        (one["against"] for one in shown if one["row"] is best), []
+    )
     seeds = len(run.store.seeds)
     return {
-        "best": best[0] if best else None,
+        "best": best,
         "rows": rows,
+        "shown": {row.id for _, row in chosen},
         "promoted": [row for row in rows if len(row.rungs) > 1 and row.id >= seeds],
         "total": len(run.store.ranked()),
         "programs": shown,
         "found": changed_lines(against[0]["lines"]) if against else [],
         "shown_lines": SHOWN_LINES,
-        "lineage": _lineage(run, best[0].id) if best else None,
+        "lineage": _lineage(run, best.id) if best else None,
     }
 
 
