@@ -27,12 +27,12 @@ def print_ending(run: Run, stop: Stop) -> None:
     found = ranking(run, LOOKED_AT)
     print_ranking(found.cut(SHOWN))
     print_noise(run, found)
-    best = found.found or found.best
-    if best is not None:
+    best = found.found or (None if found.noise_known else found.best)
+    if sentence := found_text(found):
         print()
-        terminal.print_text(found_text(found))
-        if best.is_find or not found.noise_known:
-            _print_difference(run, best.id)
+        terminal.print_text(sentence)
+    if best is not None:
+        _print_difference(run, best.id)
     print("\nNext:")
     if stop.reason != "stuck":
         print(f"  primeval resume {run.folder}{stop.extension(run.config.budget)}")

@@ -50,9 +50,10 @@ def _noise_line(config: RunConfig, one: RungFigures, several: bool) -> str:
         return f"Noise{where}: not known yet, as {why}. No difference counts as a gain."
     start = f"On rung {one.rung} a" if several else "A"
     programs = "1 program" if one.compared == 1 else f"{one.compared:,} programs"
+    compared = f"; {programs} compared" if one.compared else ""
     return (
         f"{start} gain below {one.floor:.4f} is noise: the seed's own losses differ by as much "
-        f"(sd {one.deviation:.4f} over {one.trainings} trainings; {programs} compared)."
+        f"(sd {one.deviation:.4f} over {one.trainings} trainings{compared})."
     )
 
 

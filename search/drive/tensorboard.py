@@ -29,8 +29,8 @@ class TensorBoard(Progress):
     nats per token; `rate/candidates_per_hour` is over the whole run; `hurdles/N` is the share
     of the candidates that met hurdle N, from 1, which passed it; `failed/STATUS` counts
     failures; `seconds/CAUSE` is workers' time so far by cause. Losses and hurdles of a rung
-    above the first have tags of their own, such as `rung 2/loss/candidate`, and so does the
-    first seed where it is trained again: `loss/seed again`.
+    above the first have tags of their own, such as `rung_2/loss/candidate`, and so does the
+    first seed where it is trained again: `loss/seed_again`.
     """
 
     def __init__(self, then: Progress) -> None:
@@ -92,7 +92,7 @@ class TensorBoard(Progress):
             scalars[f"{_prefix(self._highest(best))}loss/best"] = -fitness
         if math.isfinite(outcome.fitness):
             again = individual.of is not None and individual.rung == 1
-            name = "loss/seed again" if again else "loss/candidate"
+            name = "loss/seed_again" if again else "loss/candidate"
             scalars[f"{_prefix(individual.rung)}{name}"] = -outcome.fitness
         if elapsed > 0:
             scalars["rate/candidates_per_hour"] = self._search.told / elapsed * HOUR
@@ -111,4 +111,4 @@ class TensorBoard(Progress):
 
 def _prefix(rung: int) -> str:
     """What the tags of a rung begin with."""
-    return "" if rung == 1 else f"rung {rung}/"
+    return "" if rung == 1 else f"rung_{rung}/"
