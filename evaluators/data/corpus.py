@@ -43,7 +43,8 @@ from primeval.evaluators.data.tokenizer import (
     train_sentencepiece,
 )
 from primeval.evaluators.errors import DataError
-from primeval.evaluators.settings import DataSettings, ModelSettings, Task, TrainingSettings
+from primeval.evaluators.settings import DataSettings, ModelSettings, TrainingSettings
+from primeval.evaluators.task import Task
 
 Progress = Callable[[str, float], None]
 """Called with what is being done, in words, and with the share that is done, 0 to 1."""

@@ -20,10 +20,10 @@ from primeval.evaluators.settings import (
     CandidateSettings,
     DataSettings,
     ModelSettings,
-    Task,
     TrainingSettings,
     WorkerSettings,
 )
+from primeval.evaluators.task import Task
 from primeval.primitives.language import Language, make_language
 
 ALGORITHMS = ("evolution", "random", "hill_climbing")
@@ -217,7 +217,7 @@ class RunConfig(Settings):
         return make_language(self.language.modules, self.language.primitives)
 
     def task(self, reference: str) -> Task:
-        """What an evaluator needs to know; `reference` is the first seed's text."""
+        """What an evaluator needs to know of all rungs; `reference` is the first seed's text."""
         return Task(
             self.model,
             self.data,
@@ -227,6 +227,7 @@ class RunConfig(Settings):
             reference,
             self.seed,
             self.language.modules,
+            higher=tuple(self.on(rung).task(reference) for rung in self.rung_numbers[1:]),
         )
 
 

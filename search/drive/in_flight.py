@@ -117,5 +117,6 @@ class InFlight:
             individual.thresholds,
             self._weights.path(individual.id),
             probe=probe,
+            rung=individual.rung,
         )
         self._evaluator.submit(candidate)

@@ -13,10 +13,10 @@ from primeval.evaluators.settings import (
     CandidateSettings,
     DataSettings,
     ModelSettings,
-    Task,
     TrainingSettings,
     WorkerSettings,
 )
+from primeval.evaluators.task import Task
 
 SEED = seed_text("transformer")
 
