@@ -47,7 +47,7 @@ def test_the_gains_of_the_page_add_up_digit_by_digit(troubled: Path) -> None:
     page = page_of(troubled, "--top", "1")
     text = page.split('<table class="lineage">')[1].split("</table>")[0].replace(MINUS, "-")
     body, foot = text.split("<tfoot>")
-    gains = [Decimal(gain) for gain in re.findall(r'gain[^>]*">([-+]?[\d.]+)</td>', body)]
+    gains = [Decimal(gain) for gain in re.findall(r'gain"><span[^>]*>([-+]?[\d.]+)<', body)]
     losses = re.findall(r"</th>\s*<td class=\"number\">([\d.]+)</td>", body)
     (total,) = re.findall(r'id="gain-total">([-+][\d.]+)<', foot)
     assert len(gains) >= 1
