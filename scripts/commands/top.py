@@ -19,7 +19,8 @@ from primeval.search.views.confirmed_rows import confirmed_rows
 from primeval.search.views.ranking import ranking
 
 WATCH_SECONDS = 2.0
-AROUND = 4  # with --watch: lines of the terminal that do not show a row
+AROUND = 6  # with --watch: lines of the terminal that do not show a row
+ON_A_RUNG = 3  # so many more of them for each rung above the first
 MOST_WATCHED = 40  # with --watch: rows, however high the terminal is
 
 
@@ -58,11 +59,12 @@ def run_top(args: argparse.Namespace) -> None:
 
 def _watch(args: argparse.Namespace, color: bool) -> None:
     calls = itertools.count()
-    if args.n is None and sys.stdout.isatty():
-        room = shutil.get_terminal_size().lines - AROUND
-        args.n = max(1, min(MOST_WATCHED, room))
 
     def show(opened: Run, running: bool) -> None:
+        if args.n is None and sys.stdout.isatty():
+            around = AROUND + ON_A_RUNG * len(opened.config.rungs)
+            room = shutil.get_terminal_size().lines - around
+            args.n = max(1, min(MOST_WATCHED, room))
         with redrawn(first=next(calls) == 0):
             _show(opened, args, color)
             if running:

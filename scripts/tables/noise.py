@@ -113,8 +113,11 @@ def found_text(found: Ranking) -> str:
         )
     if best.parent is None:
         return "No program has a lower loss than the seed."
-    gap = marked(best.loss_vs_seed, best.verdict)
-    return f"#{best.id} comes first ({gap} against the seed). That may be luck: see the noise."
+    last, gap, where = highest(best), best.loss_vs_seed, ""
+    if last is not None and last.rung > 1 and last.gain is not None:
+        gap, where = 0.0 - last.gain, f" on rung {last.rung}"
+    beside = f"{terminal.signed(gap)} against the seed{where}"
+    return f"#{best.id} comes first ({beside}). That may be luck: see the noise."
 
 
 def _proof(best: Row) -> str:

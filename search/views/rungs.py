@@ -236,8 +236,10 @@ def _told(run: Run, trainings: Sequence[Training]) -> tuple[SettledLadder, dict[
         first = one.id if one.original is None else one.original
         first = first if one.of is None else one.of
         programs[one.id] = programs.get(first, first)
-        ladder.enter(_brief(one))
+        if ladder.top > 1:  # otherwise nothing is entered for
+            ladder.enter(_brief(one))
     means: dict[int, Mean] = {}
+    on = {rung: Individual(0, None, None, "", "", 0, rung=rung) for rung in ladder.rungs}
     for one in sorted((one for one in trainings if one.seq), key=lambda one: one.seq or 0):
         outcome = Outcome(Status(one.status), None if one.fitness is None else -one.fitness)
         if outcome.status is Status.KNOWN:
@@ -247,7 +249,7 @@ def _told(run: Run, trainings: Sequence[Training]) -> tuple[SettledLadder, dict[
             mean = means.setdefault(program, Mean())
             mean.step(fitness)
             fitness = mean.finalize()
-        ladder.tell(_brief(one), program, outcome, fitness)
+        ladder.tell(on[one.rung], program, outcome, fitness)
     ladder.settle()
     return ladder, programs
 
