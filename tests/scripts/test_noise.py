@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,14 @@ from helpers.reports import Page, page_of
 from helpers.toys import Scripted, begin
 
 from primeval.scripts.running.ending import print_ending
-from primeval.scripts.running.progress import Lines
+from primeval.scripts.running.progress import Lines, Picture
 from primeval.scripts.tables import terminal
 from primeval.search.algorithm.population import Individual
 from primeval.search.drive.loop import drive
 from primeval.search.run.folder import Run
 from primeval.search.views.comparing import Verdict
 from primeval.search.views.lineage import lineage
-from primeval.search.views.ranking import ranking
+from primeval.search.views.ranking import individual_row, ranking
 
 COLORS = {"31": "worse", "32": "gain", "2": "noise"}
 
@@ -150,6 +151,23 @@ def test_a_search_that_found_only_noise_says_so(tmp_path: Path, capsys: Capture)
     assert "better than the seed, by" not in end
     assert "winner" not in end
     assert " against the seed:" not in end
+    run.close()
+
+
+def test_the_live_picture_has_the_best_by_standing_and_the_noise(tmp_path: Path) -> None:
+    run, search = begin(ladder_config(tmp_path / "run"))
+    with ExitStack() as screen:
+        picture = Picture(screen)
+        drive(run, search, Scripted(by_rung(run)), picture)
+        picture.tick(1e9)  # long after it looked last
+        assert search.best is not None
+        fitness, best = search.best
+        reached = individual_row(run, best).rungs[-1]
+        gap = f"{0.0 - (reached.gain or 0):+.4f}"
+        start = f"#{best.id} loss {-fitness:.4f} on rung {reached.rung} ({gap}"
+        assert picture.standing.startswith(start)
+        assert picture.noise.startswith("noise: gains below 0.0")
+        assert " on rung 3" in picture.noise
     run.close()
 
 
