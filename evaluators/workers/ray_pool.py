@@ -18,7 +18,7 @@ from typing import Any
 
 import ray
 
-from primeval.evaluators.data.corpus import Corpus, load_corpus
+from primeval.evaluators.data.corpus import Corpus, open_corpus
 from primeval.evaluators.errors import described
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Status
@@ -62,7 +62,7 @@ class RayEvaluator(Evaluator):
         self, task: Task, corpus: Corpus | None = None, hire: Callable[[], Any] | None = None
     ) -> None:
         self._task = task
-        corpus = corpus or load_corpus(task.data)
+        corpus = corpus or open_corpus(task)
         self._connection = connect(task.workers)
         self._crew = Crew(hire or hiring(task, corpus), task.workers.count)
         self._jobs: deque[Job] = deque()  # submitted, and not with a worker

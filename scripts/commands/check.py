@@ -15,6 +15,7 @@ from primeval.dna.cost import Cost
 from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.evaluators.data.files import find_files
+from primeval.evaluators.data.packages import require_packages
 from primeval.evaluators.units import rough_bytes
 from primeval.evaluators.workers.memory import counted_memory, free_memory, gpu_count
 from primeval.scripts.commands.arguments import add_shared
@@ -53,6 +54,8 @@ def run_check(args: argparse.Namespace) -> None:
     if args.train is False:
         for pattern in config.data.files:
             find_files(pattern)  # raises DataError if there is none; reads no file
+        for source in (config.data.source, config.data.test_source):
+            require_packages(source)
     else:
         if args.train is None:
             require_memory(args.config, config, first_cost)

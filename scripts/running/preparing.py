@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from primeval.evaluators.data.corpus import Corpus, Progress, load_corpus, require_batches
+from primeval.evaluators.data.corpus import Corpus, Progress, open_corpus, require_batches
 from primeval.evaluators.settings import Task
 
 LINE_SECONDS = 10.0  # the least time between two lines about the same work
@@ -20,7 +20,7 @@ LINE_SECONDS = 10.0  # the least time between two lines about the same work
 def prepare_data(task: Task) -> Corpus:
     """The tokens of a task. Raises DataError if they cannot be made or are too few."""
     with _progress() as progress:
-        corpus = load_corpus(task.data, progress)
+        corpus = open_corpus(task, progress)
     require_batches(corpus, task.model, task.training, task.split)
     return corpus
 

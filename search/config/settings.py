@@ -151,6 +151,7 @@ class RunConfig(Settings):
                 "model: give either parameters: [smallest, largest] or width, not "
                 f"{'both' if self.model.width else 'neither'}.",
             )
+        self.data.require_room(self.model.length)
 
     @property
     def scale(self) -> Scale:
