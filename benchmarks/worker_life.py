@@ -21,7 +21,7 @@ from typing import Any
 from primeval.dna.library import load_seed, seed_text
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome
-from primeval.evaluators.settings import Task
+from primeval.evaluators.task import Task
 from primeval.evaluators.workers.keeper import Keeper
 from primeval.evaluators.workers.ray_cluster import worker_environment
 from primeval.search.config.config import load_config

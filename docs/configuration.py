@@ -22,6 +22,7 @@ from primeval.evaluators.limits import Limit, taken_apart
 from primeval.search.config.changes import FIXED, FREE
 from primeval.search.config.config import to_plain
 from primeval.search.config.keys import keys, sections
+from primeval.search.config.settings import RungSettings
 
 PAGE = Path(__file__).with_suffix(".md")
 MARK = "<!-- From here on this page is written by docs/configuration.py. -->\n"
@@ -68,11 +69,14 @@ def tables() -> list[str]:
 
 def single_keys(cls: type) -> dict[str, Any]:
     """The keys of a section that are not sections themselves, with their annotated types."""
+    if cls is RungSettings:
+        return keys(cls)  # its sections are described once, as those of the top level
     kinds = {key: (hint, taken_apart(hint)[0]) for key, hint in keys(cls).items()}
     return {
         key: hint
         for key, (hint, kind) in kinds.items()
-        if kind is Budget or not dataclasses.is_dataclass(kind)
+        if kind is Budget
+        or not (dataclasses.is_dataclass(kind) or kind == tuple[RungSettings, ...])
     }
 
 
@@ -96,6 +100,8 @@ def allowed(hint: Any) -> str:
     inside = typing.get_args(kind)
     if kind is Budget:
         return "`{unit: amount}`"
+    if dataclasses.is_dataclass(kind):
+        return "settings"
     if typing.get_origin(kind) is tuple:
         several = "list of" if inside[-1] is Ellipsis else f"list of {len(inside)}:"
         return f"{several} {allowed(inside[0])}{', at least one' if limit.some else ''}"
@@ -117,6 +123,8 @@ def default(cls: Any, key: str) -> str:
         value = made()
     if value in (None, "", (), {}):
         return "not set"
+    if dataclasses.is_dataclass(value) and not isinstance(value, Budget):
+        return "those of rung 1"
     plain = to_plain(value, taken_apart(keys(cls)[key])[1].unit)
     text = yaml.safe_dump(plain, default_flow_style=True, sort_keys=False, width=1000)
     return f"`{text.removesuffix('...' + chr(10)).strip()}`"

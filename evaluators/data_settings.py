@@ -20,7 +20,7 @@ Text = Annotated[str, Limit(choices=TEXTS, advice=_ADVICE)]
 
 @dataclass(frozen=True)
 class RecallSettings(Settings):
-    """The task of `source: recall`: pairs of a key and a value, and later some of the keys again.
+    """The task of `source: recall`: pairs of a key and a value, and later some keys again.
 
     After a key that comes again, the model must name its value; only those positions count.
 
@@ -45,7 +45,7 @@ class RecallSettings(Settings):
         if self.asked > self.pairs:
             raise SettingError(
                 "queries",
-                f"queries: each key comes again once at most, and there are {self.pairs} pairs. "
+                f"queries: a key comes again once at most, and there are {self.pairs} pairs. "
                 f"Received: {self.asked}. Lower queries, or raise pairs.",
             )
 
@@ -128,7 +128,7 @@ class DataSettings(Settings):
             raise SettingError(
                 "recall",
                 "recall is the task of data.source recall, and the source is another one. Set "
-                "data.source to recall, or leave out data.recall.",
+                "data.source to recall, or leave data.recall out (null).",
             )
 
     def _require_recall(self) -> None:

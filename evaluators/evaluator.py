@@ -28,7 +28,9 @@ class Candidate:
             or no entry, lets every loss pass.
         weights: File for its weights if it completes its budget; None keeps no weights.
         data_seed: Seed of the order of the data; None for the run's.
-        probe: Whether only the program's digest is wanted, before any training.
+        probe: Whether only the program's digest is wanted, before any training; it is always
+            that of rung 1.
+        rung: The scale that it is trained at, from 1 (`Task.on`).
     """
 
     id: int
@@ -38,6 +40,7 @@ class Candidate:
     weights: str | None = None
     data_seed: int | None = None
     probe: bool = False
+    rung: int = 1
 
     @property
     def purpose(self) -> str:
@@ -56,6 +59,8 @@ class Evaluator(ABC):
     `submit` returns at once. It may be called while fewer than `capacity` candidates are in
     flight. `wait` returns each candidate exactly once, when it has finished, in any order. It
     never raises for a candidate that failed.
+
+    Candidates of all rungs of its task may be in flight together.
 
     Attributes:
         capacity: How many candidates may be in flight.

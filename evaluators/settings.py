@@ -1,8 +1,8 @@
 """What a user may set about evaluation: frozen values, one class per section of the YAML.
 
 `search/config/config.py` reads them, strictly, and composes them with the search's own
-settings. Section `data:` is in `data_settings.py`. The sentences under `Attributes` are what docs/configuration.md prints. Nothing here
-imports TensorFlow.
+settings. Section `data:` is in `data_settings.py`. The sentences under `Attributes` are what
+docs/configuration.md prints. Nothing here imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Annotated
 
 from primeval.dna.cost import Scale
 from primeval.evaluators.budget import Budget
-from primeval.evaluators.data_settings import DataSettings
 from primeval.evaluators.errors import SettingError
 from primeval.evaluators.limits import Bytes, Count, Limit, Seconds, Settings
 
 MAX_WIDEN_DENOMINATOR = 64  # 0.3333 is a third
+
 
 @dataclass(frozen=True)
 class ModelSettings(Settings):
@@ -115,10 +115,14 @@ class CandidateSettings(Settings):
         budget: How much it is trained, in exactly one unit: `{reference_steps: 300}`.
         timeout: Wall-clock time after which a candidate is given up as `timed_out`, compiling
             and measuring included.
+        replicates: How often the first seed is trained, each time with other initial weights,
+            to measure the noise: how large a difference must be to mean something. 1 measures
+            none.
     """
 
     budget: Budget = field(default_factory=lambda: Budget("reference_steps", 300))
     timeout: Seconds = 600.0
+    replicates: Annotated[int, Limit(least=1, most=1000, unit="trainings")] = 4
 
 
 @dataclass(frozen=True)
@@ -163,41 +167,3 @@ class WorkerSettings(Settings):
     grace: Annotated[float, Limit(least=0, unit="seconds")] = 0.0
     address: str | None = None
     ship_code: bool = True
-
-
-@dataclass(frozen=True)
-class TokenFiles:
-    """Where a machine has the tokens of a corpus that were made on another one.
-
-    Attributes:
-        folder: Folder with one `.npy` file per split.
-        bytes_per_token: Bytes of text per token of each split, as in `Corpus`; empty where
-            there is no text.
-    """
-
-    folder: str
-    bytes_per_token: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Task:
-    """Everything an evaluator needs to know, besides the candidate.
-
-    Attributes:
-        reference: Text of the program that `reference_steps` are measured by.
-        seed: Seed of the order of the training data, equal for all candidates of a run.
-        modules: Modules with users' primitives, which workers import first.
-        split: The held-out text to measure losses on: `validation`, or `test` to confirm.
-        tokens: What to read instead of `data`; None where this machine makes its own.
-    """
-
-    model: ModelSettings
-    data: DataSettings
-    training: TrainingSettings
-    candidate: CandidateSettings
-    workers: WorkerSettings
-    reference: str
-    seed: int = 0
-    modules: tuple[str, ...] = ()
-    split: str = "validation"
-    tokens: TokenFiles | None = None

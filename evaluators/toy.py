@@ -2,7 +2,7 @@
 
 It trains nothing and is deterministic. A search can climb its score: it rewards the paper's two
 findings, a squared activation and depthwise convolutions on the projections, and it charges
-for operations that a block could do without.
+for operations that a block could do without. On higher rungs convolutions are worth less.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from primeval.dna.graph import recent_graph
 from primeval.dna.parsing import parse
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Point, Status
-from primeval.evaluators.settings import Task
+from primeval.evaluators.task import Task
 from primeval.primitives.language import make_language
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection
 
 BASE_LOSS, SQUARED, CONVOLVED = 2.0, 0.04, 0.02
+PER_RUNG = 0.25  # every rung lowers all losses, as more training does
 # CHOICE: each operation above this number (the Transformer has 36) costs a little; each one
 # missing below it costs more. If shorter were always better, evolution would delete operations
 # until programs have nothing left to mutate.
@@ -32,8 +33,7 @@ class ToyEvaluator(Evaluator):
 
     def __init__(self, task: Task) -> None:
         self.capacity = task.workers.count
-        self._marks = task.candidate.budget.marks()
-        self._steps = max(1, round(task.candidate.budget.amount))
+        self._task = task
         self._vocabulary = make_language(task.modules).vocabulary
         self._done: deque[tuple[int, Outcome]] = deque()
 
@@ -48,13 +48,15 @@ class ToyEvaluator(Evaluator):
 
     def _outcome(self, candidate: Candidate) -> Outcome:
         try:
-            final = toy_loss(candidate.text, self._vocabulary)
+            final = toy_loss(candidate.text, self._vocabulary, candidate.rung)
         except Rejection as rejection:
             return Outcome(Status.REJECTED, message=str(rejection))
+        budget = self._task.on(candidate.rung).candidate.budget
+        steps = max(1, round(budget.amount))
         status, missed, curve = Status.COMPLETED, None, list[Point]()
-        for hurdle, mark in enumerate(self._marks):
+        for hurdle, mark in enumerate(budget.marks()):
             loss = final + 1.0 - mark  # falls linearly to its final value
-            curve.append(Point(max(1, round(mark * self._steps)), loss))
+            curve.append(Point(max(1, round(mark * steps)), loss))
             if candidate.misses(hurdle, loss):
                 status, missed = Status.STOPPED, hurdle
                 break
@@ -69,8 +71,12 @@ class ToyEvaluator(Evaluator):
         )
 
 
-def toy_loss(text: str, vocabulary: Vocabulary = PRIMITIVES) -> float:
-    """The score of a program, as a loss in nats per token.
+def toy_loss(text: str, vocabulary: Vocabulary = PRIMITIVES, rung: int = 1) -> float:
+    """The score of a program on a rung, as a loss in nats per token.
+
+    CHOICE: what helps a small model may help a large one less. So on rung r a convolution is
+    worth one r-th of what it is on rung 1, and everything else the same: three convolutions
+    beat a squared activation on rung 1, and lose to it on rung 2.
 
     Raises Rejection if the program has no meaning.
     """
@@ -79,6 +85,7 @@ def toy_loss(text: str, vocabulary: Vocabulary = PRIMITIVES) -> float:
         node.op == "SQUARE" and nodes[node.inputs[0]].op in ("MAX", "MIN") for node in nodes
     )
     convolved = sum(node.op.startswith("DCONV") for node in nodes)
-    gain = SQUARED * squared + CONVOLVED * min(convolved, 3)
+    gain = SQUARED * squared + CONVOLVED / rung * min(convolved, 3)
     extra = len(nodes) - ENOUGH
-    return BASE_LOSS - gain + (PER_EXTRA * extra if extra > 0 else -PER_MISSING * extra)
+    base = BASE_LOSS - PER_RUNG * (rung - 1)
+    return base - gain + (PER_EXTRA * extra if extra > 0 else -PER_MISSING * extra)

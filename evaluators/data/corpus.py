@@ -43,9 +43,10 @@ from primeval.evaluators.data.tokenizer import (
     tokenizer_identity,
     train_sentencepiece,
 )
-from primeval.evaluators.errors import DataError
 from primeval.evaluators.data_settings import RECALL, DataSettings
-from primeval.evaluators.settings import ModelSettings, Task, TrainingSettings
+from primeval.evaluators.errors import DataError
+from primeval.evaluators.settings import ModelSettings, TrainingSettings
+from primeval.evaluators.task import Task
 
 Progress = Callable[[str, float], None]
 """Called with what is being done, in words, and with the share that is done, 0 to 1."""

@@ -30,7 +30,7 @@ def named_source(name: str) -> Source:
 def _library() -> Source:
     """All texts in one: the documents of all of them in random order, the same each time.
 
-    A document has the split that it has in its own source, so each source has text in all three.
+    A document has the split that it has in its own source, so all sources are in all three.
     """
     require_packages(LIBRARY)
     sources = [named_source(name) for name in INGREDIENTS]

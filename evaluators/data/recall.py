@@ -1,13 +1,14 @@
 """`source: recall`: a task without text, which asks a model for what it has read before.
 
-An example has pairs of a key and a value, each key once. Later some keys come again, each
-followed by its value, and only the prediction of these values counts. Programs that look back by
-content find the value; those that see only what is nearby must guess.
+An example has pairs of a key and a value, each key once. Later some keys come again, and only
+the prediction of their values counts. Programs that look back by content find the value; those
+that see only what is nearby must guess.
 
-The tokens of an example, length + 1 of them, have no other order than that, so windows start
-where examples do. Token 0 is a blank, then come the keys, then the values. A value that counts
-is written as value + vocabulary: so a mask needs no file of its own, and goes wherever the
-tokens go.
+A corpus is a row of examples, length + 1 tokens each, and windows start where examples do.
+Token 0 is a blank, then come the keys, then the values. A value that counts is written as
+value + vocabulary: so a mask needs no file of its own, and goes wherever the tokens go. Models
+read a blank in its place (`training/batches.py`): otherwise they could guess by exclusion, as
+values that have been answered do not come again.
 
 CHOICE: two tasks. `mqar` is the multi-query associative recall of Zoology (arXiv 2312.04927):
 first all pairs, then the queries, with blanks between them. Their distances are uniform, not

@@ -23,7 +23,12 @@ from primeval.primitives.widths import Rejection
 
 
 def evaluate(bench: Workbench, candidate: Candidate) -> Outcome:
-    """Probe or train one candidate. Raises nothing: a failure comes back as an outcome."""
+    """Probe or train one candidate. Raises nothing: a failure comes back as an outcome.
+
+    Args:
+        bench: That of rung 1, which has the other ones.
+        candidate: A candidate of any rung.
+    """
     if candidate.probe:
         return probe(candidate, bench.scale, bench.vocabulary)
     trial = _Trial(bench, candidate)
@@ -41,6 +46,7 @@ class _Trial:
     """The training of one candidate, with what has been found out so far.
 
     Attributes:
+        bench: That of the candidate's rung, once it is there.
         cost, trainer, allowance: None until the candidate has got that far.
         curve: Its validations.
     """
@@ -57,6 +63,7 @@ class _Trial:
         """Build, compile and train the candidate. Raises whatever goes wrong with it."""
         candidate, watch = self.candidate, self.watch
         with watch.measure("build"):
+            self.bench = self.bench.on(candidate.rung)  # may open the tokens of the rung
             # it is known from the probe, if there was one
             name, vocabulary = f"candidate {candidate.id}", self.bench.vocabulary
             graph = recent_graph(parse(candidate.text, name, vocabulary))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -10,18 +11,18 @@ from primeval.dna.cost import Cost, measure
 from primeval.dna.graph import Graph, build_graph
 from primeval.dna.parsing import parse
 from primeval.evaluators.data.corpus import Corpus, open_corpus, require_batches
-from primeval.evaluators.settings import Task
+from primeval.evaluators.task import Task
 from primeval.evaluators.training.batches import Batches
 from primeval.evaluators.training.trainer import Trainer
 from primeval.primitives.language import make_language
 
 
 class Workbench:
-    """Loads the data once and compiles the reference program once.
+    """Loads the data once and compiles the reference program once, for one rung.
 
     Args:
         task: The settings that all candidates share.
-        corpus: The tokens, if they are open already; None opens those of the task.
+        corpora: The tokens of each rung, if they are open already; if not, they are opened.
 
     Attributes:
         task: As given.
@@ -35,10 +36,11 @@ class Workbench:
         PrimitiveError: A module of users' primitives cannot be used.
     """
 
-    def __init__(self, task: Task, corpus: Corpus | None = None) -> None:
-        self.task = task
+    def __init__(self, task: Task, corpora: Sequence[Corpus] = ()) -> None:
+        self.task, self._corpora = task, corpora
+        self._higher: dict[int, Workbench] = {}
         self.vocabulary = make_language(task.modules).vocabulary
-        corpus = corpus or open_corpus(task)
+        corpus = corpora[0] if corpora else open_corpus(task)
         require_batches(corpus, task.model, task.training, task.split)
         self.scale = task.model.scale(corpus.vocabulary)
         self.bytes_per_token = corpus.bytes_per_token.get(task.split)
@@ -50,6 +52,15 @@ class Workbench:
         # processes add nothing: beside two busy ones ratios spread by 8 %, by wall time 87 %.
         alone = task.workers.threads == 1 and not tf.config.list_physical_devices("GPU")
         self.clock = time.process_time if alone else time.perf_counter
+
+    def on(self, rung: int) -> Workbench:
+        """The bench of a rung, made when it is first asked for; that of rung 1 is this one."""
+        if rung == 1:
+            return self
+        if rung not in self._higher:
+            opened = self._corpora[rung - 1 : rung]
+            self._higher[rung] = Workbench(self.task.on(rung), opened)
+        return self._higher[rung]
 
     def reference(self) -> Trainer:
         """The reference program, compiled when it is first asked for."""

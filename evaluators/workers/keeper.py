@@ -20,7 +20,7 @@ from pathlib import Path
 from primeval.evaluators.errors import MESSAGE_LENGTH
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
-from primeval.evaluators.settings import Task
+from primeval.evaluators.task import Task
 from primeval.evaluators.units import format_duration, rough_bytes
 from primeval.evaluators.workers.memory import held_memory, kernel_kills, total_memory
 from primeval.primitives.errors import WorkError
@@ -59,6 +59,9 @@ class _Process:
         self._reader.start()
         self.began, self.ready = time.monotonic(), False
         self.evaluated, self.held_at_first = 0, 0
+        # Rungs whose workbench the process may have: it is there to stay, so its memory does
+        # not count as growth.
+        self.rungs = {1}
         self.kills_before = kernel_kills()
         self.pipe.send(task)
 
@@ -162,12 +165,15 @@ class Keeper:
         Raises WorkerError if the process that should evaluate it cannot start.
         """
         self._process.await_ready()
-        began, here = time.monotonic(), None
+        began, before, here = time.monotonic(), self._process.held(), None
         if self._folder is not None and candidate.weights is not None:
             here = self._folder / f"{os.getpid()}-{Path(candidate.weights).name}"
             candidate = replace(candidate, weights=str(here))
         answer = self._answer(candidate, began)
         held = self._process.held()
+        if candidate.rung not in self._process.rungs:
+            self._process.rungs.add(candidate.rung)
+            self._process.held_at_first += max(0, held - before)
         self._process.evaluated += not candidate.probe
         if isinstance(answer, Outcome):
             outcome, reason = answer, self._used_up(held)
@@ -188,13 +194,13 @@ class Keeper:
 
         If it reports nothing: a status and the reason. The process cannot be used again then.
         """
-        process, timeout = self._process, self._task.candidate.timeout
+        process, rung = self._process, candidate.rung
+        timeout = self._task.on(rung).candidate.timeout
         try:
             process.pipe.send(candidate)
             while not process.pipe.poll(LOOK_SECONDS):
                 if time.monotonic() - began > timeout:
-                    limit = format_duration(timeout)
-                    return Status.TIMED_OUT, f"not finished within candidate.timeout ({limit})"
+                    return Status.TIMED_OUT, overdue(self._task, rung)
                 if (held := process.held()) > self.memory:
                     limit = f"{self._whose} ({rough_bytes(self.memory)})"
                     return Status.OUT_OF_MEMORY, f"held {rough_bytes(held)}, more than {limit}"
@@ -210,6 +216,13 @@ class Keeper:
             return f"{process.evaluated} candidates"
         grown = held - process.held_at_first
         return f"it had grown by {rough_bytes(grown)}" if grown > limits.recycle_growth else ""
+
+
+def overdue(task: Task, rung: int) -> str:
+    """What is said of a candidate that has exceeded the time limit of its rung."""
+    limit = format_duration(task.on(rung).candidate.timeout)
+    whose = f" of rung {rung}" if rung > 1 else ""
+    return f"not finished within candidate.timeout ({limit}){whose}"
 
 
 def _cause(process: _Process) -> tuple[Status, str]:

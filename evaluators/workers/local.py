@@ -6,12 +6,14 @@ CHOICE: nothing here can stop a candidate that hangs or runs out of memory; `ray
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from primeval.evaluators.data.corpus import Corpus
+from primeval.evaluators.data.ladder import load_corpora
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome
 from primeval.evaluators.runtime import limit_threads
-from primeval.evaluators.settings import Task
+from primeval.evaluators.task import Task
 from primeval.evaluators.training.trial import evaluate
 from primeval.evaluators.training.workbench import Workbench
 
@@ -21,17 +23,17 @@ class LocalEvaluator(Evaluator):
 
     Args:
         task: The settings that all candidates share.
-        corpus: The tokens, if they are open already.
+        corpora: The tokens of each rung, if they are open already.
 
     Raises:
-        DataError: As `Workbench`.
+        DataError: The tokens of a rung cannot be had, or are too few.
     """
 
     probes = True
 
-    def __init__(self, task: Task, corpus: Corpus | None = None) -> None:
+    def __init__(self, task: Task, corpora: Sequence[Corpus] = ()) -> None:
         limit_threads(task.workers.threads)
-        self._bench = Workbench(task, corpus)
+        self._bench = Workbench(task, corpora or load_corpora(task))
         self._waiting: deque[Candidate] = deque()
 
     def submit(self, candidate: Candidate) -> None:

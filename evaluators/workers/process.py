@@ -17,7 +17,7 @@ import time
 from multiprocessing.connection import Connection
 
 from primeval.evaluators.runtime import import_tensorflow, limit_threads, share_gpus
-from primeval.evaluators.settings import Task
+from primeval.evaluators.task import Task
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 

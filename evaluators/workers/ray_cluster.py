@@ -11,7 +11,7 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ from ray._private.services import canonicalize_bootstrap_address
 from primeval.evaluators.data.corpus import Corpus
 from primeval.evaluators.errors import described
 from primeval.evaluators.evaluator import Candidate
-from primeval.evaluators.settings import Task, WorkerSettings
+from primeval.evaluators.settings import WorkerSettings
+from primeval.evaluators.task import Task
 from primeval.evaluators.workers.keeper import Keeper, Report
 from primeval.evaluators.workers.shipping import Shipment, pack, write_wheel
 from primeval.evaluators.workers.watchman import Watchman, end_session
@@ -146,16 +147,20 @@ class Worker(Keeper):
         task: The settings that all candidates share.
         sharing: How many workers share this machine's memory; 1 if that is not known.
         shipment: For machines other than the driver's: what they lack of its files.
-        tokens: A list with Ray's reference to the tokens, which are fetched if they are needed.
+        tokens: Ray's reference to the tokens of each digest, which are fetched if needed.
     """
 
     def __init__(
-        self, task: Task, sharing: int, shipment: Shipment | None = None, *tokens: list[Any]
+        self,
+        task: Task,
+        sharing: int,
+        shipment: Shipment | None = None,
+        tokens: Mapping[str, Any] | None = None,
     ) -> None:
         folder = None
-        if shipment is not None:
+        if shipment is not None and tokens is not None:
             folder = Path(tempfile.mkdtemp(prefix="primeval-"))
-            task = shipment.unpack(task, folder, lambda: ray.get(*tokens[0]))
+            task = shipment.unpack(task, folder, lambda digest: ray.get(tokens[digest]))
         super().__init__(task, sharing, folder)
 
     def evaluate(self, candidate: Candidate) -> Report:
@@ -178,15 +183,18 @@ def worker_options(workers: WorkerSettings) -> dict[str, Any]:
     return options
 
 
-def hiring(task: Task, corpus: Corpus) -> Callable[[], Any]:
+def hiring(task: Task, corpora: Sequence[Corpus]) -> Callable[[], Any]:
     """A function that asks Ray for one more worker, which starts when there is room for it."""
     workers = task.workers
     actor = ray.remote(Worker).options(**worker_options(workers))
     if workers.address is None:
         return lambda: actor.remote(task, workers.count)
-    shipment, tokens = pack(task, corpus)
-    # in a list, so that Ray brings the tokens to a machine only when a worker there needs them
-    there = [ray.put({split: np.asarray(part) for split, part in tokens.items()})]
+    shipment, tokens = pack(task, corpora)
+    # in a mapping, so that Ray brings tokens to a machine only when a worker there needs them
+    there = {
+        digest: ray.put({split: np.asarray(part) for split, part in splits.items()})
+        for digest, splits in tokens.items()
+    }
     return lambda: actor.remote(task, 1, shipment, there)
 
 

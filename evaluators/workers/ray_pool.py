@@ -11,22 +11,22 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import ray
 
-from primeval.evaluators.data.corpus import Corpus, open_corpus
+from primeval.evaluators.data.corpus import Corpus
+from primeval.evaluators.data.ladder import load_corpora
 from primeval.evaluators.errors import described
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Status
-from primeval.evaluators.settings import Task
-from primeval.evaluators.units import format_duration
+from primeval.evaluators.task import Task
 from primeval.evaluators.whole_files import replacing
 from primeval.evaluators.workers.crew import Crew, Job, Slot
-from primeval.evaluators.workers.keeper import STARTUP_SECONDS, Report
+from primeval.evaluators.workers.keeper import STARTUP_SECONDS, Report, overdue
 from primeval.evaluators.workers.ray_cluster import connect, hiring
 
 log = logging.getLogger(__name__)
@@ -46,25 +46,28 @@ class RayEvaluator(Evaluator):
 
     Args:
         task: The settings that all candidates share.
-        corpus: The tokens, if they are open already. They are needed before workers start, so
-            that they are made once.
+        corpora: The tokens of each rung, if they are open already. They are needed before
+            workers start, so that they are made once.
         hire: Asks for one more worker, an actor with `prepare` and `evaluate`; None for a
             `ray_cluster.Worker`.
 
     Raises:
-        DataError: The tokens cannot be had.
+        DataError: The tokens of a rung cannot be had, or are too few.
         ValueError: Ray does not start.
     """
 
     probes, prompt = True, True
 
     def __init__(
-        self, task: Task, corpus: Corpus | None = None, hire: Callable[[], Any] | None = None
+        self,
+        task: Task,
+        corpora: Sequence[Corpus] = (),
+        hire: Callable[[], Any] | None = None,
     ) -> None:
         self._task = task
-        corpus = corpus or open_corpus(task)
+        corpora = corpora or load_corpora(task)
         self._connection = connect(task.workers)
-        self._crew = Crew(hire or hiring(task, corpus), task.workers.count)
+        self._crew = Crew(hire or hiring(task, corpora), task.workers.count)
         self._jobs: deque[Job] = deque()  # submitted, and not with a worker
         self._flying = 0
         self._looked = 0.0  # when `_unanswered` last looked
@@ -181,12 +184,13 @@ class RayEvaluator(Evaluator):
         if now - self._looked < LOOK_SECONDS:
             return []
         self._looked, finished = now, list[tuple[int, Outcome]]()
-        timeout = self._task.candidate.timeout
-        limit = format_duration(timeout)
-        message = f"not finished within candidate.timeout ({limit}); no answer since"
         for slot in list(self._crew.slots):
-            spent = now - slot.began
-            if slot.job is not None and spent > timeout + STARTUP_SECONDS + PATIENCE:
+            if slot.job is None:
+                continue
+            spent, rung = now - slot.began, slot.job.candidate.rung
+            limit = self._task.on(rung).candidate.timeout + STARTUP_SECONDS + PATIENCE
+            if spent > limit:
+                message = f"{overdue(self._task, rung)}; no answer since"
                 outcome = Outcome(Status.TIMED_OUT, seconds={"lost": spent}, message=message)
                 finished += _finish(slot.job, outcome)
                 self._crew.dismiss(slot)

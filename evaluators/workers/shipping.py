@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -21,12 +21,51 @@ import numpy as np
 from primeval.evaluators.data.corpus import Corpus, cache_dir
 from primeval.evaluators.data.documents import SPLITS
 from primeval.evaluators.data.tokenizer import Tokens
-from primeval.evaluators.settings import Task, TokenFiles
+from primeval.evaluators.data_settings import DataSettings
+from primeval.evaluators.task import Task, TokenFiles
 from primeval.evaluators.whole_files import remove_drafts, replacing
 
 ROOT = Path(__file__).parents[2]  # the folder that holds primeval's packages
 
-Fetch = Callable[[], dict[str, Tokens]]
+Splits = dict[str, Tokens]
+"""Tokens by split, (tokens,) as in `Corpus`."""
+
+Fetch = Callable[[str], Splits]
+
+
+@dataclass(frozen=True)
+class Label:
+    """Which tokens a rung needs, and where the driver has them.
+
+    Attributes:
+        files: Where the driver has the tokens.
+        sizes: Bytes of the driver's file of each split.
+        digest: Hash of the tokens.
+    """
+
+    files: TokenFiles
+    sizes: dict[str, int]
+    digest: str
+
+    def place(self, data: DataSettings, fetch: Fetch) -> TokenFiles:
+        """The tokens on this machine: the driver's files, or those that the first worker wrote.
+
+        Args:
+            data: Names the folder of the cache.
+            fetch: Brings the tokens of a digest to this machine.
+        """
+        if _sizes(Path(self.files.folder)) == self.sizes:
+            return self.files
+        folder = cache_dir(data) / "shipped" / self.digest[:16]
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(f"{folder}.lock"):
+            if _sizes(folder) != self.sizes:
+                remove_drafts(folder)
+                with replacing(folder) as draft:
+                    draft.mkdir()
+                    for split, tokens in fetch(self.digest).items():
+                        np.save(draft / f"{split}.npy", tokens)
+        return replace(self.files, folder=str(folder))
 
 
 @dataclass(frozen=True)
@@ -35,15 +74,11 @@ class Shipment:
 
     Attributes:
         modules: Texts of the files with users' primitives, by path.
-        files: Where the driver has the tokens.
-        sizes: Bytes of the driver's file of each split.
-        digest: Hash of the tokens.
+        labels: Those of the tokens, one for each rung.
     """
 
     modules: dict[str, str]
-    files: TokenFiles
-    sizes: dict[str, int]
-    digest: str
+    labels: tuple[Label, ...]
 
     def unpack(self, task: Task, folder: Path, fetch: Fetch) -> Task:
         """The task with paths that are valid on this machine.
@@ -51,7 +86,7 @@ class Shipment:
         Args:
             task: The driver's task.
             folder: A folder of this worker's own, for users' primitives.
-            fetch: Brings the tokens of each split to this machine.
+            fetch: Brings the tokens of a digest to this machine.
         """
         modules = list(task.modules)
         for number, module in enumerate(task.modules):
@@ -60,52 +95,46 @@ class Shipment:
                 path.parent.mkdir(exist_ok=True)
                 path.write_text(self.modules[module], encoding="utf-8")
                 modules[number] = str(path)
-        return replace(task, modules=tuple(modules), tokens=self.place(task, fetch))
-
-    def place(self, task: Task, fetch: Fetch) -> TokenFiles:
-        """The tokens on this machine: the driver's files, or those that the first worker wrote.
-
-        Args:
-            task: Names the folder of the cache.
-            fetch: As in `unpack`.
-        """
-        if _sizes(Path(self.files.folder)) == self.sizes:
-            return self.files
-        folder = cache_dir(task.data) / "shipped" / self.digest[:16]
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(f"{folder}.lock"):
-            if _sizes(folder) != self.sizes:
-                remove_drafts(folder)
-                with replacing(folder) as draft:
-                    draft.mkdir()
-                    for split, tokens in fetch().items():
-                        np.save(draft / f"{split}.npy", tokens)
-        return replace(self.files, folder=str(folder))
+        first, *higher = (
+            replace(one, tokens=label.place(one.data, fetch))
+            for one, label in zip((task, *task.higher), self.labels, strict=True)
+        )
+        return replace(first, modules=tuple(modules), higher=tuple(higher))
 
 
-def pack(task: Task, corpus: Corpus) -> tuple[Shipment, dict[str, Tokens]]:
+def pack(task: Task, corpora: Sequence[Corpus]) -> tuple[Shipment, dict[str, Splits]]:
     """What workers on other machines need for a task.
 
     Args:
         task: The driver's task.
-        corpus: The tokens of its data, as `load_corpus` gives them.
+        corpora: The tokens of each rung, as `load_corpora` gives them.
 
     Returns:
-        The shipment, and apart from it the tokens of each split, (tokens,) as in `Corpus`.
+        The shipment, and apart from it the tokens by their digest, so that equal ones are sent
+        once.
     """
-    tokens: dict[str, Tokens] = {split: getattr(corpus, split) for split in SPLITS}
-    folder = Path(tokens[SPLITS[0]].filename).parent  # type: ignore[attr-defined]
-    digest = hashlib.sha256()
-    for part in tokens.values():
-        digest.update(f"{part.dtype.str} {part.size} ".encode())
-        digest.update(np.ascontiguousarray(part).data)
+    labels = {corpus: _label(corpus) for corpus in set(corpora)}
+    tokens = {
+        label.digest: {split: getattr(corpus, split) for split in SPLITS}
+        for corpus, label in labels.items()
+    }
     modules = {
         module: Path(module).read_text(encoding="utf-8")
         for module in task.modules
         if module.endswith(".py")
     }
+    return Shipment(modules, tuple(labels[corpus] for corpus in corpora)), tokens
+
+
+def _label(corpus: Corpus) -> Label:
+    digest = hashlib.sha256()
+    for split in SPLITS:
+        part: Tokens = getattr(corpus, split)
+        digest.update(f"{part.dtype.str} {part.size} ".encode())
+        digest.update(np.ascontiguousarray(part).data)
+    folder = Path(corpus.train.filename).parent  # type: ignore[attr-defined]
     files = TokenFiles(str(folder), corpus.bytes_per_token)
-    return Shipment(modules, files, _sizes(folder), digest.hexdigest()), tokens
+    return Label(files, _sizes(folder), digest.hexdigest())
 
 
 def _sizes(folder: Path) -> dict[str, int]:

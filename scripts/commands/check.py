@@ -80,8 +80,9 @@ def try_out(
         # imported here because NumPy is slow to import, and --no-train does without
         from primeval.scripts.running.preparing import prepare_data
 
-        corpus = prepare_data(config.task(format_program(first_seed(seeds))))
-        tokens = corpus.train.nbytes + corpus.validation.nbytes + corpus.test.nbytes
+        corpora = set(prepare_data(config.task(format_program(first_seed(seeds)))))
+        splits = [part for one in corpora for part in (one.train, one.validation, one.test)]
+        tokens = sum(part.nbytes for part in splits)
     with tempfile.TemporaryDirectory(prefix="primeval-check-") as folder:
         tried = rehearse(config, seeds, cost, Path(folder), tokens, start_evaluator)
     return tried, forecast(config, cost, tried.measured)

@@ -57,7 +57,7 @@ def run_replay(args: argparse.Namespace) -> None:
         "outcomes": search.told,
         "stops": stops,
         "population_size": len(search.population),
-        "population": search.population.digest,
+        "population": search.digest,
     }
     if args.json:
         print_json(found)
@@ -66,5 +66,5 @@ def run_replay(args: argparse.Namespace) -> None:
         f"{opened.folder}: all {search.asked:,} individuals follow from the seeds, the run's "
         f"seed\nand the order of the {search.told:,} outcomes; the file is sound. The "
         f"population was the same\nwherever the run stopped (times: {stops}). Its "
-        f"{len(search.population)} members now, as SHA-256:\n{search.population.digest}"
+        f"{len(search.population)} members now, as SHA-256:\n{search.digest}"
     )

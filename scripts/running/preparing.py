@@ -11,18 +11,17 @@ import sys
 import time
 from collections.abc import Iterator
 
-from primeval.evaluators.data.corpus import Corpus, Progress, open_corpus, require_batches
-from primeval.evaluators.settings import Task
+from primeval.evaluators.data.corpus import Corpus, Progress
+from primeval.evaluators.data.ladder import load_corpora
+from primeval.evaluators.task import Task
 
 LINE_SECONDS = 10.0  # the least time between two lines about the same work
 
 
-def prepare_data(task: Task) -> Corpus:
-    """The tokens of a task. Raises DataError if they cannot be made or are too few."""
+def prepare_data(task: Task) -> tuple[Corpus, ...]:
+    """The tokens of each rung. Raises DataError if they cannot be made or are too few."""
     with _progress() as progress:
-        corpus = open_corpus(task, progress)
-    require_batches(corpus, task.model, task.training, task.split)
-    return corpus
+        return load_corpora(task, progress)
 
 
 @contextlib.contextmanager

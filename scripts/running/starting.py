@@ -13,22 +13,23 @@ from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.search.errors import ConfigError
 
 if TYPE_CHECKING:
+    from primeval.evaluators.data.corpus import Corpus
     from primeval.evaluators.evaluator import Evaluator
-    from primeval.evaluators.settings import Task
+    from primeval.evaluators.task import Task
 
 
 def start_evaluator(task: Task) -> Evaluator:
     """The evaluator of a task, with its data ready. Raises ConfigError or DataError."""
     try_primitives(make_language(task.modules))
-    corpus = None
+    corpora: tuple[Corpus, ...] = ()
     if task.workers.evaluator != "toy":
         # imported here because NumPy is slow to import, and `check --no-train` does without
         from primeval.scripts.running.preparing import prepare_data
 
-        corpus = prepare_data(task)
+        corpora = prepare_data(task)
         print(f"Starting {task.workers.evaluator} workers …", file=sys.stderr, flush=True)
     try:
-        return make_evaluator(task, corpus)
+        return make_evaluator(task, corpora)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 

@@ -30,7 +30,8 @@ def print_confirmed(run: Run, rows: list[ConfirmedRow]) -> None:
         f"vs seed: difference to {run.seed_name}, paired by seed, with half its 95 % interval."
     )
     searched = any(row.searched is not None for row in rows)
-    headers = ("rank", "loss", short, *HEADERS, *(SEARCH_HEADERS if searched else ()), "program")
+    more = SEARCH_HEADERS if searched else ()
+    headers = ("rank", "loss", short, *HEADERS, *more, "program")
     cells = [
         [*_cells(at, row.figures), *(_search_cells(row) if searched else ()), row.name]
         for at, row in enumerate(rows)
@@ -41,10 +42,11 @@ def print_confirmed(run: Run, rows: list[ConfirmedRow]) -> None:
 
 
 def _cells(at: int, figures: Figures) -> list[str]:
+    beside = figures.bits_per_byte if figures.accuracy is None else figures.accuracy
     return [
         str(at + 1),
         loss_text(figures),
-        terminal.fixed(figures.bits_per_byte if figures.accuracy is None else figures.accuracy, 3),
+        terminal.fixed(beside, 3),
         terminal.fixed(figures.deviation),
         terminal.signed(figures.loss_vs_seed),
         terminal.fixed(figures.half_width),

@@ -1,7 +1,8 @@
 """The search algorithm: regularised evolution as ask and tell.
 
     fill the population with copies of the seeds
-    ask:   draw ten, take the best, mutate it until the child is new
+    ask:   a promotion that is due, to be trained again on a higher rung (`ladder.py`); else
+           draw ten, take the best, mutate it until the child is new
     tell:  the child enters the population, the oldest is removed
 
 It uses neither the run's files nor processes. Its state is a function of the run's seed and of
@@ -11,28 +12,29 @@ individual can be derived again. Two other algorithms differ only in how a paren
 
 from __future__ import annotations
 
+import hashlib
 import math
 import random
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from operator import itemgetter
-from typing import Any
 
-from primeval.dna.cost import Cost
-from primeval.dna.graph import Graph, build_graph
-from primeval.dna.mutate import Child, ExhaustedError, mutate
 from primeval.dna.program import Program
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
-from primeval.search.algorithm.hurdles import Hurdles
+from primeval.primitives.widths import Rejection
+from primeval.search.algorithm.births import Births, Place
 from primeval.search.algorithm.known import Known
-from primeval.search.algorithm.population import Individual, Population, Thresholds
-from primeval.search.algorithm.randomness import random_seed
+from primeval.search.algorithm.ladder import Ladder, Standing
+from primeval.search.algorithm.population import (
+    Individual,
+    Member,
+    Population,
+    by_fitness,
+)
+from primeval.search.algorithm.rung import Rung
 from primeval.search.config.settings import SearchSettings
-
-PARENTS = 20  # parents drawn, at most, before the search gives up finding a new child
 
 
 class StuckError(RuntimeError):
@@ -46,13 +48,12 @@ class Search:
         settings: Population, tournament, mutations, algorithm.
         seeds: Programs to start from; each is evaluated once.
         seed: The run's random seed, from which all randomness follows.
-        hurdles: How many hurdles candidates meet.
-        cost: Counts a graph's parameters; raises Rejection for one that does not fit.
+        rungs: The rungs on which candidates are trained, the lowest first.
         vocabulary: The primitives that mutations draw from; the seeds use no others.
 
     Attributes:
         population: The members, the oldest first.
-        best: The best fitness so far and its individual; None before the first.
+        ladder: What is known of programs on each rung.
         asked: How many individuals there are.
         told: How many outcomes there are.
         spent: Seconds of workers' time.
@@ -65,28 +66,55 @@ class Search:
         settings: SearchSettings,
         seeds: Sequence[Program],
         seed: int = 0,
-        hurdles: int = 0,
-        cost: Callable[[Graph], Cost] | None = None,
+        rungs: Sequence[Rung] = (Rung(),),
         vocabulary: Vocabulary = PRIMITIVES,
     ) -> None:
         self.settings, self.seed = settings, seed
         self.population = Population(settings.population_size)
-        self.best: tuple[float, Individual] | None = None
         self.asked = self.told = 0
         self.spent = 0.0
         self.in_flight: dict[int, Individual] = {}
         self.known = Known(settings.reevaluations)
         self.seed_count = len(seeds)  # seeds are asked for first
-        self._seeds, self._cost, self._vocabulary = tuple(seeds), cost, vocabulary
-        self._hurdles = Hurdles(hurdles, settings.population_size)
+        self.ladder = Ladder(rungs, len(seeds))
+        self._births = Births(seed, seeds, vocabulary, self.known)
+        self._births.change(rungs, settings.population_size)
+        self._fittest: tuple[float, Individual] | None = None  # on the first rung
+        self._roots: dict[int, Individual] = {}  # the seeds
+        self._promoted: dict[int, Individual] = {}  # by their programs
+
+    @property
+    def best(self) -> tuple[float, Individual] | None:
+        """The individual that stands best, with its fitness on the highest rung it has seen.
+
+        None before any individual has a fitness.
+        """
+        if self._fittest is None or self.ladder.top == 1:
+            return self._fittest
+        living = (one.individual for one in self.population if one.fitness is not None)
+        candidates = (self._fittest[1], *self._promoted.values(), *living)
+        best = max(candidates, key=self._standing)
+        fitness = self.ladder.fitness(self.known.original(best.id))
+        return self._fittest if fitness is None else (fitness, best)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the state that decides about parents; equal in equal runs."""
+        if self.ladder.top == 1:
+            return self.population.digest
+        both = f"{self.population.digest} {self.ladder.digest}"
+        return hashlib.sha256(both.encode()).hexdigest()
 
     def ask(self) -> Individual:
         """The next individual. Raises StuckError, or ExhaustedError when no child is new."""
         if self.asked < self.seed_count:
-            return self._enter(self._root(self._seeds[self.asked]))
+            return self._enter(self._births.root(self._place, self._births.seeds[self.asked]))
         if (known := self.known.next_repeat()) is not None:
-            return self._enter(self._repeat(known))
-        return self._enter(self._child())
+            return self._enter(self._births.repeat(self._place, known))
+        if (trained_again := self._next_trial()) is not None:
+            return self._enter(trained_again)
+        mutations = self.settings.mutations
+        return self._enter(self._births.child(self._place, self._parent, mutations))
 
     def inject(self, program: Program) -> Individual:
         """Make the next individual of a program from outside; only after the seeds.
@@ -100,7 +128,7 @@ class Search:
         """
         if self.asked < self.seed_count:
             raise ValueError("The seeds come first.")
-        return self._enter(self._root(program))
+        return self._enter(self._births.root(self._place, program))
 
     def restore(self, individual: Individual) -> None:
         """Take the next individual from a run's history instead of asking for it.
@@ -111,16 +139,20 @@ class Search:
             raise ValueError(
                 f"Individuals come in order (next: {self.asked}). Received: {individual.id}."
             )
-        if individual.parent is not None:
+        if individual.parent is not None and individual.of is None:
             self.known.next_repeat()  # if one was waiting, this individual is its repeat
         self._enter(individual)
 
-    def change(self, settings: SearchSettings) -> None:
-        """Continue with other settings; if the population shrinks, the oldest are removed."""
+    def change(self, settings: SearchSettings, rungs: Sequence[Rung]) -> None:
+        """Continue with other settings; if the population shrinks, the oldest are removed.
+
+        Rungs may be added at the end.
+        """
         self.settings = settings
         self.known.limit = settings.reevaluations
         self.population.resize(settings.population_size)
-        self._hurdles.resize(settings.population_size)
+        self.ladder.change(rungs)
+        self._births.change(rungs, settings.population_size)
 
     def tell(self, number: int, outcome: Outcome) -> None:
         """Take in the outcome of an individual in flight. Raises KeyError for any other.
@@ -131,28 +163,46 @@ class Search:
         individual = self.in_flight.pop(number)
         self.told += 1
         self.spent += math.fsum(outcome.seconds.values())
+        if individual.rung > 1:
+            self._tell_higher(individual, outcome)
+            return
         fitness = self.known.tell(individual, outcome)
         if outcome.status is Status.KNOWN:
             return
+        self.ladder.tell(individual, self.known.original(number), outcome, fitness)
         if not self.known.is_repeat(number):  # each program counts once in the medians
-            self._hurdles.tell(outcome)
+            self._births.hurdles[0].tell(outcome)
         if number < self.seed_count:
             self.population.rate(lambda one: one.id == number, fitness)
-        elif fitness is not None:
+        elif fitness is not None and individual.of is None:
             self.population.add(individual, fitness)
         if fitness is None:
             return
         if self.known.is_repeat(number) or fitness != outcome.fitness:
             self._average(number, fitness)
-        if self.best is None or fitness > self.best[0]:
-            self.best = (fitness, individual)
+        if self._fittest is None or fitness > self._fittest[0]:
+            self._fittest = (fitness, individual)
+
+    def _tell_higher(self, individual: Individual, outcome: Outcome) -> None:
+        """Take in an outcome of a higher rung.
+
+        CHOICE: a program that fails there, for example because it diverges, leaves the
+        population, as a failure on the first rung never enters it.
+        """
+        program, rung = self.known.original(individual.of or 0), individual.rung
+        fitness = outcome.fitness if math.isfinite(outcome.fitness) else None
+        if self.ladder.gain(program, rung) is None:
+            self._births.hurdles[rung - 1].tell(outcome)
+        self.ladder.tell(individual, program, outcome, fitness)
+        if fitness is None and outcome.status is not Status.LOST and program:
+            self.population.rate(lambda one: self.known.original(one.id) == program, None)
 
     def _average(self, number: int, fitness: float) -> None:
         """Give the mean fitness of a program to all members with it, and to the best."""
         original = self.known.original
         program = original(number)
         self.population.rate(lambda one: original(one.id) == program, fitness)
-        if self.best is not None and original(self.best[1].id) == program:
+        if self._fittest is not None and original(self._fittest[1].id) == program:
             # CHOICE: the mean can be lower than a lucky first figure. Then the best is the
             # fittest of this program and the living.
             living = [
@@ -160,110 +210,57 @@ class Search:
                 for one in self.population
                 if one.fitness is not None
             ]
-            self.best = max([(fitness, self.best[1]), *living], key=itemgetter(0))
+            self._fittest = max([(fitness, self._fittest[1]), *living], key=itemgetter(0))
 
     def _enter(self, individual: Individual) -> Individual:
         self.asked += 1
         self.in_flight[individual.id] = individual
         self.known.enter(individual)
+        self.ladder.enter(individual)
+        if individual.rung > 1 and individual.of is not None:
+            first = replace(individual, id=individual.of, rung=1, of=None)
+            self._promoted.setdefault(individual.of, first)
         if individual.id < self.seed_count:
+            self._roots[individual.id] = individual
             size, count = self.settings.population_size, self.seed_count
             # the population starts as copies of the seeds, as evenly as its size allows
             for _ in range(size // count + (individual.id < size % count)):
                 self.population.add(individual, None)
         return individual
 
-    def _root(self, program: Program) -> Individual:
-        """A seed or an injected program: it has no parent."""
-        graph = build_graph(program)
-        cost = self._cost(graph) if self._cost else None
-        return self._individual(program, graph, cost, parent=None, edit=None)
+    def _next_trial(self) -> Individual | None:
+        """A program that is to be trained again, on a higher rung or to measure the noise."""
+        original = self.known.original
+        members = {original(one.individual.id): one.individual for one in self.population}
+        while (trial := self.ladder.next_trial(members)) is not None:
+            program, rung = trial
+            known = self._roots.get(program) or members[program]
+            try:
+                return self._births.trial(self._place, known, program, rung)
+            except Rejection:
+                self.ladder.refuse(program, rung)
+        return None
 
-    def _individual(
-        self, program: Program, graph: Graph, cost: Cost | None, **ancestry: Any
-    ) -> Individual:
-        number = self.asked
-        return Individual.of(
-            program,
-            id=number,
-            fingerprint=graph.fingerprint,
-            seed=random_seed("weights", self.seed, number),
-            thresholds=() if number < self.seed_count else self._thresholds(graph.fingerprint),
-            told=self.told,
-            parameters=cost.parameters if cost else None,
-            **ancestry,
-        )
+    @property
+    def _place(self) -> Place:
+        return Place(self.asked, self.told)
 
-    def _repeat(self, known: Individual) -> Individual:
-        """A re-evaluation, with other weights, of a child that turned out to be known."""
-        return replace(
-            known,
-            id=self.asked,
-            seed=random_seed("weights", self.seed, self.asked),
-            thresholds=self._thresholds(known.fingerprint),
-            told=self.told,
-            attempts={},
-        )
+    def _parent(self, rng: random.Random) -> Individual:
+        if not len(self.population):
+            raise StuckError("No seed could be evaluated, so there is no program to mutate.")
+        algorithm = self.settings.algorithm
+        if algorithm == "hill_climbing" and (best := self.best) is not None:
+            return best[1]
+        # CHOICE: `random` keeps the ageing population and gives up selection only, so the
+        # difference to `evolution` is what selection is worth.
+        size = self.settings.tournament_size if algorithm == "evolution" else 1
+        return self.population.tournament(size, rng, self._rank)
 
-    def _child(self) -> Individual:
-        """A child of the winner of a tournament. Raises ExhaustedError if no child is new."""
-        rng, costs = random.Random(f"{self.seed}/{self.asked}"), list[Cost]()
+    def _standing(self, individual: Individual) -> Standing:
+        return self.ladder.standing(self.known.original(individual.id))
 
-        def viable(graph: Graph) -> None:
-            if self._cost is not None:
-                costs[:] = [self._cost(graph)]
-
-        def mutated(parent: Individual) -> Child:
-            return mutate(
-                parent.program(self._seeds[0].vocabulary),
-                rng,
-                weights=self.settings.mutations,
-                known=self.known.is_settled,
-                viable=viable,
-                parent_fingerprint=parent.fingerprint,
-                vocabulary=self._vocabulary,
-            )
-
-        parent, child, attempts = _first_child(lambda: _parent(self, rng), mutated)
-        cost = costs[0] if costs else None
-        ancestry = {"parent": parent.id, "edit": child.edit, "attempts": attempts}
-        return self._individual(child.program, child.graph, cost, **ancestry)
-
-    def _thresholds(self, fingerprint: str) -> Thresholds:
-        again = self.known.thresholds(fingerprint)
-        return self._hurdles.thresholds() if again is None else again
-
-
-def _parent(search: Search, rng: random.Random) -> Individual:
-    if not len(search.population):
-        raise StuckError("No seed could be evaluated, so there is no program to mutate.")
-    algorithm = search.settings.algorithm
-    if algorithm == "hill_climbing" and search.best is not None:
-        return search.best[1]
-    # CHOICE: `random` keeps the ageing population and gives up selection only, so the
-    # difference to `evolution` is what selection is worth.
-    size = search.settings.tournament_size if algorithm == "evolution" else 1
-    return search.population.tournament(size, rng)
-
-
-def _first_child(
-    draw: Callable[[], Individual], mutated: Callable[[Individual], Child]
-) -> tuple[Individual, Child, dict[str, int]]:
-    """A parent, its new child, and the attempts before it, those with other parents included.
-
-    CHOICE: the paper does not say what happens when a parent has no new children; here another
-    parent is drawn. Raises ExhaustedError after `PARENTS` of them.
-    """
-    attempts, exhausted = Counter[str](), dict[int, ExhaustedError]()
-    for _ in range(PARENTS):
-        parent = draw()
-        if parent.id in exhausted:
-            continue
-        try:
-            child = mutated(parent)
-        except ExhaustedError as error:
-            exhausted[parent.id] = error
-            attempts.update(error.attempts)
-        else:
-            return parent, child, dict(attempts + Counter(child.attempts))
-    raise list(exhausted.values())[-1]
+    def _rank(self, member: Member) -> tuple[float, float]:
+        """What a tournament goes by: the fitness, or on a ladder the standing."""
+        if self.ladder.top == 1 or member.fitness is None:
+            return 0.0, by_fitness(member)
+        return self._standing(member.individual)

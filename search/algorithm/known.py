@@ -150,7 +150,9 @@ class Known:
     # -- what happens to them -----------------------------------------------------------------
 
     def enter(self, individual: Individual) -> None:
-        """Take in an individual that was asked for."""
+        """Take in an individual that was asked for; one of a higher rung is no new program."""
+        if individual.rung > 1:
+            return
         number, first = individual.id, self.first(individual.fingerprint)
         if first is None:
             self.remember(individual.fingerprint, number)

@@ -39,6 +39,9 @@ class Individual:
             the outcomes this makes every decision of a run repeatable.
         parameters: Trainable numbers of its model; None if they were not counted.
         attempts: How many mutations were thrown away before it, by reason.
+        rung: The rung on which it is trained.
+        of: The earlier individual whose program the search trains again of its own accord, on a
+            higher rung or to measure the noise; None for a new program.
         parsed: Holds the program once it is at hand, so that it is parsed only once.
     """
 
@@ -52,6 +55,8 @@ class Individual:
     told: int = 0
     parameters: int | None = None
     attempts: dict[str, int] = field(default_factory=dict)
+    rung: int = 1
+    of: int | None = None
     parsed: list[Program] = field(default_factory=list, compare=False, repr=False)
 
     def program(self, vocabulary: Vocabulary = PRIMITIVES) -> Program:
@@ -64,7 +69,7 @@ class Individual:
         return self.parsed[0]
 
     @classmethod
-    def of(cls, program: Program, **fields: Any) -> Individual:
+    def made_of(cls, program: Program, **fields: Any) -> Individual:
         """The individual with this program and these other fields."""
         return cls(text=format_program(program), parsed=[program], **fields)
 
@@ -118,8 +123,10 @@ class Population:
         ]
         self._queue = deque(members, maxlen=self._queue.maxlen)
 
-    def tournament(self, size: int, rng: random.Random) -> Individual:
-        """The fittest of `size` members drawn without replacement.
+    def tournament(
+        self, size: int, rng: random.Random, rank: Callable[[Member], Any] | None = None
+    ) -> Individual:
+        """The fittest of `size` members drawn without replacement, or the first by `rank`.
 
         CHOICE: the paper says both "uniformly at random" and "tournament of 10" (A.4); here it
         is the tournament. Of equals the first drawn wins, which is a random one. A seed that
@@ -127,8 +134,9 @@ class Population:
         """
         drawn = rng.sample(range(len(self._queue)), min(size, len(self._queue)))
         members = [self._queue[at] for at in drawn]
-        return max(members, key=_rank).individual
+        return max(members, key=rank or by_fitness).individual
 
 
-def _rank(member: Member) -> float:
+def by_fitness(member: Member) -> float:
+    """The fitness of a member; minus infinity while a seed is being evaluated."""
     return float("-inf") if member.fitness is None else member.fitness

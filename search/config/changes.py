@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from primeval.search.config.config import to_plain
-from primeval.search.config.settings import RunConfig
+from primeval.search.config.settings import FIRST_HIGHER, RunConfig
 from primeval.search.errors import ConfigError
 
 # If one of these changed, outcomes before and after could not be compared, or the individuals
@@ -17,6 +18,7 @@ FIXED = (
     "language",
     "candidate.budget",
     "candidate.hurdles",
+    "candidate.replicates",
     "model",
     "data",
     "training",
@@ -32,6 +34,8 @@ def flat(config: RunConfig) -> dict[str, Any]:
 
 
 def _settings(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if path == "rungs":
+        value = {str(number): one for number, one in enumerate(value, FIRST_HIGHER)}
     if not isinstance(value, dict):
         yield path, value
         return
@@ -47,10 +51,17 @@ def refuse_incomparable(before: RunConfig, after: RunConfig) -> None:
         after: The settings that it would get.
     """
     old, new = flat(before), flat(after)
+    if len(after.rungs) < len(before.rungs):
+        raise ConfigError(
+            f"A run keeps its rungs. It has {len(before.rungs) + 1}, and would have "
+            f"{len(after.rungs) + 1}. New ones may be added at the end."
+        )
+    added = tuple(f"rungs.{one}." for one in after.rung_numbers[len(before.rungs) + 1 :])
     for key in sorted(old.keys() | new.keys()):
-        if key in FREE or old.get(key) == new.get(key):
+        plain = re.sub(r"^rungs\.\d+\.", "", key)  # the settings of a rung are like the run's
+        if plain in FREE or old.get(key) == new.get(key) or key.startswith(added):
             continue
-        if any(key == fixed or key.startswith(f"{fixed}.") for fixed in FIXED):
+        if any(plain == fixed or plain.startswith(f"{fixed}.") for fixed in FIXED):
             raise ConfigError(
                 f"A run cannot continue with another {key}: what it has found could not be "
                 f"compared with what comes. It has {old.get(key)!r}. Start a new run."

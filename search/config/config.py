@@ -16,17 +16,19 @@ from typing import Any
 import yaml
 
 from primeval.evaluators.budget import Budget
-from primeval.evaluators.limits import taken_apart
 from primeval.evaluators.data_settings import DataSettings
+from primeval.evaluators.limits import taken_apart
 from primeval.evaluators.units import format_bytes, format_duration
 from primeval.primitives.errors import did_you_mean
 from primeval.search.config.keys import alternatives, keys
 from primeval.search.config.reader import Reader
-from primeval.search.config.settings import LanguageSettings, RunConfig
-from primeval.search.config.yaml_tree import Scalar, Table, read_tree
+from primeval.search.config.rungs import alone, complete, split_name
+from primeval.search.config.settings import FIRST_HIGHER, LanguageSettings, RunConfig
+from primeval.search.config.yaml_tree import Items, Scalar, Table, Tree, read_tree
 from primeval.search.errors import ConfigError
 
 MAX_FILE = 1_000_000  # bytes
+HOW = "a setting of one rung, as in --set rungs.2.promote=0.2"
 WRITERS: dict[str, Callable[[Any], str]] = {"seconds": format_duration, "bytes": format_bytes}
 
 
@@ -42,17 +44,24 @@ def load_config(
     """The configuration at a path or with a packaged name. Raises ConfigError.
 
     Args:
-        reference: A path, or the name of a packaged configuration (`quickstart`).
+        reference: A path, or the name of a packaged configuration (`quickstart`); with `@2`
+            after it, the configuration of its rung 2.
         sets: Overrides, `key.path=value` each.
         run_dir: Overrides the run's folder; None keeps it.
     """
-    text, source, stem = _found(reference)
-    config = parse_config(text, sets, source=source, default_run_dir=f"runs/{stem}")
+    name, rung = split_name(reference)
+    text, source, stem = _found(name)
+    folder = f"runs/{stem}" if rung is None else f"runs/{stem}@{rung}"
+    config = parse_config(text, sets, source=source, default_run_dir=folder, rung=rung)
     return dataclasses.replace(config, run_dir=run_dir) if run_dir else config
 
 
 def parse_config(
-    text: str, sets: Sequence[str] = (), source: str = "config", default_run_dir: str = ""
+    text: str,
+    sets: Sequence[str] = (),
+    source: str = "config",
+    default_run_dir: str = "",
+    rung: int | None = None,
 ) -> RunConfig:
     """The configuration in a YAML text. Raises ConfigError.
 
@@ -61,18 +70,26 @@ def parse_config(
         sets: Overrides, `key.path=value` each.
         source: Name of the text in messages.
         default_run_dir: The run's folder if the text names none.
+        rung: Which rung to take alone; `sets` are of this rung then. None: all of them.
     """
     tree = read_tree(text, source)
     if not isinstance(tree, Table):
         raise ConfigError(f"{source}: a configuration is a mapping of settings.")
+    if rung is not None:
+        complete(tree)
+        alone(tree, rung, source)
     for assignment in sets:
         _override(tree, assignment)
+    complete(tree)
     config: RunConfig = Reader().value(RunConfig, tree, "")
     return dataclasses.replace(
         config,
         run_dir=config.run_dir or default_run_dir,
         language=_resolved_language(config.language),
         data=_resolved_data(config.data),
+        rungs=tuple(
+            dataclasses.replace(one, data=_resolved_data(one.data)) for one in config.rungs
+        ),
     )
 
 
@@ -93,14 +110,32 @@ def _override(tree: Table, assignment: str) -> None:
     # an empty value, as in `--set data.cache_dir=`, is null and not an empty mapping
     if isinstance(value, Table) and not value.entries and not text.strip().startswith("{"):
         value = Scalar("", True, place)
+    above: Tree = tree
     for depth, name in enumerate(names[:-1], 1):
-        below = tree.entries.setdefault(name, Table({}, place))
-        if not isinstance(below, Table):
+        below = _below(above, name, place)
+        if not isinstance(below, (Table, Items)):
             raise ConfigError(f"{place}: {'.'.join(names[:depth])} has no settings below it.")
-        tree = below
+        above = below
+    if not isinstance(above, Table):
+        raise ConfigError(
+            f"{place}: {'.'.join(names[:-1])} is a list. Give all of it, or {HOW}."
+        )
     for excluded in alternatives(".".join(names)):
-        tree.entries.pop(excluded.rpartition(".")[2], None)
-    tree.entries[names[-1]] = value
+        above.entries.pop(excluded.rpartition(".")[2], None)
+    above.entries[names[-1]] = value
+
+
+def _below(tree: Tree, name: str, place: str) -> Tree | None:
+    """What a name leads to: a setting, or a rung by its number; None if it leads nowhere."""
+    if isinstance(tree, Table):
+        return tree.entries.setdefault(name, Table({}, place))
+    if isinstance(tree, Items) and name.isdecimal():
+        at = int(name) - FIRST_HIGHER
+        if 0 <= at < len(tree.items):
+            return tree.items[at]
+        last = len(tree.items) + FIRST_HIGHER - 1
+        raise ConfigError(f"{place}: rungs above the first are 2 to {last}. Received: {name}.")
+    return None
 
 
 def _found(reference: str) -> tuple[str, str, str]:

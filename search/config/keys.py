@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from primeval.evaluators.budget import Budget
 from primeval.evaluators.limits import field_types, taken_apart
 from primeval.evaluators.settings import CandidateSettings
-from primeval.search.config.settings import RunConfig
+from primeval.search.config.settings import RunConfig, RungSettings
 
 
 @cache
@@ -33,12 +34,15 @@ def sections(cls: type = RunConfig, path: str = "") -> Iterator[tuple[str, type]
     yield path, cls
     for key, hint in field_types(cls).items():
         kind = taken_apart(hint)[0]
-        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        if kind == tuple[RungSettings, ...]:
+            yield key, RungSettings  # its own sections are those of the top level
+        elif dataclasses.is_dataclass(kind) and isinstance(kind, type):
             yield from sections(kind, f"{path}.{key}" if path else key)
 
 
 def alternatives(path: str) -> tuple[str, ...]:
     """The full names of the settings of which at most one is given, if this is one of them."""
+    path = re.sub(r"^rungs\.\d+\.", "", path)
     for section, cls in sections():
         names = tuple(f"{section}.{name}" for name in getattr(cls, "exclusive", ()))
         if path in names:

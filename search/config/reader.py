@@ -20,6 +20,7 @@ from primeval.evaluators.settings import CandidateSettings
 from primeval.evaluators.units import parse_bytes, parse_duration
 from primeval.primitives.errors import did_you_mean
 from primeval.search.config.keys import keys
+from primeval.search.config.settings import FIRST_HIGHER, RungSettings
 from primeval.search.config.yaml_tree import Items, Scalar, Table, Tree
 from primeval.search.errors import ConfigError
 
@@ -93,7 +94,11 @@ class Reader:
         what = "a list" if repeated else f"a list of {len(hints)}"
         if not isinstance(tree, Items) or (not repeated and len(tree.items) != len(hints)):
             raise _expected(path, what, tree)
-        return tuple(self.value(hints[0], item, path) for item in tree.items)
+        is_rung = hints[0] is RungSettings  # named by its number, `rungs.2`
+        return tuple(
+            self.value(hints[0], item, f"{path}.{number}" if is_rung else path)
+            for number, item in enumerate(tree.items, FIRST_HIGHER)
+        )
 
     def _mapping(self, names: tuple[str, ...], tree: Tree, path: str) -> dict[str, float]:
         if not isinstance(tree, Table):

@@ -8,25 +8,26 @@ docs/configuration.md prints.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from primeval.dna.check import MAX_BANK
 from primeval.dna.cost import Scale
 from primeval.dna.mutations import MUTATIONS
+from primeval.evaluators.data_settings import DataSettings
 from primeval.evaluators.errors import SettingError
 from primeval.evaluators.limits import Count, Limit, Seconds, Settings
 from primeval.evaluators.settings import (
     CandidateSettings,
-    DataSettings,
     ModelSettings,
-    Task,
     TrainingSettings,
     WorkerSettings,
 )
+from primeval.evaluators.task import Task
 from primeval.primitives.language import Language, make_language
 
 ALGORITHMS = ("evolution", "random", "hill_climbing")
+FIRST_HIGHER = 2  # the number of the first rung in `rungs`; rung 1 is the configuration itself
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,38 @@ class FailureSettings(Settings):
 
 
 @dataclass(frozen=True)
+class RungSettings(Settings):
+    """A rung above the first: the best of the rung below are trained again, at another scale.
+
+    `rungs:` lists them from the second on. What a rung leaves out is as in the configuration.
+
+    Attributes:
+        promote: How many programs of the rung below are trained on this one: below 1 a share of
+            those that were trained there, otherwise a whole number, the best that many.
+        model: Settings of `model` that differ.
+        data: Settings of `data` that differ.
+        training: Settings of `training` that differ.
+        candidate: Settings of `candidate` that differ.
+    """
+
+    promote: Annotated[float, Limit(above=0)] = 0.1
+    model: ModelSettings = field(default_factory=ModelSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    candidate: CandidateSettings = field(default_factory=CandidateSettings)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.promote >= 1 and not float(self.promote).is_integer():
+            raise SettingError(
+                "promote",
+                "promote is a share below 1, or a whole number of programs. "
+                f"Received: {self.promote:g}.",
+            )
+        _check_scale(self.model, self.data)
+
+
+@dataclass(frozen=True)
 class RunConfig(Settings):
     """Settings of the run as a whole, and the sections below.
 
@@ -142,21 +175,39 @@ class RunConfig(Settings):
     training: TrainingSettings = field(default_factory=TrainingSettings)
     workers: WorkerSettings = field(default_factory=WorkerSettings)
     failure: FailureSettings = field(default_factory=FailureSettings)
+    rungs: tuple[RungSettings, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if bool(self.model.parameters) == bool(self.model.width):
-            raise SettingError(
-                "model",
-                "model: give either parameters: [smallest, largest] or width, not "
-                f"{'both' if self.model.width else 'neither'}.",
-            )
-        self.data.require_room(self.model.length)
+        _check_scale(self.model, self.data)
 
     @property
     def scale(self) -> Scale:
-        """The scale at which candidates are measured and trained."""
+        """The scale at which candidates of rung 1 are measured and trained."""
         return self.model.scale(self.data.vocabulary)
+
+    @property
+    def rung_numbers(self) -> range:
+        """The numbers of the rungs: 1, 2, … ."""
+        return range(1, len(self.rungs) + FIRST_HIGHER)
+
+    def on(self, rung: int) -> RunConfig:
+        """The configuration of one rung alone, without a ladder."""
+        if rung < FIRST_HIGHER:
+            return replace(self, rungs=())
+        chosen = self.rungs[rung - FIRST_HIGHER]
+        return replace(
+            self,
+            model=chosen.model,
+            data=chosen.data,
+            training=chosen.training,
+            candidate=chosen.candidate,
+            rungs=(),
+        )
+
+    def replicates(self, rung: int) -> int:
+        """How often the first seed is trained on a rung; scores of `toy` have no noise."""
+        return 1 if self.workers.evaluator == "toy" else self.on(rung).candidate.replicates
 
     def make_language(self) -> Language:
         """The language of its programs. Imports the modules that it names.
@@ -166,7 +217,7 @@ class RunConfig(Settings):
         return make_language(self.language.modules, self.language.primitives)
 
     def task(self, reference: str) -> Task:
-        """What an evaluator needs to know; `reference` is the first seed's text."""
+        """What an evaluator needs to know of all rungs; `reference`: the first seed's text."""
         return Task(
             self.model,
             self.data,
@@ -176,4 +227,16 @@ class RunConfig(Settings):
             reference,
             self.seed,
             self.language.modules,
+            higher=tuple(self.on(rung).task(reference) for rung in self.rung_numbers[1:]),
         )
+
+
+def _check_scale(model: ModelSettings, data: DataSettings) -> None:
+    """Raises SettingError unless a model's size is given in one way, and its length will do."""
+    if bool(model.parameters) == bool(model.width):
+        raise SettingError(
+            "model",
+            "model: give either parameters: [smallest, largest] or width, not "
+            f"{'both' if model.width else 'neither'}.",
+        )
+    data.require_room(model.length)

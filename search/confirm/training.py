@@ -27,7 +27,7 @@ from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Status
-from primeval.evaluators.settings import Task
+from primeval.evaluators.task import Task
 from primeval.search.algorithm.randomness import random_seed
 from primeval.search.config.changes import refuse_incomparable
 from primeval.search.config.settings import RunConfig

@@ -64,7 +64,8 @@ class InFlight:
         """Hand over an individual: to be probed first, where that may save its training."""
         number = individual.id
         self._flying[number] = individual
-        probe = self._evaluator.probes and not self._search.known.is_repeat(number)
+        new = individual.of is None and not self._search.known.is_repeat(number)
+        probe = self._evaluator.probes and new
         if probe and number < self._search.seed_count:
             self._unprobed_seeds.add(number)
         self._send(individual, probe)
@@ -116,5 +117,6 @@ class InFlight:
             individual.thresholds,
             self._weights.path(individual.id),
             probe=probe,
+            rung=individual.rung,
         )
         self._evaluator.submit(candidate)

@@ -148,7 +148,7 @@ class _Driver:
         individual, outcome = self.in_flight.land(number, outcome)
         self.store.append_outcome(number, outcome, self.elapsed())
         self.search.tell(number, outcome)
-        self.weights.tell(number, outcome)
+        self.weights.tell(individual, outcome)
         if math.isfinite(outcome.fitness):
             self.failures.clear()
         elif outcome.status is not Status.KNOWN:

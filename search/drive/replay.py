@@ -15,11 +15,10 @@ from primeval.evaluators.outcome import Outcome
 from primeval.primitives.errors import WorkError
 from primeval.search.algorithm.evolution import Search
 from primeval.search.algorithm.population import Individual
-from primeval.search.config.config import parse_config
 from primeval.search.config.settings import RunConfig
-from primeval.search.drive.starting import make_search
+from primeval.search.drive.starting import make_search, rungs_of
 from primeval.search.errors import RunError
-from primeval.search.run.folder import Run
+from primeval.search.run.folder import Run, stored_config
 from primeval.search.run.reader import Event
 
 # CHOICE: resuming derives only the last few again, which takes a second; `verify` all of them.
@@ -43,21 +42,21 @@ def replay(run: Run, derive: int = VERIFIED_ON_RESUME) -> Search:
     """
     first_derived = run.store.asked() - derive
     first, *events = run.store.events()
-    search = make_search(_config_of(first), list(run.store.seeds.values()), run.language)
+    search = make_search(_config_of(run, first), list(run.store.seeds.values()), run.language)
     outcomes, ahead = run.store.outcomes(), deque(events)
     for individual in run.store.individuals():
         while search.told < individual.told:
-            _pass_by(search, ahead, derive > 0)
+            _pass_by(run, search, ahead, derive > 0)
             _tell_next(run, search, next(outcomes, None))
-        _pass_by(search, ahead, derive > 0)
+        _pass_by(run, search, ahead, derive > 0)
         if individual.id >= first_derived:
             _compare(individual, _derived(run, search, individual))
         else:
             search.restore(individual)
     for told in outcomes:
-        _pass_by(search, ahead, derive > 0)
+        _pass_by(run, search, ahead, derive > 0)
         _tell_next(run, search, told)
-    _pass_by(search, ahead, derive > 0)
+    _pass_by(run, search, ahead, derive > 0)
     return search
 
 
@@ -68,12 +67,13 @@ def verify(run: Run) -> int:
 
 def _derived(run: Run, search: Search, recorded: Individual) -> Individual:
     """What the search asks for now; an injected program itself cannot be derived."""
-    if recorded.parent is None and recorded.id >= search.seed_count:
+    injected = recorded.parent is None and recorded.of is None
+    if injected and recorded.id >= search.seed_count:
         return search.inject(recorded.program(run.language.vocabulary))
     return search.ask()
 
 
-def _pass_by(search: Search, ahead: deque[Event], compare: bool) -> None:
+def _pass_by(run: Run, search: Search, ahead: deque[Event], compare: bool) -> None:
     """Deal with the events ahead whose asks and tells have all been replayed.
 
     Changed settings are applied; populations where the run stopped are compared if `compare`.
@@ -81,17 +81,18 @@ def _pass_by(search: Search, ahead: deque[Event], compare: bool) -> None:
     while ahead and search.asked >= ahead[0].asked and search.told >= ahead[0].told:
         event = ahead.popleft()
         if "config" in event.data:
-            search.change(_config_of(event).search)
+            config = _config_of(run, event)
+            search.change(config.search, rungs_of(config))
         elif compare and "population" in event.data:
             _compare_population(event, search)
 
 
-def _config_of(event: Event) -> RunConfig:
-    return parse_config(event.data["config"], source="run.sqlite")
+def _config_of(run: Run, event: Event) -> RunConfig:
+    return stored_config(run.store, event.data["config"], "run.sqlite")
 
 
 def _compare_population(stop: Event, search: Search) -> None:
-    was, now = stop.data["population"], search.population.digest
+    was, now = stop.data["population"], search.digest
     if was != now:
         raise ReplayError(
             f"The population does not follow from the run's history: when the run stopped "

@@ -18,6 +18,7 @@ from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection
 from primeval.search.algorithm.evolution import Search
+from primeval.search.algorithm.rung import Rung
 from primeval.search.config.settings import LanguageSettings, RunConfig
 from primeval.search.errors import ConfigError
 from primeval.search.run.programs import program_for
@@ -57,10 +58,22 @@ def load_seeds(
 
 def make_search(config: RunConfig, seeds: Sequence[str], language: Language) -> Search:
     """The search of a run before its first individual. `seeds` are program texts."""
-    cost = partial(measure, scale=config.scale)
-    hurdles = config.candidate.budget.hurdles
     programs = [parse(text, vocabulary=language.vocabulary) for text in seeds]
-    return Search(config.search, programs, config.seed, hurdles, cost, language.drawn)
+    return Search(config.search, programs, config.seed, rungs_of(config), language.drawn)
+
+
+def rungs_of(config: RunConfig) -> list[Rung]:
+    """What the algorithm needs to know of each rung, the lowest first."""
+    promotes = (1.0, *(one.promote for one in config.rungs))  # the first has no meaning
+    return [
+        Rung(
+            hurdles=config.on(number).candidate.budget.hurdles,
+            cost=partial(measure, scale=config.on(number).scale),
+            replicates=config.replicates(number),
+            promote=promote,
+        )
+        for number, promote in zip(config.rung_numbers, promotes, strict=True)
+    ]
 
 
 def check_seeds(

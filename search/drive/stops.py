@@ -37,7 +37,7 @@ class Stop:
 
         The population's digest is noted too: a replay of the run must arrive at it.
         """
-        data = {**vars(self), "population": search.population.digest}
+        data = {**vars(self), "population": search.digest}
         store.append_event(EVENT, data, elapsed)
 
     def extension(self, budget: SearchBudget) -> str:

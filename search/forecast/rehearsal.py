@@ -17,7 +17,7 @@ from primeval.dna.cost import Cost
 from primeval.dna.program import Program
 from primeval.evaluators.evaluator import Evaluator
 from primeval.evaluators.outcome import Outcome
-from primeval.evaluators.settings import Task
+from primeval.evaluators.task import Task
 from primeval.evaluators.workers.memory import descendants, gpu_count, held_memory, peak_memory
 from primeval.primitives.errors import WorkError
 from primeval.search.algorithm.population import Individual

@@ -31,8 +31,11 @@ from primeval.search.config.settings import RunConfig
 from primeval.search.errors import LanguageError, RunError
 from primeval.search.run.environment import META, environment
 from primeval.search.run.locking import take_lock
-from primeval.search.run.schema import FILE_NAME
+from primeval.search.run.schema import FILE_NAME, SCHEMA_VERSION
 from primeval.search.run.store import Store, create_store, open_store
+
+SCHEMA_META = "schema"  # the schema that a run was made with
+BEFORE_REPLICATES = ("candidate.replicates=1",)
 
 T = TypeVar("T")
 
@@ -109,6 +112,7 @@ def create_run(config: RunConfig, seeds: dict[str, Program]) -> Run:
         from importlib import metadata  # slow to import, and readers do without
 
         noted = {"primeval": metadata.version("primeval"), META: json.dumps(environment())}
+        noted[SCHEMA_META] = str(SCHEMA_VERSION)
         remove_drafts(folder / FILE_NAME)
         with replacing(folder / FILE_NAME) as new:  # a folder must never hold half a run
             store = create_store(new, texts, **noted)
@@ -180,7 +184,14 @@ def _config(store: Store, folder: Path) -> RunConfig:
         raise RunError(
             f"{folder / FILE_NAME} holds no settings: its run was made in part only."
         )
-    return parse_config(versions[-1], source=str(folder / FILE_NAME))
+    return stored_config(store, versions[-1], str(folder / FILE_NAME))
+
+
+def stored_config(store: Store, text: str, source: str) -> RunConfig:
+    """The settings that a run noted. One made before there were replicates had none."""
+    return parse_config(
+        text, [] if store.meta(SCHEMA_META) else BEFORE_REPLICATES, source=source
+    )
 
 
 def _write_config(folder: Path, config: RunConfig) -> None:

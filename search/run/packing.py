@@ -13,7 +13,9 @@ from typing import Any
 from primeval.dna.mutations import Edit
 from primeval.search.algorithm.population import Individual
 
-COLUMNS = "id, parent, edit, program, fingerprint, seed, thresholds, told, parameters, attempts"
+# Of a row of `individuals`, and of the row of `trials` that belongs to it, if there is one.
+OWN = "id, parent, edit, program, fingerprint, seed, thresholds, told, parameters, attempts"
+COLUMNS = f"{OWN}, rung, trial_of"
 
 
 class Packer:
@@ -23,7 +25,7 @@ class Packer:
         self._dictionary = dictionary.encode()
 
     def row(self, individual: Individual) -> tuple[Any, ...]:
-        """The values of COLUMNS, in their order."""
+        """The values of OWN, in their order."""
         edit = individual.edit
         return (
             individual.id,
@@ -41,7 +43,7 @@ class Packer:
     def individual(self, row: tuple[Any, ...]) -> Individual:
         """The individual with these values of COLUMNS. Damaged values raise various errors."""
         number, parent, edit, program, fingerprint, seed, thresholds, told, *rest = row
-        parameters, attempts = rest
+        parameters, attempts, rung, trial_of = rest
         return Individual(
             number,
             parent,
@@ -53,6 +55,8 @@ class Packer:
             told,
             parameters,
             json.loads(attempts),
+            rung or 1,
+            trial_of,
         )
 
     def compress(self, text: str) -> bytes:

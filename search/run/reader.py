@@ -35,7 +35,8 @@ means AS (
 programs AS (
     SELECT id, COALESCE(mean, fitness) AS mean, count,
         COALESCE(count > (fitness IS NOT NULL), 0) AS repeated
-    FROM outcomes LEFT JOIN means USING (id) WHERE id NOT IN (SELECT id FROM repeats)
+    FROM outcomes LEFT JOIN means USING (id)
+    WHERE id NOT IN (SELECT id FROM repeats) AND id NOT IN (SELECT id FROM trials)
 )
 """
 BEST_FIRST = "ORDER BY mean IS NULL, mean DESC, id"
@@ -71,6 +72,7 @@ class Confirmation(NamedTuple):
     weight_seed: int
     data_seed: int
     outcome: Outcome
+    rung: int = 1
 
 
 class Standing(NamedTuple):
@@ -184,7 +186,8 @@ class Reader:
         best = f"SELECT id, mean, count, repeated FROM programs {BEST}"
         query = (
             f"{PROGRAMS} SELECT outcome, mean, count, repeated, {COLUMNS} FROM ({best}) "
-            f"JOIN outcomes USING (id) JOIN individuals USING (id) {BEST_FIRST}"
+            "JOIN outcomes USING (id) JOIN individuals USING (id) LEFT JOIN trials USING (id) "
+            f"{BEST_FIRST}"
         )
         for text, mean, number, repeated, *row in self._select(query, count):
             yield Standing(
@@ -217,11 +220,11 @@ class Reader:
 
     def confirmations(self) -> Iterator[Confirmation]:
         """All trainings of confirmed programs, in the order they were made."""
-        columns = "fingerprint, seed, name, program, weight_seed, data_seed, outcome"
+        columns = "fingerprint, seed, name, program, weight_seed, data_seed, outcome, rung"
         rows = self._select(f"SELECT {columns} FROM confirmations ORDER BY seq")
-        for fingerprint, seed, name, program, weights, data, outcome in rows:
+        for fingerprint, seed, name, program, weights, data, outcome, rung in rows:
             text, result = self._text(program), self.parsed(outcome, Outcome.from_dict)
-            yield Confirmation(fingerprint.hex(), seed, name, text, weights, data, result)
+            yield Confirmation(fingerprint.hex(), seed, name, text, weights, data, result, rung)
 
     # -- the file -------------------------------------------------------------------------
 
@@ -246,7 +249,7 @@ class Reader:
             raise schema.damaged(self.path, error) from None
 
     def _individuals(self, clause: str, *arguments: object) -> Iterator[Individual]:
-        query = f"SELECT {COLUMNS} FROM individuals {clause}"
+        query = f"SELECT {COLUMNS} FROM individuals LEFT JOIN trials USING (id) {clause}"
         for row in self._select(query, *arguments):
             yield self._whole(self._packer.individual, row)
 

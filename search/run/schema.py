@@ -13,7 +13,8 @@ from primeval.search.errors import RunError
 
 FILE_NAME = "run.sqlite"
 APPLICATION_ID = 0x7072696D  # "prim"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+BEFORE_RUNGS = 3  # is read too, and completed when it is opened for writing
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -42,6 +43,11 @@ CREATE TABLE repeats (
     id INTEGER PRIMARY KEY,  -- an individual that is the same program as …
     original INTEGER         -- … this earlier one: not trained, or trained again
 );
+CREATE TABLE trials (
+    id INTEGER PRIMARY KEY,  -- an individual that trains a program again: on a higher rung …
+    rung INTEGER,            -- … this one, or on the first, to measure the noise …
+    trial_of INTEGER         -- … and the first individual with the program
+);
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY,
     kind TEXT,
@@ -66,8 +72,23 @@ CREATE TABLE confirmations (
     weight_seed INTEGER,     -- random seeds, derived from the run's seed and this one
     data_seed INTEGER,
     outcome TEXT,            -- JSON; its losses are of the test split
-    time REAL                -- wall clock, for people
+    time REAL,               -- wall clock, for people
+    rung INTEGER             -- on which rung it was trained
 );
+"""
+
+# What a store of schema 3 lacks: for good if it is opened for writing, else for a reader.
+COMPLETED = f"""
+BEGIN;
+CREATE TABLE trials (id INTEGER PRIMARY KEY, rung INTEGER, trial_of INTEGER);
+ALTER TABLE confirmations ADD COLUMN rung INTEGER DEFAULT 1;
+PRAGMA user_version = {SCHEMA_VERSION};
+COMMIT;
+"""
+SEEN_COMPLETED = """
+PRAGMA temp_store = MEMORY;
+CREATE TEMP TABLE trials (id INTEGER PRIMARY KEY, rung INTEGER, trial_of INTEGER);
+CREATE TEMP VIEW confirmations AS SELECT *, 1 AS rung FROM main.confirmations;
 """
 
 
@@ -101,7 +122,9 @@ def connect(path: Path, write: bool) -> sqlite3.Connection:
         raise damaged(path, error) from None
     if application != APPLICATION_ID:
         raise RunError(f"{path} is not a run store of primeval.")
-    if version != SCHEMA_VERSION:
+    if version == BEFORE_RUNGS:
+        connection.executescript(COMPLETED if write else SEEN_COMPLETED)
+    elif version != SCHEMA_VERSION:
         newer = version > SCHEMA_VERSION
         remedy = "Upgrade primeval to read it." if newer else "Start the search again."
         raise RunError(

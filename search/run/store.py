@@ -41,6 +41,9 @@ class Store(Reader):
         """An individual as it was asked for, and the injection it was made from, if any."""
         row = (*self._packer.row(individual), elapsed)
         statements = [("INSERT INTO individuals VALUES (?,?,?,?,?,?,?,?,?,?,?)", row)]
+        if individual.of is not None:
+            trial = (individual.id, individual.rung, individual.of)
+            statements.append(("INSERT INTO trials VALUES (?,?,?)", trial))
         if injection is not None:
             data = {"seq": injection.seq, "name": injection.name, "id": individual.id}
             statements.append(self._event("injected", data, elapsed))
@@ -69,11 +72,13 @@ class Store(Reader):
 
     def append_confirmation(self, one: Confirmation) -> None:
         """The training of a confirmed program with one of the fresh seeds."""
-        fingerprint, seed, name, text, *seeds, outcome = one
+        fingerprint, seed, name, text, *seeds, outcome, rung = one
         program = (bytes.fromhex(fingerprint), seed, name, self._packer.compress(text))
-        row = (*program, *seeds, json.dumps(outcome.to_dict()), time.time())
-        columns = "fingerprint, seed, name, program, weight_seed, data_seed, outcome, time"
-        marks = "VALUES (?,?,?,?,?,?,?,?)"
+        row = (*program, *seeds, json.dumps(outcome.to_dict()), time.time(), rung)
+        columns = (
+            "fingerprint, seed, name, program, weight_seed, data_seed, outcome, time, rung"
+        )
+        marks = "VALUES (?,?,?,?,?,?,?,?,?)"
         self._append((f"INSERT INTO confirmations ({columns}) {marks}", row))
 
     def _event(self, kind: str, data: dict[str, Any], elapsed: float) -> Statement:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import numpy as np
 import pytest
 from helpers.training import DIVERGING, SEED, task
 
+from primeval.dna.library import seed_text
 from primeval.evaluators.budget import Budget, StepCost
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
-from primeval.evaluators.settings import Task
+from primeval.evaluators.task import Task
 
 
 def test_hurdles_give_each_band_the_same_expected_compute() -> None:
@@ -69,6 +71,27 @@ def test_training_learns_and_measures_at_every_hurdle(bench: Any) -> None:
     assert outcome.steps == 31
     assert outcome.parameters == 256 * 16 + 16 * 16 + 32 + 12 * 256 + 64 + 80
     assert {"build", "trace", "compile", "train", "evaluate"} <= set(outcome.seconds)
+
+
+@pytest.mark.tf
+def test_what_it_takes_to_open_a_rung_is_part_of_its_first_candidates_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from primeval.evaluators.training import workbench as module
+
+    settings = task("reference_steps", 4)
+    bench = workbench(replace(settings, higher=(settings,)))
+
+    def slowly(task: Task, open_corpus: Any = module.open_corpus) -> Any:
+        time.sleep(1.0)
+        return open_corpus(task)
+
+    monkeypatch.setattr(module, "open_corpus", slowly)
+    first, second = (
+        evaluate(bench, Candidate(n, seed_text("squared_relu"), 1, rung=2)) for n in range(2)
+    )
+    assert first.seconds["build"] > 1.0
+    assert first.seconds["reference"] > 10 * second.seconds["reference"]
 
 
 @pytest.mark.tf

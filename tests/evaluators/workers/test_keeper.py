@@ -20,8 +20,10 @@ from helpers.training import DIVERGING, SEED, task
 
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Status
-from primeval.evaluators.settings import Task, WorkerSettings
+from primeval.evaluators.settings import WorkerSettings
+from primeval.evaluators.task import Task
 from primeval.evaluators.workers.keeper import Keeper, WorkerError
+from primeval.evaluators.workers.memory import held_memory
 
 pytestmark = [pytest.mark.tf, pytest.mark.slow]
 
@@ -106,10 +108,16 @@ def test_a_process_killed_from_outside_is_not_the_candidates_fault(keeper: Keepe
     assert "SIGKILL" in outcome.message
 
 
-def test_a_process_is_replaced_before_its_memory_grows() -> None:
-    growing = Keeper(settings(recycle_growth=1))
+def test_a_process_is_replaced_before_its_memory_grows_but_a_new_rung_is_no_growth() -> None:
+    task = settings(recycle_growth=1 << 20)
+    growing = Keeper(replace(task, higher=(task,)))
     try:
         process = growing.prepare()
+        held = held_memory([process])
+        report = growing.evaluate(Candidate(0, SEED, 1, rung=2))
+        assert report.outcome.status is Status.COMPLETED
+        assert (report.process, report.replaced) == (process, "")
+        assert report.held > held + (1 << 20)
         report = growing.evaluate(Candidate(0, SEED, 1))
         assert report.outcome.status is Status.COMPLETED
         assert "grown by" in report.replaced

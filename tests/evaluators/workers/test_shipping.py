@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 from helpers.training import task
 
-from primeval.evaluators.data.corpus import load_corpus, open_corpus
+from primeval.evaluators.data.corpus import open_corpus
+from primeval.evaluators.data.ladder import load_corpora
+from primeval.evaluators.data_settings import DataSettings
+from primeval.evaluators.task import Task
 from primeval.evaluators.workers.shipping import pack, write_wheel
 
 
@@ -39,42 +42,57 @@ def test_the_wheel_is_complete_and_names_no_dependencies(tmp_path: Path) -> None
     assert done.stdout.startswith(str(target)), done.stderr
 
 
+def ladder(*data: DataSettings) -> Task:
+    """A task whose rungs have these data."""
+    first, *higher = (replace(task(), data=one) for one in data)
+    return replace(first, higher=tuple(higher))
+
+
 def test_tokens_are_used_in_place_where_the_disk_is_shared(tmp_path: Path) -> None:
     settings = task()
-    shipment, _ = pack(settings, load_corpus(settings.data))
-    at = shipment.place(settings, lambda: pytest.fail("nothing is to be brought"))
-    assert at == shipment.files
+    shipment, _ = pack(settings, load_corpora(settings))
+    there = shipment.unpack(
+        settings, tmp_path, lambda digest: pytest.fail("nothing is to be brought")
+    )
+    assert there.tokens == shipment.labels[0].files
 
 
 def test_tokens_are_brought_once_to_a_machine_without_the_files(tmp_path: Path) -> None:
-    settings = task()
-    shipment, tokens = pack(settings, load_corpus(settings.data))
-    elsewhere = replace(
-        settings, data=replace(settings.data, cache_dir=str(tmp_path / "cache"))
+    # rungs 1 and 3 have equal data
+    sources = ("austen", "moby-dick", "austen")
+    settings = ladder(*(DataSettings(source=source) for source in sources))
+    corpora = load_corpora(settings)
+    shipment, tokens = pack(settings, corpora)
+    cache = str(tmp_path / "cache")
+    elsewhere = ladder(*(DataSettings(source=source, cache_dir=cache) for source in sources))
+    lost = (
+        replace(one, files=replace(one.files, folder="/nowhere")) for one in shipment.labels
     )
-    shipment = replace(shipment, files=replace(shipment.files, folder="/nowhere"))
-    fetched = list[int]()
+    shipment = replace(shipment, labels=tuple(lost))
+    fetched = list[str]()
 
-    def fetch() -> dict[str, Any]:
-        fetched.append(1)
-        return tokens
+    def fetch(digest: str) -> dict[str, Any]:
+        fetched.append(digest)
+        return tokens[digest]
 
     places = [shipment.unpack(elsewhere, tmp_path, fetch) for _ in range(2)]
-    assert len(fetched) == 1
-    there, here = open_corpus(places[1]), load_corpus(settings.data)
-    for split in ("train", "validation", "test"):
-        assert np.array_equal(getattr(there, split), getattr(here, split))
-    assert there.bytes_per_token == here.bytes_per_token
+    assert sorted(fetched) == sorted(tokens)
+    assert len(fetched) == 2
+    for rung, here in enumerate(corpora, 1):
+        there = open_corpus(places[1].on(rung))
+        for split in ("train", "validation", "test"):
+            assert np.array_equal(getattr(there, split), getattr(here, split))
+        assert there.bytes_per_token == here.bytes_per_token
 
 
 def test_users_primitives_travel_as_text(tmp_path: Path) -> None:
     module = tmp_path / "mine.py"
     module.write_text("x = 1\n", encoding="utf-8")
     settings = replace(task(), modules=(str(module), "package.module"))
-    shipment, tokens = pack(settings, load_corpus(settings.data))
+    shipment, tokens = pack(settings, load_corpora(settings))
     module.unlink()
     (tmp_path / "there").mkdir()
-    unpacked = shipment.unpack(settings, tmp_path / "there", lambda: tokens)
+    unpacked = shipment.unpack(settings, tmp_path / "there", tokens.__getitem__)
     path, dotted = unpacked.modules
     assert Path(path).read_text(encoding="utf-8") == "x = 1\n"
     assert dotted == "package.module"
@@ -86,9 +104,9 @@ def test_two_modules_of_one_file_name_do_not_overwrite_each_other(tmp_path: Path
         module.parent.mkdir()
         module.write_text(f"x = {module.parent.name!r}\n", encoding="utf-8")
     settings = replace(task(), modules=tuple(str(module) for module in modules))
-    shipment, tokens = pack(settings, load_corpus(settings.data))
+    shipment, tokens = pack(settings, load_corpora(settings))
     for module in modules:
         module.unlink()
-    unpacked = shipment.unpack(settings, tmp_path, lambda: tokens)
+    unpacked = shipment.unpack(settings, tmp_path, tokens.__getitem__)
     texts = [Path(path).read_text(encoding="utf-8") for path in unpacked.modules]
     assert texts == ["x = 'ours'\n", "x = 'theirs'\n"]

@@ -25,6 +25,7 @@ from primeval.evaluators.toy import toy_loss
 from primeval.primitives.widths import Rejection
 from primeval.search.algorithm.evolution import Search, StuckError
 from primeval.search.algorithm.randomness import random_seed
+from primeval.search.algorithm.rung import Rung
 from primeval.search.config.settings import SearchSettings
 
 TRANSFORMER = load_seed("transformer")
@@ -106,7 +107,7 @@ def test_programs_that_do_not_fit_are_not_asked_for() -> None:
             raise Rejection("too wide")
         return Cost(graph, 1, 4, 1000 + len(seen), 1)  # type: ignore[arg-type]
 
-    search = Search(SMALL, [TRANSFORMER], cost=cost)
+    search = Search(SMALL, [TRANSFORMER], rungs=[Rung(cost=cost)])
     asked = [search.ask() for _ in range(6)]
     assert [one.parameters for one in asked] == [1001, 1003, 1005, 1007, 1009, 1011]
     assert all(one.attempts["rejected"] >= 1 for one in asked[2:])
@@ -122,7 +123,7 @@ def test_where_a_parent_has_no_new_children_another_one_is_drawn() -> None:
         return measure(graph, Scale(1, 256, 64, width=64))
 
     settings = SearchSettings(population_size=8, tournament_size=1)
-    search = Search(settings, [TRANSFORMER, load_seed("primer_ez")], cost=cost)
+    search = Search(settings, [TRANSFORMER, load_seed("primer_ez")], rungs=[Rung(cost=cost)])
     for _ in range(2):
         search.tell(search.ask().id, outcome(2.0))
     children = [search.ask() for _ in range(6)]
@@ -168,6 +169,7 @@ SCRIPT = """
 import json, sys
 from primeval.dna.library import load_seed
 from primeval.search.algorithm.evolution import Search
+from primeval.search.algorithm.rung import Rung
 from primeval.search.config.settings import SearchSettings
 search = Search(SearchSettings(), [load_seed("transformer")], seed=5)
 asked = [search.ask() for _ in range(12)]
@@ -204,7 +206,7 @@ STEPS = st.lists(
 def test_in_any_order_of_asks_tells_and_resumes_the_promises_hold(
     steps: list[object], seeds: list[object]
 ) -> None:
-    search = Search(SMALL, seeds, hurdles=4)  # type: ignore[arg-type]
+    search = Search(SMALL, seeds, rungs=[Rung(hurdles=4)])  # type: ignore[arg-type]
     journal: list[tuple[str, object]] = []
     told: dict[int, Outcome] = {}
     for step in steps:
@@ -226,7 +228,7 @@ def test_in_any_order_of_asks_tells_and_resumes_the_promises_hold(
 
 def replayed(journal: list[tuple[str, object]], seeds: list[object]) -> Search:
     """A search replayed to the end of the journal; half of the asks are derived."""
-    search = Search(SMALL, seeds, hurdles=4)  # type: ignore[arg-type]
+    search = Search(SMALL, seeds, rungs=[Rung(hurdles=4)])  # type: ignore[arg-type]
     for at, (what, value) in enumerate(journal):
         if what == "told":
             search.tell(*value)  # type: ignore[misc]

@@ -80,7 +80,7 @@ def test_a_resized_population_keeps_the_youngest(size: int) -> None:
 
 def test_an_individual_parses_its_program_only_when_asked() -> None:
     seed = load_seed("transformer")
-    made = Individual.of(seed, id=0, parent=None, edit=None, fingerprint="00", seed=1)
+    made = Individual.made_of(seed, id=0, parent=None, edit=None, fingerprint="00", seed=1)
     read = Individual(0, None, None, made.text, "00", 1)
     assert made == read
     assert made.program() is seed

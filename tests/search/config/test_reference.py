@@ -12,7 +12,7 @@ from helpers.places import DOCS
 
 from primeval.evaluators.budget import Budget
 from primeval.evaluators.limits import Count, Settings, field_types
-from primeval.evaluators.settings import Task, TokenFiles
+from primeval.evaluators.task import Task, TokenFiles
 from primeval.search.config import changes
 from primeval.search.config.config import load_config, parse_config
 from primeval.search.config.keys import alternatives, sections

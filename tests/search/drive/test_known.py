@@ -245,6 +245,6 @@ def written(number: int, text: str) -> Individual:
     """An individual with the fields that a mutation would give it."""
     program = parse(text)
     fingerprint = build_graph(program).fingerprint
-    return Individual.of(
+    return Individual.made_of(
         program, id=number, parent=0, edit=None, fingerprint=fingerprint, seed=number
     )
