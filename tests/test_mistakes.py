@@ -47,7 +47,7 @@ MISTAKES = [
     (["check", "CONFIG", "--set", "model.parameters=[1, 2]"], "cannot be trained"),
     (["search", "CONFIG", "--set", "data.source=recal"], "Did you mean 'recall'?"),
     (["check", "CONFIG", *RECALL, "--set", "data.recall.pair=3"], "Did you mean 'pairs'?"),
-    (["check", "CONFIG", *RECALL, "--set", "data.recall.pairs=99"], "least 199 tokens"),
+    (["check", "CONFIG", *RECALL, "--set", "data.recall.pairs=99"], "take 395 tokens"),
     (["check", "CONFIG", *RECALL, "--set", "data.vocabulary=9"], "least 17 tokens"),
     (
         ["check", "CONFIG", *RECALL, "--set", "data.tokenizer=a.model"],

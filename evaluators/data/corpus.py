@@ -163,11 +163,11 @@ def require_batches(
         (split, training.validation_batches, " x training.validation_batches"),
     ):
         size: int = getattr(corpus, name).size
-        count, others = training.batch_size * batches, factor.replace(" x ", " or ")
+        count, others = training.batch_size * batches, factor.replace(" x ", ", ")
         # a window needs one token more, the target of its last, which begins the next window
         windows = max(0, size - 1) // model.length
         has = f"its {size:,} tokens are {windows:,} windows of model.length {model.length:,}"
-        advice = f"Give more text, or lower model.length, training.batch_size{others}"
+        advice = f"Give more text, or lower training.batch_size{others} or model.length"
         if corpus.example:
             windows = size // corpus.example
             has = f"it has {windows:,} examples"
