@@ -163,9 +163,10 @@ def test_the_live_picture_has_the_best_by_standing_and_the_noise(tmp_path: Path)
         assert search.best is not None
         fitness, best = search.best
         reached = individual_row(run, best).rungs[-1]
-        gap = f"{0.0 - (reached.gain or 0):+.4f}"
-        start = f"#{best.id} loss {-fitness:.4f} on rung {reached.rung} ({gap}"
+        start = f"#{best.id} loss {-fitness:.4f} on rung {reached.rung} ("
         assert picture.standing.startswith(start)
+        gap = float(picture.standing.removeprefix(start).split()[0])
+        assert gap == pytest.approx(-(reached.gain or 0), abs=1e-4)
         assert picture.noise.startswith("noise: gains below 0.0")
         assert " on rung 3" in picture.noise
     run.close()
