@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import shlex
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -16,8 +15,10 @@ from primeval.scripts.commands.arguments import add_shared, whole_number
 from primeval.scripts.running.confirming import (
     Setting,
     check_count,
+    command_line,
     load_setting,
     open_setting,
+    print_stopped,
     train,
 )
 from primeval.scripts.tables import terminal
@@ -38,6 +39,8 @@ from primeval.search.views.confirmed_rows import ConfirmedRow, confirmed_rows
 
 TOP = 5  # individuals
 RANDOM_SEEDS = 5  # for each program
+OPTIONS = ("--top", "--seeds", "--programs", "--set", "--run-dir", "--markdown")
+COMMAND = ("confirm", ("target",), OPTIONS)  # what repeats it
 
 
 def add_confirm(parser: argparse.ArgumentParser) -> None:
@@ -200,22 +203,9 @@ def _report(
     else:
         print_confirmed(run, rows, rung)
     if args.markdown is not None:
-        _write(args.markdown, markdown(run, rows, _command(args), rung))
+        _write(args.markdown, markdown(run, rows, command_line(args, *COMMAND), rung))
     if not finished:
-        print(
-            f"\nStopped as asked; what is done is kept. To continue:\n  {_command(args)}",
-            file=sys.stderr,
-        )
-
-
-def _command(args: argparse.Namespace) -> str:
-    """The command line that repeats this command."""
-    words = ["primeval", "confirm", args.target]
-    for option in ("--top", "--seeds", "--programs", "--set", "--run-dir", "--markdown"):
-        value = getattr(args, option[2:].replace("-", "_"))
-        for one in value if option == "--set" else [value]:
-            words += [] if one is None else [option, str(one)]
-    return shlex.join(words)
+        print_stopped(args, *COMMAND)
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,7 +5,9 @@ Both train alike and into the same folders, so that neither repeats what the oth
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -116,3 +118,30 @@ def train(
     log_to(opened.folder)
     with confirm_progress(len(jobs)) as told:
         return opened, confirm(opened, jobs, evaluator, told)
+
+
+def print_stopped(
+    args: argparse.Namespace, command: str, places: Sequence[str], options: Sequence[str]
+) -> None:
+    """Say that the user stopped it, and how to continue."""
+    line = command_line(args, command, places, options)
+    print(f"\nStopped as asked; what is done is kept. To continue:\n  {line}", file=sys.stderr)
+
+
+def command_line(
+    args: argparse.Namespace, command: str, places: Sequence[str], options: Sequence[str]
+) -> str:
+    """The command line that repeats a command.
+
+    Args:
+        args: Its arguments.
+        command: Its name.
+        places: Names of the arguments without an option.
+        options: The options to repeat; `--set` may have been given several times.
+    """
+    words = ["primeval", command, *(getattr(args, name) for name in places)]
+    for option in options:
+        value = getattr(args, option[2:].replace("-", "_"))
+        for one in value if option == "--set" else [value]:
+            words += [] if one is None else [option, str(one)]
+    return shlex.join(words)

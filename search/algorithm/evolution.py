@@ -16,8 +16,6 @@ import hashlib
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import replace
-from operator import itemgetter
 
 from primeval.dna.program import Program
 from primeval.evaluators.outcome import Outcome, Status
@@ -26,14 +24,10 @@ from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.primitives.widths import Rejection
 from primeval.search.algorithm.births import Births, Place
 from primeval.search.algorithm.known import Known
-from primeval.search.algorithm.ladder import Ladder, Standing
-from primeval.search.algorithm.population import (
-    Individual,
-    Member,
-    Population,
-    by_fitness,
-)
+from primeval.search.algorithm.ladder import Ladder
+from primeval.search.algorithm.population import Individual, Population
 from primeval.search.algorithm.rung import Rung
+from primeval.search.algorithm.standings import Standings
 from primeval.search.config.settings import SearchSettings
 
 
@@ -76,12 +70,11 @@ class Search:
         self.in_flight: dict[int, Individual] = {}
         self.known = Known(settings.reevaluations)
         self.seed_count = len(seeds)  # seeds are asked for first
-        self.ladder = Ladder(rungs, len(seeds))
+        self.ladder = Ladder(rungs, seeds)
         self._births = Births(seed, seeds, vocabulary, self.known)
         self._births.change(rungs, settings.population_size)
-        self._fittest: tuple[float, Individual] | None = None  # on the first rung
+        self._standings = Standings(self.population, self.known, self.ladder)
         self._roots: dict[int, Individual] = {}  # the seeds
-        self._promoted: dict[int, Individual] = {}  # by their programs
 
     @property
     def best(self) -> tuple[float, Individual] | None:
@@ -89,13 +82,7 @@ class Search:
 
         None before any individual has a fitness.
         """
-        if self._fittest is None or self.ladder.top == 1:
-            return self._fittest
-        living = (one.individual for one in self.population if one.fitness is not None)
-        candidates = (self._fittest[1], *self._promoted.values(), *living)
-        best = max(candidates, key=self._standing)
-        fitness = self.ladder.fitness(self.known.original(best.id))
-        return self._fittest if fitness is None else (fitness, best)
+        return self._standings.best
 
     @property
     def digest(self) -> str:
@@ -130,6 +117,11 @@ class Search:
             raise ValueError("The seeds come first.")
         return self._enter(self._births.root(self._place, program))
 
+    def climb(self, ladder: Ladder) -> None:
+        """Use another ladder; only before anything is asked for."""
+        self.ladder = ladder
+        self._standings = Standings(self.population, self.known, ladder)
+
     def restore(self, individual: Individual) -> None:
         """Take the next individual from a run's history instead of asking for it.
 
@@ -146,16 +138,14 @@ class Search:
     def change(self, settings: SearchSettings, rungs: Sequence[Rung]) -> None:
         """Continue with other settings; if the population shrinks, the oldest are removed.
 
-        Rungs may be added at the end. CHOICE: with the first one that is added, the living, the
-        seeds and the best may be promoted as if it had been there before; the dead may not.
+        Rungs may be added at the end.
         """
-        alone = self.ladder.top == 1
         self.settings = settings
         self.known.limit = settings.reevaluations
         self.population.resize(settings.population_size)
+        if self.ladder.top == 1:
+            self._standings.note_all()
         self.ladder.change(rungs)
-        if alone and self.ladder.top > 1:
-            self.ladder.adopt(self._lasting())
         self._births.change(rungs, settings.population_size)
 
     def tell(self, number: int, outcome: Outcome) -> None:
@@ -182,10 +172,8 @@ class Search:
             self.population.add(individual, fitness)
         if fitness is None:
             return
-        if self.known.is_repeat(number) or fitness != outcome.fitness:
-            self._average(number, fitness)
-        if self._fittest is None or fitness > self._fittest[0]:
-            self._fittest = (fitness, individual)
+        averaged = self.known.is_repeat(number) or fitness != outcome.fitness
+        self._standings.tell(individual, fitness, averaged)
 
     def _tell_higher(self, individual: Individual, outcome: Outcome) -> None:
         """Take in an outcome of a higher rung.
@@ -201,38 +189,12 @@ class Search:
         if fitness is None and outcome.status is not Status.LOST and program:
             self.population.rate(lambda one: self.known.original(one.id) == program, None)
 
-    def _lasting(self) -> dict[int, float]:
-        """The fitness of the living, of the seeds and of the best, by program."""
-        original = self.known.original
-        members = [(one.individual.id, one.fitness) for one in self.population]
-        seeds = [(number, self.known.fitness(number)) for number in self._roots]
-        best = [] if self._fittest is None else [(self._fittest[1].id, self._fittest[0])]
-        found = ((original(one), value) for one, value in (*members, *seeds, *best))
-        return {program: value for program, value in found if value is not None}
-
-    def _average(self, number: int, fitness: float) -> None:
-        """Give the mean fitness of a program to all members with it, and to the best."""
-        original = self.known.original
-        program = original(number)
-        self.population.rate(lambda one: original(one.id) == program, fitness)
-        if self._fittest is not None and original(self._fittest[1].id) == program:
-            # CHOICE: the mean can be lower than a lucky first figure. Then the best is the
-            # fittest of this program and the living.
-            living = [
-                (one.fitness, one.individual)
-                for one in self.population
-                if one.fitness is not None
-            ]
-            self._fittest = max([(fitness, self._fittest[1]), *living], key=itemgetter(0))
-
     def _enter(self, individual: Individual) -> Individual:
         self.asked += 1
         self.in_flight[individual.id] = individual
         self.known.enter(individual)
         self.ladder.enter(individual)
-        if individual.rung > 1 and individual.of is not None:
-            first = replace(individual, id=individual.of, rung=1, of=None)
-            self._promoted.setdefault(individual.of, first)
+        self._standings.enter(individual)
         if individual.id < self.seed_count:
             self._roots[individual.id] = individual
             size, count = self.settings.population_size, self.seed_count
@@ -244,12 +206,12 @@ class Search:
     def _next_trial(self) -> Individual | None:
         """A program that is to be trained again, on a higher rung or to measure the noise."""
         original = self.known.original
-        members = {original(one.individual.id): one.individual for one in self.population}
-        while (trial := self.ladder.next_trial(members)) is not None:
+        known = {original(one.individual.id): one.individual for one in self.population}
+        known |= self._standings.promoted | self._roots
+        while (trial := self.ladder.next_trial(known)) is not None:
             program, rung = trial
-            known = self._roots.get(program) or members[program]
             try:
-                return self._births.trial(self._place, known, program, rung)
+                return self._births.trial(self._place, known[program], program, rung)
             except Rejection:
                 self.ladder.refuse(program, rung)
         return None
@@ -267,13 +229,4 @@ class Search:
         # CHOICE: `random` keeps the ageing population and gives up selection only, so the
         # difference to `evolution` is what selection is worth.
         size = self.settings.tournament_size if algorithm == "evolution" else 1
-        return self.population.tournament(size, rng, self._rank)
-
-    def _standing(self, individual: Individual) -> Standing:
-        return self.ladder.standing(self.known.original(individual.id))
-
-    def _rank(self, member: Member) -> tuple[float, float]:
-        """What a tournament goes by: the fitness, or on a ladder the standing."""
-        if self.ladder.top == 1 or member.fitness is None:
-            return 0.0, by_fitness(member)
-        return self._standing(member.individual)
+        return self.population.tournament(size, rng, self._standings.rank)

@@ -124,11 +124,6 @@ class Known:
         query = "SELECT count > 0 AND repeats < ? FROM originals WHERE id = ?"
         return bool(self._value(query, self.limit, self.original(number)))
 
-    def fitness(self, number: int) -> float | None:
-        """The mean fitness of an individual's program; None if it has none."""
-        query = "SELECT total, count FROM originals WHERE id = ?"
-        return Mean(*self._execute(query, self.original(number)).fetchone() or ()).finalize()
-
     def next_repeat(self) -> Individual | None:
         """The next individual that was found to be known and may be evaluated all the same."""
         while self._waiting:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from primeval.dna.program import Program
 from primeval.search.algorithm.evolution import StuckError
-from primeval.search.algorithm.ladder import FIRST_SEED, Ladder, Trial
+from primeval.search.algorithm.gains import FIRST_SEED
+from primeval.search.algorithm.ladder import Ladder, Trial
 from primeval.search.algorithm.rung import Rung
 
 MORE = 5  # children that take the place of those that failed or do not fit, at most
@@ -21,23 +23,23 @@ class EveryRung(Ladder):
         children: How many children there are to be.
     """
 
-    def __init__(self, rungs: Sequence[Rung], seeds: int, children: int) -> None:
+    def __init__(self, rungs: Sequence[Rung], seeds: Sequence[Program], children: int) -> None:
         super().__init__(rungs, seeds)
         self._children = children
 
-    def next_trial(self, living: Iterable[int]) -> Trial | None:
+    def next_trial(self, candidates: Iterable[int]) -> Trial | None:
         """The next training; None for a new child. Raises StuckError to wait, or at the end."""
-        higher = range(2, self.top + 1)
-        for rung in higher:
-            if not self._entered[rung - 1][FIRST_SEED]:
-                return Trial(FIRST_SEED, rung)
-        children = [one for one in self._entered[0] if one >= self._seeds]
-        failed = {one for one, loss in self._losses[0].items() if loss == math.inf}
-        useless = failed.union(*self._refused)
+        first, *higher = self._measured
+        for number, rung in enumerate(higher, 2):
+            if not rung.entered[FIRST_SEED]:
+                return Trial(FIRST_SEED, number)
+        children = [one for one in first.entered if one >= self._seeds]
+        failed = {one for one, loss in first.losses.items() if loss == math.inf}
+        useless = failed.union(*(rung.refused for rung in higher))
         if len(children) < self._children + min(len(useless), MORE):
             return None
-        for one in sorted(set(living).intersection(children) - useless):
-            for rung in higher:
-                if not self._entered[rung - 1][one] and one not in self._refused[rung - 1]:
-                    return Trial(one, rung)
+        for one in sorted(set(candidates).intersection(children) - useless):
+            for number, rung in enumerate(higher, 2):
+                if not rung.entered[one]:
+                    return Trial(one, number)
         raise StuckError("The rehearsal is over.")

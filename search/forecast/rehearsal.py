@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from primeval.dna.cost import Cost
+from primeval.dna.parsing import parse
 from primeval.dna.program import Program
 from primeval.evaluators.evaluator import Evaluator
 from primeval.evaluators.outcome import Outcome
@@ -21,7 +22,7 @@ from primeval.evaluators.settings import CandidateSettings
 from primeval.evaluators.task import Task
 from primeval.evaluators.workers.memory import descendants, gpu_count, held_memory, peak_memory
 from primeval.primitives.errors import WorkError
-from primeval.search.algorithm.ladder import FIRST_SEED
+from primeval.search.algorithm.gains import FIRST_SEED
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.settings import RunConfig, SearchBudget
 from primeval.search.drive.loop import drive
@@ -114,8 +115,10 @@ def _children(config: RunConfig, workers: int, seeds: int) -> int:
 
 def _drive(run: Run, start: Start, children: int) -> tuple[float, _Observer]:
     """Drive the run to its end: seconds until the workers were ready, and what was noted."""
-    search = make_search(run.config, list(run.store.seeds.values()), run.language)
-    search.ladder = EveryRung(rungs_of(run.config), search.seed_count, children)
+    texts = list(run.store.seeds.values())
+    search = make_search(run.config, texts, run.language)
+    seeds = [parse(text, vocabulary=run.language.vocabulary) for text in texts]
+    search.climb(EveryRung(rungs_of(run.config), seeds, children))
     began = time.perf_counter()
     evaluator = start(run.config.task(run.reference))
     observer = _Observer(_ready(evaluator))

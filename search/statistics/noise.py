@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 LEVEL = 0.05  # probability that chance alone exceeds the bound
 NODES = 48  # per dimension of the integral; more do not change the third digit
@@ -25,14 +25,14 @@ class Noise:
         losses: In nats per token, one for each training.
     """
 
-    losses: tuple[float, ...]
+    losses: tuple[float, ...] = ()
 
-    @property
+    @cached_property
     def mean(self) -> float | None:
         """The mean loss; None without a training."""
         return statistics.fmean(self.losses) if self.losses else None
 
-    @property
+    @cached_property
     def deviation(self) -> float | None:
         """The standard deviation of the losses; None for fewer than two."""
         return statistics.stdev(self.losses) if len(self.losses) > 1 else None
@@ -61,7 +61,7 @@ def floor_in_deviations(trainings: int, compared: int = 1) -> float:
     low, high = 0.0, 1.0
     while _none_beyond(high, trainings, compared) < 1 - LEVEL:
         high *= 2
-    for _ in range(40):
+    for _ in range(20):
         middle = (low + high) / 2
         if _none_beyond(middle, trainings, compared) < 1 - LEVEL:
             low = middle

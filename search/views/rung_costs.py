@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from primeval.search.algorithm.ladder import FIRST_SEED
+from primeval.search.algorithm.gains import FIRST_SEED
 from primeval.search.algorithm.population import Individual
 
 
