@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.reports import troubled_folder
@@ -53,6 +54,21 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def troubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run with failures, times, confirmations and hostile texts."""
     return troubled_folder(tmp_path_factory.mktemp("report") / "a <b> & 'c'")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """An installed Chromium, driven by playwright; without either the test is skipped."""
+    from helpers.browser import ARGUMENTS, CHROMIUM, NAMES  # imports NumPy
+
+    reason = "needs playwright: pip install -e .[dev]"
+    playwright = pytest.importorskip("playwright.sync_api", reason=reason)
+    if CHROMIUM is None:
+        pytest.skip(f"needs Chromium: none of {', '.join(NAMES)} is on the PATH")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="module")

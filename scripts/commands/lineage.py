@@ -6,12 +6,15 @@ import argparse
 
 from primeval.scripts.commands.arguments import add_shared
 from primeval.scripts.tables import terminal
+from primeval.scripts.tables.noise import lineage_noise, marked, with_word
 from primeval.scripts.tables.ranking import cell_style, status_text
 from primeval.search.run.programs import find_individual
+from primeval.search.views.comparing import Verdict
 from primeval.search.views.lineage import LineageRow, gap_to_seed, lineage, total_gain
+from primeval.search.views.ranking import trial_name
 
 HEADERS = ("id", "loss", "gain", "vs seed", "status", "edit")
-LEFT = {"status", "edit"}
+LEFT = {"gain", "vs seed", "status", "edit"}
 DIGITS = 4  # of losses; gains are computed from the printed losses, so that they add up
 
 
@@ -24,18 +27,22 @@ def add_lineage(parser: argparse.ArgumentParser) -> None:
 
 def run_lineage(args: argparse.Namespace) -> None:
     opened, individual = find_individual(args.individual)
+    number = individual.id if individual.of is None else individual.of
     if args.json:
-        terminal.print_json([row.as_json() for row in lineage(opened, individual.id)])
+        terminal.print_json([row.as_json() for row in lineage(opened, number)])
         return
-    rows = lineage(opened, individual.id, DIGITS)
+    if individual.of is not None:
+        print(f"#{individual.id} is {trial_name(individual)}. The lineage is #{number}'s.")
+    rows = lineage(opened, number, DIGITS)
     color = terminal.wants_color(args.color)
     print(_what_is_compared(rows))
     cells = [_cells(row, rows[0]) for row in rows]
     terminal.print_table(HEADERS, cells, LEFT, ("status",), cell_style if color else None)
     if note := _sum(rows):
         print(note)
-    if individual.id in (means := opened.store.means()):
-        fitness, count = means[individual.id]
+    terminal.print_text(lineage_noise(opened, rows))
+    if number in (means := opened.store.means()):
+        fitness, count = means[number]
         print(f"In the ranking it has the mean of {count} evaluations: {-fitness:.4f}.")
 
 
@@ -52,11 +59,12 @@ def _what_is_compared(rows: list[LineageRow]) -> str:
 
 
 def _cells(row: LineageRow, seed: LineageRow) -> list[str]:
+    gap = gap_to_seed(row, seed)
     return [
         str(row.id),
         terminal.fixed(row.loss_at_mark, DIGITS),
-        terminal.signed(row.gain, DIGITS),
-        terminal.signed(gap_to_seed(row, seed), DIGITS),
+        with_word(terminal.signed(row.gain, DIGITS), row.gain_verdict),
+        marked(gap, row.judged(gap) if row.id != seed.id else Verdict.UNKNOWN, DIGITS),
         status_text(row.status, row.hurdle, row.evaluations),
         joint_note(row) + row.edit,
     ]

@@ -20,13 +20,15 @@ from primeval.dna.writing.tensorflow_code import format_code
 from primeval.primitives.language import Language
 from primeval.scripts.commands.arguments import add_shared
 from primeval.scripts.tables import terminal
+from primeval.scripts.tables.noise import marked
+from primeval.scripts.tables.ranking import status_text
 from primeval.search.algorithm.population import Individual
 from primeval.search.config.config import load_config
 from primeval.search.config.settings import RunConfig
 from primeval.search.errors import LanguageError, RunError
 from primeval.search.run.folder import Run
 from primeval.search.run.programs import Reference, find_individual, find_program, root_of
-from primeval.search.views.ranking import individual_row
+from primeval.search.views.ranking import individual_row, trial_name
 
 SEED, PARENT = "seed", "parent"  # values of --diff that are no program references
 CODE_CONFIG = "quickstart"  # the scale of --code if no other is known
@@ -172,14 +174,22 @@ def _heading(shown: Reference, facts: Facts) -> list[str]:
 
 
 def _origin(name: str, run: Run, individual: Individual) -> list[str]:
-    """Lines about an individual: its edit, its parent, and how it did."""
+    """Lines about an individual: its edit, its parent, how it did, and its trials."""
     row = individual_row(run, individual)
     parent = "" if row.parent is None else f", from {row.parent}"
     status = f"{row.status}, loss {terminal.fixed(row.loss)}"
+    where = "" if row.rung == 1 else f" on rung {row.rung}"
     lines = [
         f"{name}: {row.edit}{parent}",
-        f"{status} ({terminal.signed(row.loss_vs_seed)} against the seed)",
+        f"{status} ({marked(row.loss_vs_seed, row.verdict)} against the seed{where})",
     ]
+    if individual.of is not None:
+        lines.insert(0, f"#{individual.id} is {trial_name(individual)}")
+        lines[1] = f"{name}: {row.edit.partition(': ')[2]}{parent}"
+    for one in row.rungs[1:]:
+        gap = marked(None if one.gain is None else 0.0 - one.gain, one.verdict)
+        how = status_text(one.status, one.hurdle)
+        lines.append(f"on rung {one.rung}, as #{one.id}: {how} ({gap} against the seed there)")
     return [*lines, row.message] if row.message else lines
 
 

@@ -12,14 +12,15 @@ from primeval.scripts.running.watching import redrawn, watch
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.confirmed import print_confirmed
 from primeval.scripts.tables.ledger import print_ledger
-from primeval.scripts.tables.ranking import print_ranking, print_summary
+from primeval.scripts.tables.ranking import print_noise, print_ranking, print_summary
 from primeval.search.errors import RunError
 from primeval.search.run.folder import Run, open_run
 from primeval.search.views.confirmed_rows import confirmed_rows
 from primeval.search.views.ranking import ranking
 
 WATCH_SECONDS = 2.0
-AROUND = 4  # with --watch: lines of the terminal that do not show a row
+AROUND = 6  # with --watch: lines of the terminal that do not show a row
+ON_A_RUNG = 3  # so many more of them for each rung above the first
 MOST_WATCHED = 40  # with --watch: rows, however high the terminal is
 
 
@@ -58,11 +59,12 @@ def run_top(args: argparse.Namespace) -> None:
 
 def _watch(args: argparse.Namespace, color: bool) -> None:
     calls = itertools.count()
-    if args.n is None and sys.stdout.isatty():
-        room = shutil.get_terminal_size().lines - AROUND
-        args.n = max(1, min(MOST_WATCHED, room))
 
     def show(opened: Run, running: bool) -> None:
+        if args.n is None and sys.stdout.isatty():
+            around = AROUND + ON_A_RUNG * len(opened.config.rungs)
+            room = shutil.get_terminal_size().lines - around
+            args.n = max(1, min(MOST_WATCHED, room))
         with redrawn(first=next(calls) == 0):
             _show(opened, args, color)
             if running:
@@ -90,6 +92,7 @@ def _show_ranking(opened: Run, args: argparse.Namespace, color: bool) -> None:
         return
     print_summary(opened)
     print_ranking(found, color)
+    print_noise(opened, found)
     if found.rows and found.confirmed:
         print(f"With baselines and test figures: primeval top {opened.folder} --confirmed")
     elif not opened.store.asked() and (confirmed := confirmed_rows(opened)):

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from primeval.evaluators.units import rough_duration
 from primeval.scripts.tables import terminal
+from primeval.scripts.tables.noise import highest, standing_text
 
 FOLDER = Path(__file__).parent / "template"
 MINUS = "\N{MINUS SIGN}"
@@ -36,6 +37,8 @@ def render(contents: dict[str, Any]) -> str:
         "count": lambda number: "–" if number is None else f"{number:,}",
         "short": terminal.short_count,
         "percent": percent,
+        "standing": standing_text,
+        "highest": highest,
         "duration": rough_duration,
         "drawn": Markup,  # for drawings only, which are escaped where they are made
     }

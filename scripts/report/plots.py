@@ -55,6 +55,7 @@ class Plot:
         bands: Paths of points, with how far along the scale of colours each is, from 0 to 1.
         line: Path of the best so far; empty for none.
         seed: Where the seed's loss is, in per cent from the top; None for nowhere.
+        noise: Where the losses begin that are gains beyond the noise; None if it is not known.
         end: Where the line ends, in per cent from the top, with its loss.
         failed: Path of the marks of candidates without a loss, along the bottom.
         above: How many losses lie above the scale and are drawn on its upper edge.
@@ -68,28 +69,32 @@ class Plot:
     bands: list[tuple[float, str]]
     line: str
     seed: float | None
+    noise: float | None = None
     end: tuple[float, float] | None = None
     failed: str = ""
     above: int = 0
 
 
 def best_plot(history: History) -> Plot | None:
-    """The best loss over compute, with the candidates that came near; None without a loss."""
+    """The lowest loss over compute, with the candidates that came near; None without a loss."""
     records, seed = history.records(), history.seed_loss
     if not records:
         return None
     best = records[-1].loss or 0.0
     worst = max(record.loss or 0.0 for record in records[:1]) if seed is None else seed
-    room = max(0.25 * (worst - best), 1e-3)
-    y = _loss_axis(best - room / 2, worst + room)
+    lowest = min(best, worst - history.floor) if history.floor is not None else best
+    room = max(0.25 * (worst - lowest), 1e-3)
+    y = _loss_axis(lowest - room / 2, worst + room)
     x = _compute_axis(history)
     near = [one for one in history.told if one.loss is not None and one.loss <= y.high]
-    gain = "" if seed is None else f" The seed has {seed:.4f}."
+    beside = "" if seed is None else f" The seed has {seed:.4f}."
+    if seed is not None and history.floor is not None:
+        beside += f" Down to {seed - history.floor:.4f} a lower loss is noise."
     description = (
-        f"The best loss falls from {records[0].loss:.4f} to {best:.4f} in {len(records) - 1} "
-        f"steps, over {x.title}.{gain}"
+        f"The lowest loss falls from {records[0].loss:.4f} to {best:.4f} in {len(records) - 1} "
+        f"steps, over {x.title}.{beside}"
     )
-    plot = _plot("best", "Best loss over compute", description, near, history, x, y)
+    plot = _plot("best", "Lowest loss over compute", description, near, history, x, y)
     return replace(plot, end=(100 - y.at(best), best))
 
 
@@ -114,11 +119,14 @@ def all_plot(history: History) -> Plot | None:
 def _plot(
     key: str, title: str, text: str, points: list[Told], history: History, x: Axis, y: Axis
 ) -> Plot:
-    """What both plots show: candidates by band, the best so far, the seed's loss."""
+    """What both plots show: candidates by band, the lowest loss so far, seed and noise."""
     bands = _bands(points, history, x, y)
     line = _stairs(history.records(), history.spent, x, y)
     seed = None if history.seed_loss is None else 100 - y.at(history.seed_loss)
-    return Plot(key, title, text, x, y, bands, line, seed)
+    noise = None
+    if history.seed_loss is not None and history.floor is not None:
+        noise = 100 - y.at(history.seed_loss - history.floor)
+    return Plot(key, title, text, x, y, bands, line, seed, noise)
 
 
 def plotted(history: History) -> dict[str, Any]:
@@ -157,7 +165,7 @@ def _bands(
 
 
 def _stairs(records: Sequence[Told], end: float, x: Axis, y: Axis) -> str:
-    """The path of the best so far: level until a candidate is better."""
+    """The path of the lowest loss so far: level until a candidate has a lower one."""
     words: list[str] = []
     for record in records:
         across = f"{SIZE / 100 * x.at(record.compute):.1f}"

@@ -23,12 +23,12 @@ from primeval.search.views.ranking import Row
 UNABLE = (RunError, ProgramError, Rejection)
 
 
-def programs(run: Run, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """What is shown of each of these programs of the ranking, best first.
+def programs(run: Run, ranked: Sequence[tuple[int, Row]]) -> list[dict[str, Any]]:
+    """What is shown of each of these programs, which come with their places in the ranking.
 
     Raises LanguageError if the modules with the run's primitives cannot be loaded.
     """
-    return [_program(run, rank, row) for rank, row in enumerate(rows, 1)]
+    return [_program(run, rank, row) for rank, row in ranked]
 
 
 def _program(run: Run, rank: int, row: Row) -> dict[str, Any]:

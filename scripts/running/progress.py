@@ -6,42 +6,49 @@ import math
 from contextlib import ExitStack
 from typing import Any
 
-from primeval.evaluators.outcome import Outcome
+from primeval.evaluators.outcome import Outcome, Status
 from primeval.evaluators.units import rough_duration
 from primeval.scripts.tables import terminal
+from primeval.scripts.tables.noise import marked, noise_lines, short_noise
 from primeval.scripts.tables.ranking import status_text
+from primeval.scripts.tables.terminal import Painted
 from primeval.search.algorithm.evolution import Search
 from primeval.search.algorithm.population import Individual
 from primeval.search.drive.progress import Progress
 from primeval.search.run.folder import Run
-from primeval.search.views.ranking import SEED_ID, describe_edit, finite, loss_gap
+from primeval.search.views.comparing import (
+    SEED_ID,
+    Verdict,
+    finite,
+    judge,
+    loss_gap,
+    mean_outcome,
+)
+from primeval.search.views.ranking import describe_edit
+from primeval.search.views.rungs import RungFigures, read_rungs, rung_figures
 
 HOUR = 3600
+MARKED, UNMARKED = len("-0.0000 noise"), len("-0.0000")
+EVERY = 0.25  # seconds of running after which the best is looked at again
 
 
 class Tally(Progress):
-    """What the lines and the picture both show: how far, how fast, and what is best.
+    """What the lines and the picture both show: how far, how fast, and what the noise is.
 
     Attributes:
-        best: Loss, number and edit of the best individual, and the gap of its loss to the seed.
-        seed: The outcome of the first seed, once it is known.
+        seeds: The first seed's outcomes, by rung.
         flying: Individuals that are being evaluated, by their numbers.
     """
 
     def __init__(self) -> None:
-        self.best: tuple[float, int, str, float | None] | None = None
-        self.seed: Outcome | None = None
+        self.seeds: dict[int, list[Outcome]] = {}
         self.flying: dict[int, Individual] = {}
 
     def begin(self, run: Run, search: Search, elapsed: float) -> None:
         self.run, self.search = run, search
         self.first_told, self.first_elapsed, self.elapsed = search.told, elapsed, elapsed
-        self.seed = run.store.outcome(SEED_ID)
-        if search.best is not None:
-            individual = search.best[1]
-            outcome = run.store.outcome(individual.id)
-            if outcome is not None:
-                self._note_best(individual, outcome)
+        for rung, outcome in enumerate(read_rungs(run).seeds, 1):
+            self.seeds[rung] = [] if outcome is None else [outcome]
 
     def asked(self, individual: Individual) -> None:
         self.flying[individual.id] = individual
@@ -49,19 +56,28 @@ class Tally(Progress):
     def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
         self.elapsed = elapsed
         self.flying.pop(individual.id, None)
-        if individual.id == SEED_ID:
-            self.seed = outcome
-        best = -math.inf if self.best is None else -self.best[0]
-        if outcome.fitness > best:
-            self._note_best(individual, outcome)
+        if self._program(individual) == SEED_ID and outcome.status is not Status.KNOWN:
+            self.seeds[individual.rung].append(outcome)
 
     def tick(self, elapsed: float) -> None:
         self.elapsed = elapsed
 
-    def _note_best(self, individual: Individual, outcome: Outcome) -> None:
-        edit = describe_edit(self.run, individual)
-        gap = loss_gap(outcome, self.seed)
-        self.best = (-outcome.fitness, individual.id, edit, gap)
+    def _program(self, individual: Individual) -> int:
+        """The first individual with the program of an individual."""
+        number = individual.id if individual.of is None else individual.of
+        return self.search.known.original(number)
+
+    def rungs(self) -> list[RungFigures]:
+        """The rungs in numbers, as they are now."""
+        ladder = self.search.ladder
+        return [rung_figures(ladder, rung) for rung in self.run.config.rung_numbers]
+
+    def against_seed(self, individual: Individual, outcome: Outcome) -> Painted:
+        """The difference of its loss to the seed's on its rung, marked if it is noise."""
+        program, rung = self._program(individual), individual.rung
+        gap = loss_gap(outcome, mean_outcome(self.seeds[rung]))
+        floor = None if program == SEED_ID else rung_figures(self.search.ladder, rung).floor
+        return marked(gap, judge(gap, floor, outcome.status is Status.COMPLETED))
 
     @property
     def per_hour(self) -> float | None:
@@ -81,14 +97,18 @@ class Tally(Progress):
 
     def line(self, individual: Individual, outcome: Outcome) -> str:
         """The line about an individual that was evaluated."""
-        total = self.run.config.budget.max_candidates
+        config = self.run.config
+        total = config.budget.max_candidates
         status = status_text(outcome.status.value, outcome.hurdle)
         count = str(self.search.told).rjust(len(str(total)))
+        measured = any(config.replicates(rung) > 1 for rung in config.rung_numbers)
+        gap = self.against_seed(individual, outcome)
+        trial = "" if individual.of is None else "= "
         return (
             f"{count}/{total} {rough_duration(self.elapsed):>7}  #{individual.id:<4} "
             f"{status:<10} {terminal.fixed(finite(outcome.loss)):>7} "
-            f"{terminal.signed(loss_gap(outcome, self.seed)):>7}  "
-            f"{describe_edit(self.run, individual)}"
+            f"{gap.ljust(MARKED) if measured else gap.rjust(UNMARKED)}  "
+            f"{trial}{describe_edit(self.run, individual)}"
         )
 
 
@@ -104,6 +124,9 @@ class Lines(Tally):
     def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
         super().told(individual, outcome, elapsed)
         print(self.line(individual, outcome), flush=True)
+        config, rung = self.run.config, individual.rung
+        if individual.of == SEED_ID and len(self.seeds[rung]) == config.replicates(rung) > 1:
+            print(noise_lines(config, self.rungs())[rung - 1], flush=True)
 
 
 class Picture(Tally):
@@ -119,17 +142,53 @@ class Picture(Tally):
         super().__init__()
         self.screen = screen
         self.lines: list[str] = []
+        self.standing = "none yet"  # of the best so far
+        self.noise = short_noise([])
+        self._looked = -math.inf  # seconds of running when these two were found out
 
     def begin(self, run: Run, search: Search, elapsed: float) -> None:
         from rich.live import Live  # slow to import, and `Lines` does without
 
         super().begin(run, search, elapsed)
+        self._look(elapsed)
         live = Live(get_renderable=self._picture, refresh_per_second=4, transient=True)
         self.screen.enter_context(live)
 
     def told(self, individual: Individual, outcome: Outcome, elapsed: float) -> None:
         super().told(individual, outcome, elapsed)
         self.lines = [*self.lines, self.line(individual, outcome)][-self.LAST :]
+        self._look(elapsed)
+
+    def tick(self, elapsed: float) -> None:
+        super().tick(elapsed)
+        self._look(elapsed)
+
+    def _look(self, elapsed: float) -> None:
+        """Find out what is best. Not in the thread that draws: the search goes on meanwhile."""
+        if elapsed < self._looked + EVERY or self.search.best is None:
+            return
+        self._looked = elapsed
+        self.noise = short_noise(self.rungs())
+        fitness, individual = self.search.best
+        self.standing = (
+            f"#{individual.id} loss {-fitness:.4f} {self._stands(individual)}  "
+            f"{describe_edit(self.run, individual)}"
+        )
+
+    def _stands(self, individual: Individual) -> str:
+        """What the best has reached, on the highest rung that it was tried on."""
+        ladder, program = self.search.ladder, self._program(individual)
+        outcome = self.run.store.outcome(individual.id)
+        for rung in range(ladder.top, 1, -1):
+            if (gain := ladder.gain(program, rung)) is not None:
+                floor = None if program == SEED_ID else rung_figures(ladder, rung).floor
+                there = marked(0.0 - gain, judge(0.0 - gain, floor))
+                return f"on rung {rung} ({there} against the seed)"
+        gap = marked(None, Verdict.UNKNOWN)
+        if outcome is not None:
+            gap = self.against_seed(individual, outcome)
+        where = " on rung 1" if ladder.top > 1 else ""
+        return f"{where} ({gap} against the seed)".strip()
 
     def _picture(self) -> Any:
         from rich.console import Group
@@ -152,16 +211,9 @@ class Picture(Tally):
             Text(_bar(done / total, min(76, terminal.width() - 4)), style="green"),
             Text(" · ".join(parts), no_wrap=True, overflow="ellipsis"),
             *lines,
-            Text(self._best(), style="green", no_wrap=True, overflow="ellipsis"),
+            Text(f"best so far: {self.standing}", no_wrap=True, overflow="ellipsis"),
+            Text(self.noise, style="dim", no_wrap=True, overflow="ellipsis"),
         )
-
-    def _best(self) -> str:
-        """A line about the best individual so far."""
-        if self.best is None:
-            return "best so far: none yet"
-        loss, number, edit, gap = self.best
-        against = "" if gap is None else f" ({gap:+.4f} against the seed)"
-        return f"best so far: #{number} loss {loss:.4f}{against}  {edit}"
 
 
 def _bar(share: float, width: int) -> str:

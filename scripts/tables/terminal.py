@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,20 @@ if TYPE_CHECKING:
     from primeval.dna.writing.diff import DiffLine
 
 CODES = {"+": "32", "-": "31", "@": "36", "bold": "1", "dim": "2"}
+PLENTY = 1000  # characters in a line where there is no terminal
+LONGEST = 100  # characters in a line of text on a terminal, however wide it is
 ROOM = 20  # if the last column would get fewer characters, spare columns are dropped first
+
+
+class Painted(str):
+    """The text of a table's cell, with the style that it has where colours are wanted."""
+
+    style: str
+
+    def __new__(cls, text: str, style: str) -> Painted:
+        made = super().__new__(cls, text)
+        made.style = style
+        return made
 
 
 def wants_color(choice: str = "auto") -> bool:
@@ -31,12 +45,17 @@ def paint(text: str, style: str, color: bool) -> str:
 
 def width() -> int:
     """Characters in a line of the terminal, or $COLUMNS; plenty where there is neither."""
-    return shutil.get_terminal_size((1000, 24)).columns
+    return shutil.get_terminal_size((PLENTY, 24)).columns
 
 
 def print_json(data: Any) -> None:
     """Print plain data as JSON. Raises ValueError for a number that is not finite."""
     print(json.dumps(data, indent=2, allow_nan=False))
+
+
+def print_text(text: str) -> None:
+    """Print a sentence in lines that fit the terminal."""
+    print(textwrap.fill(text, max(20, min(width(), LONGEST))) if width() < PLENTY else text)
 
 
 def print_diff(lines: Iterable[DiffLine], color: bool) -> None:
@@ -69,9 +88,13 @@ def print_table(
         rows: Cells.
         left: Names of the columns that are aligned left; the others are aligned right.
         spare: Columns that may be dropped, the first one first, where there is little room.
-        style: The style of a cell, by its column and its text; None for no colours.
+        style: The style of a cell that is not `Painted`, by its column and its text; None for
+            no colours.
     """
-    cells = [list(headers), *([str(cell) for cell in row] for row in rows)]
+    cells = [
+        list(headers),
+        *([cell if isinstance(cell, str) else str(cell) for cell in row] for row in rows),
+    ]
     sizes = [max(len(line[at]) for line in cells) for at in range(len(headers))]
     shown = list(range(len(headers)))
     for name in spare:
@@ -87,7 +110,8 @@ def print_table(
             if at == shown[-1]:
                 text = text.rstrip()
             if style is not None:
-                text = paint(text, style(name, cell) if number else "bold", True)
+                own = cell.style if isinstance(cell, Painted) else style(name, cell)
+                text = paint(text, own if number else "bold", True)
             fitted.append(text)
         print(" ".join(fitted).rstrip())
 

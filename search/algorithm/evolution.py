@@ -70,7 +70,7 @@ class Search:
         self.in_flight: dict[int, Individual] = {}
         self.known = Known(settings.reevaluations)
         self.seed_count = len(seeds)  # seeds are asked for first
-        self.ladder = Ladder(rungs, seeds)
+        self.ladder = Ladder(rungs, len(seeds), seeds[0])
         self._births = Births(seed, seeds, vocabulary, self.known)
         self._births.change(rungs, settings.population_size)
         self._standings = Standings(self.population, self.known, self.ladder)

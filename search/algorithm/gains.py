@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from primeval.dna.graph import build_graph, recent_graph
 from primeval.dna.program import Program
@@ -50,11 +49,14 @@ class Gains:
     """The losses and gains of programs, which are named by their first individual.
 
     Args:
-        first_seed: The program that gains are measured against.
+        first_seed: The program that gains are measured against. None for a reader, who has no
+            use for the traits of programs: what was not measured is then expected to be a share
+            of the gain below, and no program needs to be parsed.
     """
 
-    def __init__(self, first_seed: Program) -> None:
+    def __init__(self, first_seed: Program | None) -> None:
         self._first_seed = first_seed
+        self._base_traits: Counter[str] | None = None
         self._measured: list[Measured] = []
         self._traits: dict[int, dict[str, int]] = {}
         self._memory: dict[tuple[int, int], float] = {}  # of `expected`, until an outcome
@@ -63,9 +65,10 @@ class Gains:
         """Note the fitness of a program on an individual's rung."""
         losses = self._measured[individual.rung - 1].losses
         losses[program] = math.inf if fitness is None else -fitness
-        if fitness is not None and program not in self._traits:
-            graph = recent_graph(individual.program(self._first_seed.vocabulary))
-            self._traits[program] = beside(graph, self._base)
+        if self._first_seed is None or fitness is None or program in self._traits:
+            return
+        graph = recent_graph(individual.program(self._first_seed.vocabulary))
+        self._traits[program] = beside(graph, self._base(self._first_seed))
 
     def noise(self, rung: int) -> Noise:
         """The first seed's losses on a rung."""
@@ -109,9 +112,11 @@ class Gains:
         """The share of the gains of the rung below that holds on a rung, effects apart."""
         return self._measured[rung - 1].effects.held
 
-    @cached_property
-    def _base(self) -> Counter[str]:
-        return traits(build_graph(self._first_seed))
+    def _base(self, first_seed: Program) -> Counter[str]:
+        """The traits that all others are compared with; counted once."""
+        if self._base_traits is None:
+            self._base_traits = traits(build_graph(first_seed))
+        return self._base_traits
 
     def _learn(self, rung: int) -> None:
         """Learn from all programs tried on a rung and on the one below."""

@@ -67,12 +67,15 @@ class Ladder(Gains):
 
     Args:
         rungs: The rules of each rung, the lowest first.
-        seeds: The programs to start from; all of them are trained on every rung.
+        seeds: How many seeds there are; all of them are trained on every rung.
+        first_seed: The first of them; None for a reader (`Gains`).
     """
 
-    def __init__(self, rungs: Sequence[Rung], seeds: Sequence[Program]) -> None:
-        super().__init__(seeds[0])
-        self._seeds = len(seeds)
+    def __init__(
+        self, rungs: Sequence[Rung], seeds: int, first_seed: Program | None = None
+    ) -> None:
+        super().__init__(first_seed)
+        self._seeds = seeds
         self.change(rungs)
 
     def change(self, rungs: Sequence[Rung]) -> None:

@@ -35,7 +35,7 @@ from primeval.search.config.changes import refuse_incomparable
 from primeval.search.config.settings import RunConfig
 from primeval.search.confirm.figures import read_confirmed
 from primeval.search.drive.interrupts import Interrupts
-from primeval.search.drive.replay import replay
+from primeval.search.drive.ladder import read_ladder
 from primeval.search.run.folder import Run, check_free, reopen_run
 from primeval.search.run.kept_weights import weights_file
 from primeval.search.run.reader import Confirmation
@@ -115,7 +115,7 @@ def _best_first(run: Run) -> list[int]:
     ranked = run.store.ranked()
     if not run.config.rungs:
         return ranked
-    ladder = replay(run, derive=0).ladder
+    ladder = read_ladder(run)
     return sorted(ranked, key=ladder.standing, reverse=True)
 
 

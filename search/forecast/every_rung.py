@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from primeval.dna.program import Program
 from primeval.search.algorithm.evolution import StuckError
 from primeval.search.algorithm.gains import FIRST_SEED
 from primeval.search.algorithm.ladder import Ladder, Trial
@@ -23,23 +22,25 @@ class EveryRung(Ladder):
         children: How many children there are to be.
     """
 
-    def __init__(self, rungs: Sequence[Rung], seeds: Sequence[Program], children: int) -> None:
+    def __init__(self, rungs: Sequence[Rung], seeds: int, children: int) -> None:
         super().__init__(rungs, seeds)
         self._children = children
 
     def next_trial(self, candidates: Iterable[int]) -> Trial | None:
         """The next training; None for a new child. Raises StuckError to wait, or at the end."""
-        first, *higher = self._measured
-        for number, rung in enumerate(higher, 2):
-            if not rung.entered[FIRST_SEED]:
-                return Trial(FIRST_SEED, number)
+        higher = range(2, self.top + 1)
+        for rung in higher:
+            if not self._measured[rung - 1].entered[FIRST_SEED]:
+                return Trial(FIRST_SEED, rung)
+        first = self._measured[0]
         children = [one for one in first.entered if one >= self._seeds]
         failed = {one for one, loss in first.losses.items() if loss == math.inf}
-        useless = failed.union(*(rung.refused for rung in higher))
+        useless = failed.union(*(here.refused for here in self._measured))
         if len(children) < self._children + min(len(useless), MORE):
             return None
         for one in sorted(set(candidates).intersection(children) - useless):
-            for number, rung in enumerate(higher, 2):
-                if not rung.entered[one]:
-                    return Trial(one, number)
+            for rung in higher:
+                here = self._measured[rung - 1]
+                if not here.entered[one]:
+                    return Trial(one, rung)
         raise StuckError("The rehearsal is over.")

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from primeval.dna.cost import Cost
-from primeval.dna.parsing import parse
 from primeval.dna.program import Program
 from primeval.evaluators.evaluator import Evaluator
 from primeval.evaluators.outcome import Outcome
@@ -115,10 +114,8 @@ def _children(config: RunConfig, workers: int, seeds: int) -> int:
 
 def _drive(run: Run, start: Start, children: int) -> tuple[float, _Observer]:
     """Drive the run to its end: seconds until the workers were ready, and what was noted."""
-    texts = list(run.store.seeds.values())
-    search = make_search(run.config, texts, run.language)
-    seeds = [parse(text, vocabulary=run.language.vocabulary) for text in texts]
-    search.climb(EveryRung(rungs_of(run.config), seeds, children))
+    search = make_search(run.config, list(run.store.seeds.values()), run.language)
+    search.climb(EveryRung(rungs_of(run.config), search.seed_count, children))
     began = time.perf_counter()
     evaluator = start(run.config.task(run.reference))
     observer = _Observer(_ready(evaluator))

@@ -90,6 +90,27 @@ class Standing(NamedTuple):
     mean: tuple[float, int] | None
 
 
+class Training(NamedTuple):
+    """An individual and its outcome in brief, without program and curve.
+
+    Attributes:
+        id, parent, rung, of: As in `Individual`.
+        original: The earlier individual that is the same program, as its outcome says.
+        status: None while it is in flight.
+        fitness: None if it has none.
+        seq: Its outcome's place in the order they were told; None while it is in flight.
+    """
+
+    id: int
+    parent: int | None
+    rung: int
+    of: int | None
+    original: int | None
+    status: str | None
+    fitness: float | None
+    seq: int | None
+
+
 class Reader:
     """Reads a run store. Use `open_store`."""
 
@@ -153,6 +174,14 @@ class Reader:
         """All outcomes by individual, in the order they were told."""
         for number, text in self._select("SELECT id, outcome FROM outcomes ORDER BY seq"):
             yield number, self.parsed(text, Outcome.from_dict)
+
+    def trainings(self) -> Iterator[Training]:
+        """All individuals in brief, in the order they were asked for."""
+        tables = "trials", "repeats", "outcomes"
+        joined = " ".join(f"LEFT JOIN {table} USING (id)" for table in tables)
+        columns = "id, parent, COALESCE(rung, 1), trial_of, original, status, fitness, seq"
+        query = f"SELECT {columns} FROM individuals {joined} ORDER BY id"
+        return map(Training._make, self._select(query))
 
     def times(self) -> dict[int, tuple[float, float | None]]:
         """Seconds of running when each individual was asked for and told; None in flight."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 LEVEL = 0.05  # probability that chance alone exceeds the bound
+EXACT = 1e-5  # relative error of the bound; `primeval top` waits for it
 NODES = 48  # per dimension of the integral; more do not change the third digit
 
 
@@ -61,7 +62,7 @@ def floor_in_deviations(trainings: int, compared: int = 1) -> float:
     low, high = 0.0, 1.0
     while _none_beyond(high, trainings, compared) < 1 - LEVEL:
         high *= 2
-    for _ in range(20):
+    while high - low > EXACT * high:
         middle = (low + high) / 2
         if _none_beyond(middle, trainings, compared) < 1 - LEVEL:
             low = middle

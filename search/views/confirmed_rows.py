@@ -15,7 +15,9 @@ from primeval.search.confirm.figures import (
     reference_of,
 )
 from primeval.search.run.folder import Run
-from primeval.search.views.ranking import Row, finite, individual_row
+from primeval.search.views.comparing import Verdict, finite, judge
+from primeval.search.views.ranking import Row, individual_row
+from primeval.search.views.rungs import Rungs, read_rungs
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class ConfirmedRow:
     figures: Figures
     searched: Row | None
     outcomes: dict[int, Outcome]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What its difference to the seed means; its interval tells."""
+        return judge(self.figures.loss_vs_seed, self.figures.half_width)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -75,22 +82,23 @@ def confirmed_rows(
     wanted = [
         one for key, one in confirmed.items() if one.outcomes and (not names or key in names)
     ]
+    rungs = read_rungs(run)
     return [
         ConfirmedRow(
             (names or {}).get(one.fingerprint, one.name),
             one.fingerprint,
             one is reference,
             one.figures(reference),
-            _searched(run, one),
+            _searched(run, one, rungs),
             dict(sorted(one.outcomes.items())),
         )
         for one in best_first(wanted)
     ]
 
 
-def _searched(run: Run, one: Confirmed) -> Row | None:
+def _searched(run: Run, one: Confirmed, rungs: Rungs) -> Row | None:
     individual = run.store.find(one.fingerprint)
-    return None if individual is None else individual_row(run, individual)
+    return None if individual is None else individual_row(run, individual, rungs)
 
 
 def _training(seed: int, outcome: Outcome) -> dict[str, Any]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from primeval.evaluators.outcome import Status
 from primeval.search.run.folder import Run
-from primeval.search.views.ranking import SEED_ID, describe_edit, finite
+from primeval.search.views.comparing import SEED_ID, Verdict, finite, judge
+from primeval.search.views.ranking import describe_edit
+from primeval.search.views.rungs import read_rungs
 
 KNOWN = Status.KNOWN.value
 CAUSES = {
@@ -39,6 +41,7 @@ class Told(NamedTuple):
         band: How many hurdles it passed; None without a loss.
         status: How it ended.
         edit: How it differs from its parent.
+        rung: The rung that it was trained on.
     """
 
     id: int
@@ -48,6 +51,7 @@ class Told(NamedTuple):
     band: int | None
     status: str
     edit: str
+    rung: int = 1
 
 
 @dataclass(frozen=True)
@@ -88,28 +92,33 @@ class History:
 
     Attributes:
         unit: Of compute: `seconds` or `steps`.
-        hurdles: How many hurdles there are.
-        told: Candidates.
+        hurdles: How many hurdles there are on the first rung.
+        told: Candidates of the first rung: a new program each.
+        trials: Programs that were trained again, on a higher rung or to measure the noise.
+            Their losses are never shown beside the others.
         causes: Seconds of worker time by cause.
+        spent: All compute so far.
+        seed_loss: The loss of the first seed; a mean if it was trained several times.
+        floor: How large a gain must be to mean something; None if that is not known.
     """
 
     unit: str
     hurdles: int
     told: list[Told] = field(default_factory=list)
+    trials: list[Told] = field(default_factory=list)
     causes: Counter[str] = field(default_factory=Counter)
+    spent: float = 0.0
+    seed_loss: float | None = None
+    floor: float | None = None
 
-    @property
-    def spent(self) -> float:
-        """All compute so far."""
-        return self.told[-1].compute if self.told else 0.0
-
-    @property
-    def seed_loss(self) -> float | None:
-        """The loss of the first seed."""
-        return next((one.loss for one in self.told if one.id == SEED_ID), None)
+    def verdict(self, one: Told) -> Verdict:
+        """What the difference of a candidate's loss to the seed's means."""
+        if one.id == SEED_ID or one.loss is None or self.seed_loss is None:
+            return Verdict.UNKNOWN
+        return judge(one.loss - self.seed_loss, self.floor, one.band == self.hurdles)
 
     def records(self) -> list[Told]:
-        """The candidates that were better than all before them."""
+        """The candidates whose loss was lower than all before them."""
         best, found = math.inf, []
         for one in self.told:
             if one.loss is not None and one.loss < best:
@@ -128,6 +137,10 @@ class History:
         for name, others in (("failed", self.failed()), ("known, not trained", known)):
             if others:
                 rows.append(self._band(name, None, others))
+        for rung in sorted({one.rung for one in self.trials}):
+            name = f"trained on rung {rung}" if rung > 1 else "the seed again, for the noise"
+            trials = [one for one in self.trials if one.rung == rung]
+            rows.append(replace(self._band(name, None, trials), best=None, median=None))
         return rows
 
     def color(self, band: int) -> float:
@@ -141,7 +154,8 @@ class History:
     def _band(self, name: str, color: float | None, members: list[Told]) -> Band:
         losses = [one.loss for one in members if one.loss is not None]
         best, median = (min(losses), statistics.median(losses)) if losses else (None, None)
-        share = len(members) / len(self.told) if self.told else 0.0
+        count = len(self.told) + len(self.trials)
+        share = len(members) / count if count else 0.0
         spent = math.fsum(one.spent for one in members)
         compute = spent / self.spent if self.spent else 0.0
         return Band(name, color, len(members), share, compute, best, median)
@@ -161,14 +175,18 @@ def read_history(run: Run) -> History:
     outcomes = list(run.store.outcomes())
     timed = any(outcome.seconds for _, outcome in outcomes)
     history = History("seconds" if timed else "steps", run.config.candidate.budget.hurdles)
-    edits = {one.id: describe_edit(run, one) for one in run.store.individuals()}
-    compute = 0.0
+    rungs, individuals = read_rungs(run), {one.id: one for one in run.store.individuals()}
+    seed, history.floor = rungs.seed(), rungs.floor()
+    history.seed_loss = None if seed is None else finite(seed.loss)
     for number, outcome in outcomes:
         spent = math.fsum(outcome.seconds.values()) if timed else float(outcome.steps)
-        compute += spent
+        history.spent += spent
         history.causes.update(outcome.seconds)
         loss, passed = finite(outcome.loss), max(0, len(outcome.curve) - 1)
         band = None if loss is None else min(history.hurdles, passed)
-        status, edit = outcome.status.value, edits.get(number, "")
-        history.told.append(Told(number, compute, spent, loss, band, status, edit))
+        individual = individuals[number]
+        edit, rung = describe_edit(run, individual), individual.rung
+        told = (number, history.spent, spent, loss, band, outcome.status.value, edit, rung)
+        new = individual.of is None
+        (history.told if new else history.trials).append(Told(*told))
     return history

@@ -14,7 +14,7 @@ from typing import Any
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.algorithm.population import Individual
 from primeval.search.run.folder import Run
-from primeval.search.views.ranking import loss_gap
+from primeval.search.views.comparing import loss_gap
 from primeval.search.views.rung_costs import Costs, RungCost
 from primeval.search.views.savings import Savings, savings
 

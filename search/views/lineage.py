@@ -11,9 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from primeval.evaluators.outcome import Status
 from primeval.search.run.folder import Run
 from primeval.search.run.programs import lineage_of
-from primeval.search.views.ranking import SEED_ID, Row, finite, individual_row, loss_gap
+from primeval.search.views.comparing import SEED_ID, Verdict, finite, judge, loss_gap
+from primeval.search.views.ranking import Row, individual_row
+from primeval.search.views.rungs import read_rungs
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class LineageRow(Row):
         gain: How much lower that is than the nearest ancestor's that has one; None without
             such an ancestor.
         gain_of: The individuals whose edits that gain is of, the last one itself.
+        floor: How large a difference between two of these losses must be to mean something;
+            None if that is not known, as at a hurdle.
     """
 
     loss_vs_parent: float | None = None
@@ -35,6 +40,16 @@ class LineageRow(Row):
     loss_at_mark: float | None = None
     gain: float | None = None
     gain_of: tuple[int, ...] = ()
+    floor: float | None = None
+
+    def judged(self, difference: float | None) -> Verdict:
+        """What a difference of its loss at the mark to another means."""
+        return judge(difference, self.floor)
+
+    @property
+    def gain_verdict(self) -> Verdict:
+        """What its gain means."""
+        return self.judged(None if self.gain is None else -self.gain)
 
 
 def lineage(run: Run, number: int, digits: int | None = None) -> list[LineageRow]:
@@ -43,14 +58,17 @@ def lineage(run: Run, number: int, digits: int | None = None) -> list[LineageRow
     With `digits`, losses at the mark are rounded first, so that what is printed adds up too.
     Raises RunError if the individual or an ancestor does not exist.
     """
+    rungs = read_rungs(run)
     rows: list[LineageRow] = []
     parent = None
     for individual in lineage_of(run.store, number):
         outcome = run.store.outcome(individual.id)
-        row = individual_row(run, individual)
+        row = individual_row(run, individual, rungs)
         rows.append(LineageRow(**vars(row), loss_vs_parent=loss_gap(outcome, parent)))
         parent = outcome
-    return with_gains(rows, digits)
+    at_end = rows[-1].status == Status.COMPLETED.value
+    floor = rungs.figures[0].pair_floor if at_end else None
+    return with_gains([replace(row, floor=floor) for row in rows], digits)
 
 
 def with_gains(rows: Sequence[LineageRow], digits: int | None = None) -> list[LineageRow]:

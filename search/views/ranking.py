@@ -8,7 +8,7 @@ so they stand apart from those of the search.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,8 +17,8 @@ from primeval.search.algorithm.population import Individual
 from primeval.search.confirm.figures import Figures, best_first, read_confirmed, reference_of
 from primeval.search.run.folder import Run
 from primeval.search.run.reader import Standing
-
-SEED_ID = 0  # individuals are compared with the first seed
+from primeval.search.views.comparing import SEED_ID, Verdict, finite, judge, loss_gap
+from primeval.search.views.rungs import Reached, RungFigures, Rungs, read_rungs
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Row:
         fitness: Minus the loss.
         loss: Validation loss in nats per token.
         bits_per_byte: The same per byte of text.
-        loss_vs_seed: The loss minus the first seed's, at the last mark that both reached.
+        loss_vs_seed: The loss minus the first seed's on its rung, at the last mark that both
+            reached; where the seed was trained several times, minus its mean.
         parent: Number of its parent; None for a seed or an injected program.
         edit: How it differs from its parent, in words; or its name.
         edit_kind: Which mutation made it; None without a parent.
@@ -49,6 +50,14 @@ class Row:
         same_as: The earlier individual that is the same program; None if it was new.
         seed: Random seed of its weights.
         fingerprint: Of its canonical graph, in hexadecimal.
+        rung: The rung that it was trained on.
+        trial_of: The earlier individual whose program the search trained again, on this rung;
+            None for any other.
+        verdict: What the difference to the seed means.
+        rungs: What its program reached on each rung that it was tried on, the lowest first;
+            empty for a trial.
+        expected_gain: The gain that is expected of it on the top rung; None if it failed, and
+            for a trial.
         confirmed: What its confirmation found; None before there is one.
     """
 
@@ -75,14 +84,45 @@ class Row:
     same_as: int | None
     seed: int
     fingerprint: str
+    rung: int = 1
+    trial_of: int | None = None
+    verdict: Verdict = Verdict.UNKNOWN
+    rungs: tuple[Reached, ...] = field(default=(), repr=False)
+    expected_gain: float | None = None
     confirmed: Figures | None = None
+
+    @property
+    def proved(self) -> int | None:
+        """The highest rung that it was tried on, if its gain there is beyond the noise."""
+        measured = [one for one in self.rungs if one.status not in ("in_flight", "lost")]
+        proof = bool(measured) and measured[-1].verdict is Verdict.GAIN
+        return measured[-1].rung if proof else None
+
+    @property
+    def confirmed_verdict(self) -> Verdict:
+        """What its difference to the seed in a confirmation means; its interval tells."""
+        if self.confirmed is None:
+            return Verdict.UNKNOWN
+        return judge(self.confirmed.loss_vs_seed, self.confirmed.half_width)
+
+    @property
+    def is_find(self) -> bool:
+        """Whether it is better than the seed beyond the noise; a confirmation has the say."""
+        if self.confirmed_verdict is Verdict.UNKNOWN:
+            return self.proved is not None
+        return self.confirmed_verdict is Verdict.GAIN
+
+    def on(self, rung: int) -> Reached | None:
+        """What it reached on a rung; None if it was not tried there."""
+        return next((one for one in self.rungs if one.rung == rung), None)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for JSON, without the confirmation."""
         curve = [{"step": point.step, "loss": finite(point.loss)} for point in self.curve]
-        data = vars(self) | {"curve": curve}
+        rungs = [one.as_json() for one in self.rungs]
+        data = vars(self) | {"curve": curve, "rungs": rungs, "proved": self.proved}
         del data["confirmed"]
-        return data
+        return data | {"verdict": self.verdict.value}
 
 
 @dataclass(frozen=True)
@@ -92,15 +132,34 @@ class Ranking:
     Attributes:
         rows: The best first; those without a loss come last. Each program comes once.
         confirmed: Whether anything of the run is confirmed.
+        rungs: The run's rungs in numbers.
     """
 
     rows: list[Row]
     confirmed: bool
+    rungs: tuple[RungFigures, ...]
 
     @property
     def best(self) -> Row | None:
         """The first row, if it has a fitness."""
         return self.rows[0] if self.rows and self.rows[0].fitness is not None else None
+
+    @property
+    def found(self) -> Row | None:
+        """The first row that is better than the seed beyond the noise; None without one."""
+        return next((row for row in self.rows if row.is_find), None)
+
+    @property
+    def noise_known(self) -> bool:
+        """Whether the noise was measured, on any rung or in a confirmation."""
+        judged = (row.confirmed_verdict for row in self.rows)
+        return any(one.floor is not None for one in self.rungs) or any(
+            one is not Verdict.UNKNOWN for one in judged
+        )
+
+    def cut(self, count: int | None) -> Ranking:
+        """The same with the first `count` rows only; None for all."""
+        return replace(self, rows=self.rows[:count])
 
     def as_json(self) -> list[dict[str, Any]]:
         """Plain data for JSON; with a key `confirmed` once anything is confirmed."""
@@ -116,43 +175,68 @@ def ranking(run: Run, count: int | None = None) -> Ranking:
     """The best `count` individuals of a run, or all of them.
 
     Of a program that was evaluated more than once fitness, loss and `loss_vs_seed` are those
-    of the mean.
+    of the mean. On several rungs programs are ordered by their standing (`ladder.py`).
 
     CHOICE: confirmed programs come first, ranked by that figure: the best of the search's many
     figures is the best partly by luck.
     """
-    seed, confirmed = run.store.outcome(SEED_ID), read_confirmed(run)
-    best = [_row(run, one, seed) for one in run.store.standings(count)]
+    rungs, confirmed = read_rungs(run), read_confirmed(run)
+    best = [_row(run, one, rungs) for one in _best_first(run, rungs, count)]
     if not confirmed:
-        return Ranking(best, confirmed=False)
+        return Ranking(best, False, rungs.figures)
     reference, means = reference_of(run, confirmed), run.store.means()
     rows: dict[int, Row] = {}
     for program in best_first(confirmed.values()):
         if (individual := run.store.find(program.fingerprint)) is not None:
             mean = means.get(individual.id)
             standing = Standing(individual, run.store.outcome(individual.id), mean)
-            row = _row(run, standing, seed)
+            row = _row(run, standing, rungs)
             rows[row.id] = replace(row, confirmed=program.figures(reference))
     rest = [row for row in best if row.id not in rows]
-    return Ranking([*rows.values(), *rest][:count], confirmed=True)
+    return Ranking([*rows.values(), *rest][:count], True, rungs.figures)
 
 
-def individual_row(run: Run, individual: Individual) -> Row:
-    """One individual with its own outcome, whatever else was measured of its program."""
-    outcome, seed = run.store.outcome(individual.id), run.store.outcome(SEED_ID)
-    return _row(run, Standing(individual, outcome, None), seed)
+def _best_first(run: Run, rungs: Rungs, count: int | None) -> Iterator[Standing]:
+    """The best `count` programs: the fittest, or on several rungs those that stand best."""
+    if not rungs.several:
+        yield from run.store.standings(count)
+        return
+    means = run.store.means()
+    order = sorted(run.store.ranked(), key=rungs.ladder.standing, reverse=True)
+    for number in order[:count]:
+        individual = run.store.individual(number)
+        if individual is not None:
+            yield Standing(individual, run.store.outcome(number), means.get(number))
 
 
-def _row(run: Run, standing: Standing, seed: Outcome | None) -> Row:
+def individual_row(run: Run, individual: Individual, rungs: Rungs | None = None) -> Row:
+    """One individual with its own outcome, whatever else was measured of its program.
+
+    A caller that has read the rungs can pass them.
+    """
+    outcome = run.store.outcome(individual.id)
+    return _row(run, Standing(individual, outcome, None), rungs or read_rungs(run))
+
+
+def _row(run: Run, standing: Standing, rungs: Rungs) -> Row:
     individual, outcome, mean = standing
-    row = row_of(individual, outcome, seed, describe_edit(run, individual))
-    if mean is None:
+    seed, edit = rungs.seed(individual.rung), describe_edit(run, individual)
+    row = row_of(individual, outcome, seed, edit)
+    number, gap = individual.id, row.loss_vs_seed
+    if mean is not None:
+        fitness, count = mean
+        if gap is not None and row.fitness is not None:
+            gap = 0.0 if number == SEED_ID else gap + row.fitness - fitness
+        row = replace(row, fitness=fitness, loss=-fitness, evaluations=count)
+    program = number if individual.of is None else individual.of
+    verdict = rungs.verdict(program, individual.rung, outcome, gap)
+    row = replace(row, loss_vs_seed=gap, verdict=verdict)
+    if individual.of is not None:
         return row
-    fitness, count = mean
-    gap = row.loss_vs_seed
-    if gap is not None and row.fitness is not None:
-        gap += row.fitness - fitness
-    return replace(row, fitness=fitness, loss=-fitness, loss_vs_seed=gap, evaluations=count)
+    first = rungs.reached(number, 1, number, outcome, gap)
+    above = rungs.above(run, number)
+    expected = finite(rungs.ladder.standing(number).gain) if rungs.several else None
+    return replace(row, rungs=(replace(first, loss=row.loss), *above), expected_gain=expected)
 
 
 def row_of(
@@ -185,21 +269,20 @@ def row_of(
         same_as=found.same_as,
         seed=individual.seed,
         fingerprint=individual.fingerprint,
+        rung=individual.rung,
+        trial_of=individual.of,
     )
 
 
-def loss_gap(outcome: Outcome | None, other: Outcome | None) -> float | None:
-    """`outcome`'s loss minus `other`'s, at the last mark both reached; None without one."""
-    if outcome is None or other is None:
-        return None
-    marks = min(len(outcome.curve), len(other.curve))
-    if not marks or not math.isfinite(outcome.fitness) or not math.isfinite(other.fitness):
-        return None
-    return finite(outcome.curve[marks - 1].loss - other.curve[marks - 1].loss)
-
-
 def describe_edit(run: Run, individual: Individual) -> str:
-    """An edit in one line; for a seed, or a program that was injected, its name."""
+    """An edit in one line; for a seed, or a program that was injected, its name.
+
+    A trial says first whose program it trains again.
+    """
+    if individual.of is not None:
+        first = run.store.individual(individual.of)
+        edit = "" if first is None else describe_edit(run, first)
+        return f"{trial_name(individual)}: {edit}"
     if individual.edit is not None:
         return f"{individual.edit.kind} {individual.edit.summary}"
     names = list(run.store.seeds)
@@ -208,6 +291,7 @@ def describe_edit(run: Run, individual: Individual) -> str:
     return f"injected {run.store.injected_name(individual.id)}".strip()
 
 
-def finite(number: float | None) -> float | None:
-    """The number; None if it is infinite or no number."""
-    return number if number is not None and math.isfinite(number) else None
+def trial_name(trial: Individual) -> str:
+    """What a trial is: `#12 on rung 2`, or `#0 again` to measure the noise of the first."""
+    again = "again" if trial.rung == 1 else f"on rung {trial.rung}"
+    return f"#{trial.of} {again}"

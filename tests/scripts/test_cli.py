@@ -82,7 +82,9 @@ def test_top_is_readable_at_80_columns(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     output = printed(capsys, "top", run_folder, "-n", 30)
-    table = output.splitlines()[1:]
+    table, note = output.splitlines()[1:-1], output.splitlines()[-1]
+    assert note.startswith("Noise: not known, as toy trains nothing.")
+    assert len(note) <= 80
     assert len(table) == 31
     assert max(map(len, table)) <= 80
     assert table[0].split() == HEADERS
@@ -94,7 +96,7 @@ def test_top_cuts_no_text_in_a_pipe(
     monkeypatch.delenv("COLUMNS", raising=False)
     rows = as_json(capsys, "top", run_folder)
     assert len(rows) == 30
-    lines = printed(capsys, "top", run_folder).splitlines()[2:]
+    lines = printed(capsys, "top", run_folder).splitlines()[2:-1]
     assert [line.endswith(row["edit"]) for line, row in zip(lines, rows, strict=False)] == [
         True
     ] * 10
@@ -173,7 +175,7 @@ def test_lineage_goes_from_the_seed_to_the_individual(
     assert rows[0]["parent"] is None
     assert rows[-1]["id"] == best
     assert all(after["parent"] == before["id"] for before, after in pairwise(rows))
-    assert printed(capsys, "lineage", f"{run_folder}:{best}").count("\n") == len(rows) + 3
+    assert printed(capsys, "lineage", f"{run_folder}:{best}").count("\n") == len(rows) + 4
 
 
 def test_built_in_programs_and_primitives_are_listed(capsys: Capture) -> None:

@@ -1,6 +1,6 @@
 """The report in a browser: everything shows, and nothing is loaded from outside the file.
 
-The tests drive an installed Chromium through playwright; without either they are skipped.
+The tests drive an installed Chromium (tests/conftest.py); without one they are skipped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.browser import ARGUMENTS, CHROMIUM, NAMES, OVERFLOWING, Opened, colors
+from helpers.browser import OVERFLOWING, Opened, colors
 from helpers.reports import HOSTILE, confirm_by_hand, page_of, troubled_run
 from helpers.toys import TOY
 
@@ -25,24 +25,8 @@ from primeval.search.run.folder import open_run
 from primeval.search.run.store import open_store
 from primeval.search.views.ranking import ranking
 
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="needs playwright: pip install -e .[dev]"
-)
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason=f"needs Chromium: none of {', '.join(NAMES)} is on the PATH"
-)
-
 WIDTHS = (1280, 390)
 TABS = ("overview", "ranking", "programs", "lineage", "budget", "setup")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ def train(
 
 def ladder_of(*losses: float | None, rungs: tuple[Rung, ...] = TWO, seeds: int = 1) -> Ladder:
     """A ladder on whose first rung programs 0, 1, … had these losses."""
-    ladder = Ladder(rungs, [SEED] * seeds)
+    ladder = Ladder(rungs, seeds, SEED)
     for program, loss in enumerate(losses):
         train(ladder, program, loss)
     return ladder

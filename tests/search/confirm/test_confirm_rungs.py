@@ -14,6 +14,7 @@ from primeval.evaluators.outcome import Outcome
 from primeval.scripts.cli import main
 from primeval.search.config.settings import RunConfig
 from primeval.search.confirm.training import best_entries
+from primeval.search.drive.ladder import read_ladder
 from primeval.search.drive.loop import drive
 from primeval.search.run.folder import open_run
 
@@ -100,7 +101,8 @@ def test_the_best_are_those_that_stand_best_and_fit(
         return outcome(2.0 - gain)
 
     drive(run, search, Scripted(script))
-    ladder = search.ladder
+    ladder = read_ladder(run)
+    assert ladder.digest == search.ladder.digest
     numbers = [entry.individual for entry in best_entries(run, 5)]
     standings = [ladder.standing(number or 0) for number in numbers]
     assert standings == sorted(standings, reverse=True)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers.toys import begin, finish
+from helpers.ladders import by_rung, ladder_config
+from helpers.toys import Scripted, begin, finish
 
 from primeval.evaluators.workers.factory import make_evaluator
 from primeval.search.config.settings import RunConfig
@@ -51,6 +52,26 @@ def test_a_resumed_run_adds_to_its_scalars(
     passed = [one for one in outcomes.values() if one.hurdle != 0]
     assert found["hurdles/1"][20] == pytest.approx(len(passed) / 20)
     assert found["rate/candidates_per_hour"][20] > 0
+    run.close()
+
+
+def test_rungs_have_tags_of_their_own(tmp_path: Path) -> None:
+    run, search = begin(ladder_config(tmp_path / "run", "budget.max_candidates=40"))
+    drive(run, search, Scripted(by_rung(run)), TensorBoard(Progress()))
+    found, outcomes = scalars(run.folder), dict(run.store.outcomes())
+    steps = {number: step for step, number in enumerate(outcomes, 1)}
+    expected: Scalars = {}
+    for one in run.store.trainings():
+        if one.fitness is not None:
+            again = "seed_again" if one.of is not None and one.rung == 1 else "candidate"
+            tag = f"rung_{one.rung}/loss/candidate" if one.rung > 1 else f"loss/{again}"
+            expected.setdefault(tag, {})[steps[one.id]] = -one.fitness
+    assert len(expected) == 4
+    for tag, losses in expected.items():
+        assert found[tag] == pytest.approx(losses)
+    assert search.best is not None
+    last = [one for name, one in found.items() if name.endswith("loss/best") and 40 in one]
+    assert [one[40] for one in last] == [pytest.approx(-search.best[0])]
     run.close()
 
 

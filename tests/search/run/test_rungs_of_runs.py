@@ -15,6 +15,7 @@ from primeval.evaluators.outcome import Outcome
 from primeval.scripts.cli import main
 from primeval.search.config.settings import RunConfig
 from primeval.search.drive.injections import inject
+from primeval.search.drive.ladder import read_ladder
 from primeval.search.drive.loop import drive
 from primeval.search.drive.replay import replay, verify
 from primeval.search.run.folder import Run, open_run, reopen_run
@@ -33,6 +34,11 @@ def agrees(folder: Path) -> None:
     run = open_run(folder)
     digests = {replay(run, derive).digest for derive in (0, 25, run.store.asked())}
     assert len(digests) == 1
+    search = replay(run, 0)
+    ladder = read_ladder(run)
+    assert ladder.digest == search.ladder.digest
+    living = {search.known.original(one.individual.id) for one in search.population}
+    assert all(ladder.standing(one) == search.ladder.standing(one) for one in living)
 
 
 # -- a ladder from the start ------------------------------------------------------------------

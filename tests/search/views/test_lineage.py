@@ -47,7 +47,7 @@ def test_the_gains_of_the_page_add_up_digit_by_digit(troubled: Path) -> None:
     page = page_of(troubled, "--top", "1")
     text = page.split('<table class="lineage">')[1].split("</table>")[0].replace(MINUS, "-")
     body, foot = text.split("<tfoot>")
-    gains = [Decimal(gain) for gain in re.findall(r'gain[^>]*">([-+]?[\d.]+)</td>', body)]
+    gains = [Decimal(gain) for gain in re.findall(r'gain"><span[^>]*>([-+]?[\d.]+)<', body)]
     losses = re.findall(r"</th>\s*<td class=\"number\">([\d.]+)</td>", body)
     (total,) = re.findall(r'id="gain-total">([-+][\d.]+)<', foot)
     assert len(gains) >= 1
@@ -92,7 +92,8 @@ def test_lineage_prints_gains_that_add_up(troubled: Path, capsys: Capture) -> No
     assert main(["lineage", f"{troubled}:{best}"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[:3] == ["id", "loss", "gain"]
-    gains = [Decimal(line.split()[2]) for line in lines[3:-1] if line.split()[2] != "-"]
-    found = re.fullmatch(r"#0 to #\d+: ([\d.]+) - ([\d.]+) = ([\d.]+), .*", lines[-1])
+    assert lines[-1].startswith("Noise: not known")
+    gains = [Decimal(line.split()[2]) for line in lines[3:-2] if line.split()[2] != "-"]
+    found = re.fullmatch(r"#0 to #\d+: ([\d.]+) - ([\d.]+) = ([\d.]+), .*", lines[-2])
     assert found is not None
     assert sum(gains) == Decimal(found[3]) == Decimal(found[1]) - Decimal(found[2])
