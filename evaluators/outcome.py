@@ -41,7 +41,10 @@ class Outcome:
     Attributes:
         status: How it ended.
         loss: Validation loss at its end, in nats per token; None where it has none.
-        bits_per_byte: The same loss per byte of text, comparable between tokenisers.
+        bits_per_byte: The same loss per byte of text, comparable between tokenisers; None
+            where there is no text.
+        accuracy: Share of the tokens asked for that were predicted, at the last validation;
+            None for text.
         hurdle: The hurdle (0-based) it was stopped at; None otherwise.
         curve: Every validation, from the first hurdle to the end.
         steps: Training steps made.
@@ -60,6 +63,7 @@ class Outcome:
     status: Status
     loss: float | None = None
     bits_per_byte: float | None = None
+    accuracy: float | None = None
     hurdle: int | None = None
     curve: tuple[Point, ...] = ()
     steps: int = 0

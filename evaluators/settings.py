@@ -1,8 +1,8 @@
 """What a user may set about evaluation: frozen values, one class per section of the YAML.
 
 `search/config/config.py` reads them, strictly, and composes them with the search's own
-settings. The sentences under `Attributes` are what docs/configuration.md prints. Nothing here
-imports TensorFlow.
+settings. Section `data:` is in `data_settings.py`. The sentences under `Attributes` are what
+docs/configuration.md prints. Nothing here imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -18,11 +18,6 @@ from primeval.evaluators.errors import SettingError
 from primeval.evaluators.limits import Bytes, Count, Limit, Seconds, Settings
 
 MAX_WIDEN_DENOMINATOR = 64  # 0.3333 is a third
-
-Corpus = Annotated[
-    str,
-    Limit(choices=("austen", "moby-dick"), advice="For other text: data.files or data.tfds."),
-]
 
 
 @dataclass(frozen=True)
@@ -64,78 +59,6 @@ class ModelSettings(Settings):
         return Scale(
             self.layers, vocabulary, self.length, self.parameters, self.width, self.tied, widen
         )
-
-
-@dataclass(frozen=True)
-class DataSettings(Settings):
-    """The text to train on: `source`, `files` or `tfds`; `source: austen` if none is given.
-
-    Attributes:
-        source: An embedded corpus: Austen's six novels, or Melville's one.
-        files: Local text files in UTF-8, plain or `.gz`, `.xz`, `.bz2`; patterns such as
-            `books/**/*.txt` too. Relative paths start at the current folder.
-        tfds: A text data set of tensorflow-datasets, as it is written there: `lm1b`,
-            `c4/en`, `pg19:0.1.1`.
-        data_dir: Folder of prepared data sets; by default the one of tensorflow-datasets.
-        download: Whether a data set that is not prepared may be downloaded. Needs `tfds`, as do
-            the other settings about data sets.
-        text_feature: Feature of the data set that holds the text; found if it is not given.
-        train_split: Split of the data set to train on, slices too (`train[:90%]`).
-        validation_split: Split to compare candidates on; by default the data set's own, or
-            5 % of the training split where it has none.
-        test_split: Split of the final figures; by default like `validation_split`.
-        examples: Examples of the data set to train on at most; a twentieth as many are used of
-            each other split. All are used if it is not given.
-        test_source: An embedded corpus whose whole text replaces the test split: text of
-            another author, never trained on.
-        tokenizer: `bytes`, `sentencepiece` (trained on the training split), or the path of
-            a SentencePiece `.model` file.
-        vocabulary: Tokens that the tokeniser knows: 256 for `bytes`; for a `.model` file, the
-            number that it was made with.
-        cache_dir: Folder in which tokens are kept, shared by all workers and runs; by default
-            `$PRIMEVAL_CACHE`, or `~/.cache/primeval`.
-    """
-
-    exclusive = ("source", "files", "tfds")
-
-    source: Corpus | None = None
-    files: tuple[str, ...] = ()
-    tfds: str | None = None
-    data_dir: str | None = None
-    download: bool = False
-    text_feature: str | None = None
-    train_split: str | None = None
-    validation_split: str | None = None
-    test_split: str | None = None
-    examples: Count | None = None
-    test_source: Corpus | None = None
-    tokenizer: str = "bytes"
-    vocabulary: Annotated[int, Limit(least=2, most=10_000_000, unit="tokens")] = 256
-    cache_dir: str | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        given = [name for name in self.exclusive if getattr(self, name)]
-        if len(given) > 1:
-            raise SettingError(
-                given[0], f"{' and '.join(given)} exclude each other. Keep one of them."
-            )
-        if isinstance(self.files, str):
-            raise SettingError("files", f"files is a list: [{self.files}], not {self.files}.")
-        belongs = [name for name in _OF_TFDS if getattr(self, name)]
-        if belongs and not self.tfds:
-            raise SettingError(
-                belongs[0],
-                f"{belongs[0]} is about data sets of tensorflow-datasets, and data.tfds is not "
-                f"given. Give it, or leave out {', '.join(belongs)}.",
-            )
-
-
-# Settings that mean something for `data.tfds` only.
-_OF_TFDS = (
-    *("data_dir", "download", "text_feature", "examples"),
-    *("train_split", "validation_split", "test_split"),
-)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from primeval.evaluators.data_settings import DataSettings
 from primeval.evaluators.settings import (
     CandidateSettings,
-    DataSettings,
     ModelSettings,
     TrainingSettings,
     WorkerSettings,
@@ -20,7 +20,8 @@ class TokenFiles:
 
     Attributes:
         folder: Folder with one `.npy` file per split.
-        bytes_per_token: Bytes of text per token of each split, as in `Corpus`.
+        bytes_per_token: Bytes of text per token of each split, as in `Corpus`; empty where
+            there is no text.
     """
 
     folder: str

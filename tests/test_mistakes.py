@@ -13,6 +13,7 @@ from helpers.toys import primeval
 
 from primeval.search.run.folder import open_run
 
+RECALL = ("--set", "data.source=recall")
 MISTAKES = [
     (["serch", "toy"], "Did you mean 'search'?"),
     (["search", "quikstart"], "Did you mean 'quickstart'?"),
@@ -44,6 +45,17 @@ MISTAKES = [
     (["lineage", "RUN"], "An individual is written RUN:ID"),
     (["lineage", "transformer"], "An individual is written RUN:ID"),
     (["check", "CONFIG", "--set", "model.parameters=[1, 2]"], "cannot be trained"),
+    (["search", "CONFIG", "--set", "data.source=recal"], "Did you mean 'recall'?"),
+    (["check", "CONFIG", *RECALL, "--set", "data.recall.pair=3"], "Did you mean 'pairs'?"),
+    (["check", "CONFIG", *RECALL, "--set", "data.recall.pairs=99"], "take 395 tokens"),
+    (["check", "CONFIG", *RECALL, "--set", "data.vocabulary=9"], "least 17 tokens"),
+    (
+        ["check", "CONFIG", *RECALL, "--set", "data.tokenizer=a.model"],
+        "tokenizer is about text",
+    ),
+    (["check", "CONFIG", *RECALL, "--set", "model.length=30"], "31 tokens, and model.length"),
+    (["check", "CONFIG", *RECALL, "--set", "data.recall.queries=9"], "8 pairs. Received: 9"),
+    (["check", "CONFIG", "--set", "data.recall.pairs=9"], "is the task of data.source recall"),
 ]
 
 

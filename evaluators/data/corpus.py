@@ -1,8 +1,8 @@
 """From section `data:` of a configuration to tokens: the way in for everything that trains.
 
 The source of text and the tokeniser are chosen here; tokens are made once and opened
-memory-mapped. Reading text is for `documents.py`, `files.py` and `tfds.py`; drawing batches is
-for `training/batches.py`.
+memory-mapped. Reading text is for `documents.py`, `packages.py`, `files.py` and `tfds.py`, the
+task without text for `recall.py`; drawing batches is for `training/batches.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from primeval.evaluators.data.cache import open_or_make, require_space, split_writers
+from primeval.evaluators.data.cache import Make, open_or_make, require_space, split_writers
 from primeval.evaluators.data.documents import (
     SPLITS,
     TEST,
@@ -26,8 +26,9 @@ from primeval.evaluators.data.documents import (
     VALIDATION,
     Document,
     Source,
-    embedded,
 )
+from primeval.evaluators.data.library import named_source
+from primeval.evaluators.data.recall import recall_identity, write_recall
 from primeval.evaluators.data.tokenizer import (
     BYTES,
     CHUNK,
@@ -42,8 +43,9 @@ from primeval.evaluators.data.tokenizer import (
     tokenizer_identity,
     train_sentencepiece,
 )
+from primeval.evaluators.data_settings import RECALL, DataSettings
 from primeval.evaluators.errors import DataError
-from primeval.evaluators.settings import DataSettings, ModelSettings, TrainingSettings
+from primeval.evaluators.settings import ModelSettings, TrainingSettings
 from primeval.evaluators.task import Task
 
 Progress = Callable[[str, float], None]
@@ -60,7 +62,10 @@ class Corpus:
         vocabulary: Tokens are 0 to vocabulary - 1. Equals `DataSettings.vocabulary`.
         bytes_per_token: By split, bytes of UTF-8 that a token stands for on average, where the
             end of a document counts as a byte. Bits per byte are nats per token / ln 2 / this.
+            Empty where tokens stand for no text.
         name: Its name, for people.
+        example: Tokens of an example, if the corpus is a row of examples; windows then start
+            where they do, and only tokens above `vocabulary` count (`recall.py`). 0 for text.
     """
 
     train: Tokens
@@ -69,52 +74,69 @@ class Corpus:
     vocabulary: int
     bytes_per_token: dict[str, float]
     name: str
+    example: int = 0
 
 
-def load_corpus(settings: DataSettings, progress: Progress | None = None) -> Corpus:
+def load_corpus(
+    settings: DataSettings, progress: Progress | None = None, length: int = 0
+) -> Corpus:
     """The tokens of a corpus: from the cache, or made now and kept there.
 
     Args:
         settings: Section `data:` of the configuration.
         progress: Called while tokens are made.
+        length: Positions of a sequence, which text does not depend on.
 
     Raises:
         DataError: The text cannot be read, the settings do not fit it, or the tokens cannot be
             kept.
     """
     progress = progress or (lambda what, done: None)
-    source = _source(settings)
-    key = {"source": source.identity, **tokenizer_identity(settings)}
+    recalls = settings.source == RECALL
+    if recalls:
+        name, key = RECALL, recall_identity(settings, length)
+        make: Make = partial(write_recall, settings, length, progress)
+    else:
+        source = _source(settings)
+        name, key = source.name, {"source": source.identity, **tokenizer_identity(settings)}
+        make = partial(_write_tokens, source, settings, progress)
     tokens, text_bytes = open_or_make(
         cache_dir(settings) / "tokens",
-        re.sub(r"[^\w.-]+", "-", source.name),
+        re.sub(r"[^\w.-]+", "-", name),
         key,
-        partial(_write_tokens, source, settings, progress),
-        lambda: progress(f"{source.name}: another process is making its tokens; waiting", 0.0),
+        make,
+        lambda: progress(f"{name}: another process is making its tokens; waiting", 0.0),
     )
     ratios = {split: text_bytes[split] / tokens[split].size for split in SPLITS}
     return Corpus(
         **tokens,
         vocabulary=settings.vocabulary,
-        bytes_per_token=ratios,
-        name=source.name,
+        bytes_per_token={} if recalls else ratios,
+        name=name,
+        example=length + 1 if recalls else 0,
     )
 
 
-def open_corpus(task: Task) -> Corpus:
+def open_corpus(task: Task, progress: Progress | None = None) -> Corpus:
     """The tokens of a task: those that were sent to this machine, or else this machine's own.
+
+    Args:
+        task: The task.
+        progress: Called while tokens are made.
 
     Raises:
         DataError: As `load_corpus`.
     """
+    length = task.model.length
     if task.tokens is None:
-        return load_corpus(task.data)
+        return load_corpus(task.data, progress, length)
     folder = Path(task.tokens.folder)
     return Corpus(
         **{split: np.load(folder / f"{split}.npy", mmap_mode="r") for split in SPLITS},
         vocabulary=task.data.vocabulary,
         bytes_per_token=dict(task.tokens.bytes_per_token),
         name=folder.name,
+        example=length + 1 if task.data.source == RECALL else 0,
     )
 
 
@@ -141,14 +163,19 @@ def require_batches(
         (split, training.validation_batches, " x training.validation_batches"),
     ):
         size: int = getattr(corpus, name).size
+        count, others = training.batch_size * batches, factor.replace(" x ", ", ")
         # a window needs one token more, the target of its last, which begins the next window
-        windows, count = max(0, size - 1) // model.length, training.batch_size * batches
+        windows = max(0, size - 1) // model.length
+        has = f"its {size:,} tokens are {windows:,} windows of model.length {model.length:,}"
+        advice = f"Give more text, or lower training.batch_size{others} or model.length"
+        if corpus.example:
+            windows = size // corpus.example
+            has = f"it has {windows:,} examples"
+            advice = f"Raise data.recall.examples, or lower training.batch_size{others}"
         if windows < count:
             raise DataError(
-                f"The {name} split is too small: its {size:,} tokens are {windows:,} windows "
-                f"of model.length {model.length:,}, and training.batch_size{factor} asks for "
-                f"{count:,}. Give more text, or lower training.batch_size"
-                f"{factor.replace(' x ', ', ')} or model.length."
+                f"The {name} split is too small: {has}, and training.batch_size{factor} asks "
+                f"for {count:,}. {advice}."
             )
 
 
@@ -172,10 +199,10 @@ def _source(settings: DataSettings) -> Source:
 
         source = file_source(settings.files)
     else:
-        source = embedded(settings.source or "austen")
+        source = named_source(settings.source or "austen")
     if settings.test_source is None:
         return source
-    return _with_test(source, embedded(settings.test_source))
+    return _with_test(source, named_source(settings.test_source))
 
 
 def _with_test(source: Source, other: Source) -> Source:

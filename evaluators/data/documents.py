@@ -1,8 +1,8 @@
 """What a source of text is: documents in three splits. Also the corpora that are embedded.
 
 A source gives its documents one at a time, each with the split that it belongs to, so that it
-need not fit in memory. Local files are in `files.py`, data sets of tensorflow-datasets in
-`tfds.py`; tokens are made in `tokenizer.py`.
+need not fit in memory. Local files are in `files.py`, text in packages in `packages.py`, data
+sets of tensorflow-datasets in `tfds.py`; tokens are made in `tokenizer.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from typing import NamedTuple
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 HELD_OUT = 0.05  # share of all text in the test split, and the same in the validation split
+# CHOICE: many files take these splits in turn: held-out files are spread over all files, since
+# files with similar names have similar text. One in 20 is `HELD_OUT`.
+TURNS = (*[TRAIN] * (round(1 / HELD_OUT) - 2), VALIDATION, TEST)
 
 
 class Document(NamedTuple):

@@ -18,6 +18,7 @@ from primeval.evaluators.data.documents import (
     HELD_OUT,
     TEST,
     TRAIN,
+    TURNS,
     VALIDATION,
     Document,
     Source,
@@ -29,9 +30,6 @@ from primeval.primitives.errors import did_you_mean
 # CHOICE: with at least this many documents or files, a split consists of whole ones; with
 # fewer, the text is cut into spans.
 ENOUGH = 20
-# CHOICE: many files take these splits in turn: held-out files are spread over all files, since
-# files with similar names have similar text. One in 20 is `HELD_OUT`.
-TURNS = (*[TRAIN] * (round(1 / HELD_OUT) - 2), VALIDATION, TEST)
 BOUNDARIES = (b"\f", b"\n\n", b"\n", b" ")  # where a span may end, the best first
 
 _UNPACKERS: dict[str, Callable[[bytes], bytes]] = {

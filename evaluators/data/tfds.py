@@ -32,8 +32,8 @@ from primeval.evaluators.data.tfds_splits import (
     count_examples,
     find_feature,
 )
+from primeval.evaluators.data_settings import DataSettings
 from primeval.evaluators.errors import DataError
-from primeval.evaluators.settings import DataSettings
 from primeval.primitives.errors import did_you_mean
 
 ANSWER_WITHIN = 5.0  # seconds that a host may take to accept a connection

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from primeval.evaluators.data.documents import HELD_OUT, SPLITS, TEST, TRAIN, VALIDATION
+from primeval.evaluators.data_settings import DataSettings
 from primeval.evaluators.errors import DataError
-from primeval.evaluators.settings import DataSettings
 from primeval.primitives.errors import did_you_mean
 
 USUAL_FEATURES = ("text", "book_text")  # lm1b, c4, wiki40b and most others; pg19

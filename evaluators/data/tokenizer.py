@@ -20,8 +20,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from primeval.evaluators.data_settings import DataSettings
 from primeval.evaluators.errors import DataError
-from primeval.evaluators.settings import DataSettings
 
 _LOG = logging.getLogger(__name__)
 _SAMPLE = "A line, with  two spaces;\nanother: 1851 \u00e9 \u4e2d."

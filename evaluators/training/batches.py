@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from primeval.evaluators.data.corpus import Corpus
+from primeval.evaluators.data.recall import BLANK
 from primeval.evaluators.settings import TrainingSettings
 
 Tensor = Any
@@ -21,13 +22,17 @@ class Batches:
     """A corpus on the device, from which compiled code takes its batches.
 
     All training tokens come first, then the held-out windows one after the other; these are
-    spread evenly over their split and are the same for every candidate.
+    spread evenly over their split and are the same for every candidate. If the corpus is a row
+    of examples, each window is one of them.
 
     Args:
         corpus: The tokens; it must hold enough of them (`require_batches`).
         split: The held-out split, `validation` or `test`.
         settings: How to train: sequences per batch, and batches of validation.
         length: Positions of a sequence.
+
+    Attributes:
+        partly: Whether only some of the targets count.
     """
 
     def __init__(
@@ -35,8 +40,11 @@ class Batches:
     ) -> None:
         self._batch, self._length = settings.batch_size, length
         held_out = getattr(corpus, split)
+        self.partly, self._vocabulary = corpus.example > 0, corpus.vocabulary
+        self._stride = corpus.example or 1  # tokens from a place for a window to the next
         count = settings.validation_batches * settings.batch_size
-        starts = np.linspace(0, len(held_out) - length - 1, count).astype(np.int64)
+        last = (len(held_out) - length - 1) // self._stride
+        starts = np.linspace(0, last, count).astype(np.int64) * self._stride
         windows = [np.asarray(held_out[start : start + length + 1]) for start in starts]
         training = np.asarray(corpus.train)
         self._training = len(training)  # tokens that are for training
@@ -57,11 +65,29 @@ class Batches:
             [self._batch],
             seed=tf.stack([seed, step]),
             minval=0,
-            maxval=self._training - self._length,
+            maxval=(self._training - self._length - 1) // self._stride + 1,
             dtype=tf.int32,
             alg="philox",
         )
+        if self.partly:
+            drawn *= self._stride
         fixed = self._training + (step * self._batch + tf.range(self._batch)) * width
         starts = tf.where(held_out, fixed, drawn)  # (batch,)
         windows = tf.gather(self._tokens, starts[:, None] + tf.range(width))
         return tf.cast(windows, tf.int32)
+
+    def parts(self, windows: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What a model reads, and what it is to predict.
+
+        Args:
+            windows: Of `windows`, (batch, length + 1) int32.
+
+        Returns:
+            The tokens of the sequences and of their targets, (batch, length) int32; and whether
+            a target counts, (batch, length) bool, or None if all of them do.
+        """
+        if not self.partly:
+            return windows[:, :-1], windows[:, 1:], None
+        counted = windows >= self._vocabulary
+        tokens = tf.where(counted, BLANK, windows)
+        return tokens[:, :-1], (windows % self._vocabulary)[:, 1:], counted[:, 1:]

@@ -46,6 +46,8 @@ class Trainer:
         model: Holds the weights of the start until `store_weights` copies the trained ones.
         steps: Training steps made so far.
         step_seconds: Wall time of the fastest step so far; infinite before there was one.
+        accuracy: Share of the targets that got the largest logit in the last validation; None
+            before there was one, and where all targets count.
     """
 
     def __init__(
@@ -64,7 +66,10 @@ class Trainer:
         part = settings.batch_size // settings.accumulation
         self.model.build((part, scale.length))
         self.steps, self.step_seconds = 0, math.inf
+        self.accuracy: float | None = None
         self._batch = partial(batches.windows, data_seed)  # of a step
+        self._parts, self._partly = batches.parts, batches.partly
+        self._right = tf.Variable(0.0, trainable=False)  # shares of batches, added up
         self._total_steps = tf.Variable(1.0, trainable=False)
         shaped = settings.optimizer.lower() in SHAPED_OPTIMIZERS
         self._weights = PackedWeights(self.model.trainable_variables, flat=not shaped)
@@ -119,7 +124,10 @@ class Trainer:
 
     def validate(self) -> float:
         """The mean loss on the held-out windows, in nats per token."""
+        self._right.assign(0.0)
         total, made = self._call(0, self.settings.validation_batches, held_out=True)
+        if self._partly:
+            self.accuracy = float(self._right) / max(made, 1)
         return total / max(made, 1)
 
     def store_weights(self) -> None:
@@ -192,11 +200,22 @@ class Trainer:
         return loss, self._weights.packed(gradients)
 
     def _loss(self, weights: list[Tensor], windows: Tensor) -> Tensor:
-        """The mean cross-entropy, () float32, of predicting each next token."""
-        logits, _ = self.model.stateless_call(weights, [], windows[:, :-1])
+        """The mean cross-entropy, () float32, of predicting each next token that counts."""
+        tokens, targets, counted = self._parts(windows)
+        logits, _ = self.model.stateless_call(weights, [], tokens)
         logits = tf.cast(logits, tf.float32)  # (batch, length, vocabulary)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(windows[:, 1:], logits)
-        return tf.reduce_mean(losses)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        if counted is None:
+            return tf.reduce_mean(losses)
+        right = tf.argmax(logits, -1, tf.int32) == targets
+        self._right.assign_add(_mean(right, counted) / self.settings.accumulation)
+        return _mean(losses, counted)
+
+
+def _mean(values: Tensor, counted: Tensor) -> Tensor:
+    """The mean of the values that count, () float32; takes (batch, length) of both."""
+    weights = tf.cast(counted, tf.float32)
+    return tf.reduce_sum(tf.cast(values, tf.float32) * weights) / tf.reduce_sum(weights)
 
 
 def _optimizer(settings: TrainingSettings) -> keras.optimizers.Optimizer:

@@ -121,13 +121,14 @@ class _Trial:
         message: str = "",
     ) -> Outcome:
         """How the candidate ended, with everything that was measured on the way."""
-        bits = None if loss is None else loss / math.log(2) / self.bench.bytes_per_token
-        trainer, cost = self.trainer, self.cost
+        trainer, cost, size = self.trainer, self.cost, self.bench.bytes_per_token
+        bits = None if loss is None or size is None else loss / math.log(2) / size
         timed = trainer is not None and math.isfinite(trainer.step_seconds)
         return Outcome(
             status,
             loss=loss,
             bits_per_byte=bits,
+            accuracy=trainer.accuracy if trainer and loss is not None else None,
             hurdle=hurdle,
             curve=tuple(self.curve),
             steps=trainer.steps if trainer else 0,

@@ -28,7 +28,7 @@ class Workbench:
         task: As given.
         vocabulary: The primitives that candidates may consist of.
         scale: The model around a candidate's block.
-        bytes_per_token: Bytes of UTF-8 per token of the held-out text.
+        bytes_per_token: Bytes of UTF-8 per token of the held-out text; None without text.
         clock: The clock by which steps of two programs are compared, in seconds.
 
     Raises:
@@ -43,7 +43,7 @@ class Workbench:
         corpus = corpora[0] if corpora else open_corpus(task)
         require_batches(corpus, task.model, task.training, task.split)
         self.scale = task.model.scale(corpus.vocabulary)
-        self.bytes_per_token = corpus.bytes_per_token[task.split]
+        self.bytes_per_token = corpus.bytes_per_token.get(task.split)
         self._batches = Batches(corpus, task.split, task.training, task.model.length)
         reference = parse(task.reference, "reference", self.vocabulary)
         self._reference_graph = build_graph(reference)

@@ -21,7 +21,7 @@ import numpy as np
 from primeval.evaluators.data.corpus import Corpus, cache_dir
 from primeval.evaluators.data.documents import SPLITS
 from primeval.evaluators.data.tokenizer import Tokens
-from primeval.evaluators.settings import DataSettings
+from primeval.evaluators.data_settings import DataSettings
 from primeval.evaluators.task import Task, TokenFiles
 from primeval.evaluators.whole_files import remove_drafts, replacing
 

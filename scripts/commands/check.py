@@ -17,6 +17,7 @@ from primeval.dna.graph import build_graph
 from primeval.dna.printing import format_program
 from primeval.dna.program import Program
 from primeval.evaluators.data.files import find_files
+from primeval.evaluators.data.packages import require_packages
 from primeval.evaluators.units import rough_bytes
 from primeval.evaluators.workers.memory import counted_memory, free_memory, gpu_count
 from primeval.scripts.commands.arguments import add_shared
@@ -57,6 +58,8 @@ def run_check(args: argparse.Namespace) -> None:
         for data in (config.data, *(rung.data for rung in config.rungs)):
             for pattern in data.files:
                 find_files(pattern)  # raises DataError if there is none; reads no file
+            for source in (data.source, data.test_source):
+                require_packages(source)
     else:
         if args.train is None:
             require_memory(args.config, config, on_rungs)

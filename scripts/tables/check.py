@@ -104,7 +104,7 @@ def _trial_text(tried: Tried | None) -> str:
 
 def _plan(config: RunConfig) -> list[tuple[str, str]]:
     budget, training = config.budget, config.candidate.budget
-    data = config.data.source or config.data.tfds or ", ".join(config.data.files)
+    data = config.data.origin or ", ".join(config.data.files)
     limit = "" if budget.max_time is None else f", at most {format_duration(budget.max_time)}"
     workers = f"{config.workers.evaluator}: one candidate at a time"
     if config.workers.evaluator == "ray":
@@ -118,7 +118,7 @@ def _plan(config: RunConfig) -> list[tuple[str, str]]:
             f"hurdles, {mean_share(training.hurdles):.0%} of it on average",
         ),
         ("search", f"{config.search.algorithm}, population {config.search.population_size}"),
-        ("data", f"{data}, {config.data.tokenizer} tokens"),
+        ("data", f"{data}, {config.data.kind}"),
         ("workers", workers),
     ]
 

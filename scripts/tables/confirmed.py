@@ -15,7 +15,7 @@ from primeval.search.confirm.figures import Figures, confirmed_rung
 from primeval.search.run.folder import Run
 from primeval.search.views.confirmed_rows import ConfirmedRow
 
-HEADERS = ("rank", "loss", "bits", "sd", "vs seed", "± 95 %", "steps", "ratio")
+HEADERS = ("sd", "vs seed", "± 95 %", "steps", "ratio")
 SEARCH_HEADERS = ("search", "vs seed")
 
 
@@ -33,12 +33,14 @@ def print_confirmed(run: Run, rows: list[ConfirmedRow], rung: int | None = None)
     if run.config.rungs:
         of = len(run.config.rung_numbers)
         print(f"Trained on rung {rung or confirmed_rung(run)} of {of}.")
+    short, beside = ("bits", "in bits per byte") if _has_text(rows) else ("accuracy",) * 2
     print(
-        f"Test loss in nats per token, and in bits per byte: means over {_seeds(rows)}.\n"
+        f"Test loss in nats per token, and {beside}: means over {_seeds(rows)}.\n"
         f"vs seed: difference to {run.seed_name}, paired by seed, with half its 95 % interval."
     )
     searched = any(row.searched is not None for row in rows)
-    headers = (*HEADERS, *(SEARCH_HEADERS if searched else ()), "program")
+    more = SEARCH_HEADERS if searched else ()
+    headers = ("rank", "loss", short, *HEADERS, *more, "program")
     cells = [
         [*_cells(at, row.figures), *(_search_cells(row) if searched else ()), row.name]
         for at, row in enumerate(rows)
@@ -49,16 +51,22 @@ def print_confirmed(run: Run, rows: list[ConfirmedRow], rung: int | None = None)
 
 
 def _cells(at: int, figures: Figures) -> list[str]:
+    beside = figures.bits_per_byte if figures.accuracy is None else figures.accuracy
     return [
         str(at + 1),
         loss_text(figures),
-        terminal.fixed(figures.bits_per_byte, 3),
+        terminal.fixed(beside, 3),
         terminal.fixed(figures.deviation),
         terminal.signed(figures.loss_vs_seed),
         terminal.fixed(figures.half_width),
         "-" if figures.steps is None else f"{figures.steps:.0f}",
         terminal.fixed(figures.step_ratio, 3),
     ]
+
+
+def _has_text(rows: list[ConfirmedRow]) -> bool:
+    """Whether losses are of text, so that there are bits per byte, or else an accuracy."""
+    return all(row.figures.accuracy is None for row in rows)
 
 
 def _search_cells(row: ConfirmedRow) -> list[str]:
@@ -100,7 +108,8 @@ def markdown(run: Run, rows: list[ConfirmedRow], command: str, rung: int) -> str
     """The table as a Markdown document, with the command and circumstances that made it."""
     reference = run.seed_name
     headers = [
-        *("rank", "program", "loss", "sd", "bits per byte", f"vs {reference}"),
+        *("rank", "program", "loss", "sd"),
+        *("bits per byte" if _has_text(rows) else "accuracy", f"vs {reference}"),
         *("95 % interval", "steps", "step ratio", "parameters"),
         *("search loss", "search vs seed"),
     ]
@@ -138,14 +147,14 @@ def circumstances(run: Run, rows: list[ConfirmedRow], rung: int = 1) -> list[tup
     size = f"width {model.width}"
     if model.parameters is not None:
         size = f"{model.parameters[0]:,} to {model.parameters[1]:,} parameters"
-    data = config.data.source or config.data.tfds or "files of one's own"
+    data = config.data.origin or "files of one's own"
     outcomes = [one for row in rows for one in row.outcomes.values()]
     spent = math.fsum(time for one in outcomes for time in one.seconds.values())
     return [
         ("run", f"{run.folder}{where}"),
         ("scale", f"layers: {model.layers}, length: {model.length}, {size}"),
         ("budget of each", f"{budget.amount:,g} {budget.unit.replace('_', ' ')}"),
-        ("data", f"{data}, {config.data.tokenizer} tokens"),
+        ("data", f"{data}, {config.data.kind}"),
         (
             "training",
             f"batch {training.batch_size}, {training.optimizer}, learning rate "

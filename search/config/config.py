@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 from primeval.evaluators.budget import Budget
+from primeval.evaluators.data_settings import DataSettings
 from primeval.evaluators.limits import taken_apart
-from primeval.evaluators.settings import DataSettings
 from primeval.evaluators.units import format_bytes, format_duration
 from primeval.primitives.errors import did_you_mean
 from primeval.search.config.keys import alternatives, keys

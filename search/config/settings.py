@@ -14,11 +14,11 @@ from typing import Annotated
 from primeval.dna.check import MAX_BANK
 from primeval.dna.cost import Scale
 from primeval.dna.mutations import MUTATIONS
+from primeval.evaluators.data_settings import DataSettings
 from primeval.evaluators.errors import SettingError
 from primeval.evaluators.limits import Count, Limit, Seconds, Settings
 from primeval.evaluators.settings import (
     CandidateSettings,
-    DataSettings,
     ModelSettings,
     TrainingSettings,
     WorkerSettings,
@@ -148,7 +148,7 @@ class RungSettings(Settings):
                 "promote is a share below 1, or a whole number of programs. "
                 f"Received: {self.promote:g}.",
             )
-        _check_size(self.model)
+        _check_scale(self.model, self.data)
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class RunConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_size(self.model)
+        _check_scale(self.model, self.data)
 
     @property
     def scale(self) -> Scale:
@@ -218,7 +218,7 @@ class RunConfig(Settings):
         return make_language(self.language.modules, self.language.primitives)
 
     def task(self, reference: str) -> Task:
-        """What an evaluator needs to know of all rungs; `reference`: text of the first seed."""
+        """What an evaluator needs to know of all rungs; `reference`: the first seed's text."""
         return Task(
             self.model,
             self.data,
@@ -232,11 +232,12 @@ class RunConfig(Settings):
         )
 
 
-def _check_size(model: ModelSettings) -> None:
-    """Raises SettingError unless a model's size is given in exactly one way."""
+def _check_scale(model: ModelSettings, data: DataSettings) -> None:
+    """Raises SettingError unless a model's size is given in one way, and its length will do."""
     if bool(model.parameters) == bool(model.width):
         raise SettingError(
             "model",
             "model: give either parameters: [smallest, largest] or width, not "
             f"{'both' if model.width else 'neither'}.",
         )
+    data.require_room(model.length)

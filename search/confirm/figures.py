@@ -25,7 +25,9 @@ class Figures:
 
     Attributes:
         loss: Mean test loss over the seeds, in nats per token.
-        bits_per_byte: The same per byte of text.
+        bits_per_byte: The same per byte of text; None where there is no text.
+        accuracy: Share of the tokens asked for that were predicted, mean over the seeds; None
+            for text.
         deviation: Standard deviation of the loss over the seeds.
         loss_vs_seed: Mean of the differences to the run's first seed, paired by fresh seed.
         interval: Covers the true difference with a probability of 95 %.
@@ -39,6 +41,7 @@ class Figures:
 
     loss: float | None
     bits_per_byte: float | None
+    accuracy: float | None
     deviation: float | None
     loss_vs_seed: float | None
     interval: tuple[float, float] | None
@@ -122,6 +125,7 @@ class Confirmed:
         return Figures(
             loss=self.loss,
             bits_per_byte=self.mean("bits_per_byte"),
+            accuracy=self.mean("accuracy"),
             deviation=self.deviation,
             loss_vs_seed=gap.mean if gap else None,
             interval=gap.bounds if gap and other else None,

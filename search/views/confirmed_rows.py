@@ -107,6 +107,7 @@ def _training(seed: int, outcome: Outcome) -> dict[str, Any]:
         "status": outcome.status.value,
         "loss": finite(outcome.loss),
         "bits_per_byte": finite(outcome.bits_per_byte),
+        "accuracy": finite(outcome.accuracy),
         "steps": outcome.steps,
         "step_ratio": finite(outcome.step_ratio),
         "seconds": outcome.seconds,

@@ -15,15 +15,11 @@ from primeval.dna.graph import build_graph
 from primeval.dna.library import seed_text
 from primeval.dna.parsing import parse
 from primeval.evaluators.budget import Budget
+from primeval.evaluators.data_settings import DataSettings
 from primeval.evaluators.errors import DataError
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome, Status
-from primeval.evaluators.settings import (
-    CandidateSettings,
-    DataSettings,
-    ModelSettings,
-    WorkerSettings,
-)
+from primeval.evaluators.settings import CandidateSettings, ModelSettings, WorkerSettings
 from primeval.evaluators.task import Task
 from primeval.evaluators.toy import toy_loss
 from primeval.evaluators.workers.factory import make_evaluator

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from primeval.evaluators.data.corpus import Corpus, load_corpus
-from primeval.evaluators.settings import DataSettings
+from primeval.evaluators.data_settings import DataSettings
 
 PROSE = b"It is a truth universally acknowledged, that a paragraph must be in want.\n\n" * 40
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from primeval.dna.library import seed_text
 from primeval.evaluators.budget import Budget
+from primeval.evaluators.data_settings import DataSettings
 from primeval.evaluators.evaluator import Candidate, Evaluator
 from primeval.evaluators.outcome import Outcome
 from primeval.evaluators.settings import (
     CandidateSettings,
-    DataSettings,
     ModelSettings,
     TrainingSettings,
     WorkerSettings,

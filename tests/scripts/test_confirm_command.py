@@ -217,3 +217,23 @@ def test_workers_and_this_process_confirm_alike(ray_session: None) -> None:
     assert len(set(found["ray"])) == 3
     assert found["ray"][1] == found["ray"][3]
     assert json.dumps(found)  # all losses are plain numbers
+
+
+@pytest.mark.tf
+def test_recall_is_confirmed_with_an_accuracy_in_place_of_bits(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("PRIMEVAL_CACHE", str(tmp_path / "cache"))
+    sets = ["workers.evaluator=local", "candidate.budget.steps=2", "training.jit=false"]
+    sets += ["model.width=16", "training.batch_size=4", "data.recall.examples=999"]
+    sets = [word for one in sets for word in ("--set", one)]
+    command = ["confirm", "recall", "--run-dir", tmp_path / "run", "--seeds", 1, *sets]
+    shown = printed(capsys, *command, "--programs", "transformer").splitlines()
+    assert max(map(len, shown)) <= 80
+    assert shown[0].startswith("Test loss in nats per token, and accuracy: means over")
+    assert shown[2].split()[:4] == ["rank", "loss", "accuracy", "sd"]
+    (row,) = as_json(capsys, *command, "--programs", "transformer")["programs"]
+    assert (row["bits_per_byte"], row["runs"][0]["bits_per_byte"]) == (None, None)
+    assert row["accuracy"] == row["runs"][0]["accuracy"]
+    assert shown[3].split()[2] == f"{row['accuracy']:.3f}"

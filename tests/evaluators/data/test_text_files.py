@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from primeval.evaluators.data.corpus import load_corpus
 from primeval.evaluators.data.documents import SPLITS, split_documents
 from primeval.evaluators.data.files import split_file
+from primeval.evaluators.data_settings import DataSettings
 from primeval.evaluators.errors import DataError
-from primeval.evaluators.settings import DataSettings
 
 
 def test_packed_files_give_the_tokens_of_plain_ones(tmp_path: Path) -> None:

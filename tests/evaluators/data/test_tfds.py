@@ -19,8 +19,8 @@ import pytest
 
 from primeval.evaluators.data.corpus import Corpus, load_corpus
 from primeval.evaluators.data.documents import SPLITS, embedded
+from primeval.evaluators.data_settings import DataSettings
 from primeval.evaluators.errors import DataError
-from primeval.evaluators.settings import DataSettings
 
 pytestmark = pytest.mark.tf
 

@@ -15,8 +15,8 @@ import pytest
 from helpers.corpora import PROSE, entries, run_python, text_of
 
 from primeval.evaluators.data.corpus import load_corpus
+from primeval.evaluators.data_settings import DataSettings
 from primeval.evaluators.errors import DataError
-from primeval.evaluators.settings import DataSettings
 
 
 def test_tokens_are_made_once_and_memory_mapped(cache: Path) -> None:
@@ -88,7 +88,7 @@ LOAD = """if True:
     import os, sys, resource, time
     from primeval.evaluators.data.corpus import load_corpus
     from primeval.evaluators.errors import DataError
-    from primeval.evaluators.settings import DataSettings
+    from primeval.evaluators.data_settings import DataSettings
     def load(progress=None):
         try:
             return load_corpus(DataSettings(cache_dir=sys.argv[1]), progress)

@@ -20,8 +20,8 @@ from primeval.evaluators.data.tokenizer import (
     smallest_dtype,
     train_sentencepiece,
 )
+from primeval.evaluators.data_settings import DataSettings
 from primeval.evaluators.errors import DataError
-from primeval.evaluators.settings import DataSettings
 
 AUSTEN = [document.text[:3000] for document in embedded("austen").documents()][:20]
 

@@ -15,7 +15,7 @@ from helpers.training import task
 
 from primeval.evaluators.data.corpus import open_corpus
 from primeval.evaluators.data.ladder import load_corpora
-from primeval.evaluators.settings import DataSettings
+from primeval.evaluators.data_settings import DataSettings
 from primeval.evaluators.task import Task
 from primeval.evaluators.workers.shipping import pack, write_wheel
 
