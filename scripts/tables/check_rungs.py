@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 HEADERS = ("rung", "a step", "full", "mean", "programs", "noise", "time", "share")
 ASSUMED = """\
 programs: with the seeds; noise: further trainings of the first seed; time: of workers. Half of
-the programs are taken to pass each hurdle, and half of those trained to the end to seem better
-than the seed: of these a rung takes as many as its promote allows."""
+the programs are taken to pass each hurdle. Of those trained to the end, a rung takes as many as
+its promote allows; where that is a number, half are taken to seem better than the seed."""
 WIDTH = 80
 
 

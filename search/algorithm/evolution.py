@@ -117,6 +117,11 @@ class Search:
             raise ValueError("The seeds come first.")
         return self._enter(self._births.root(self._place, program))
 
+    def climb(self, ladder: Ladder) -> None:
+        """Use another ladder; only before anything is asked for."""
+        self.ladder = ladder
+        self._standings = Standings(self.population, self.known, ladder)
+
     def restore(self, individual: Individual) -> None:
         """Take the next individual from a run's history instead of asking for it.
 

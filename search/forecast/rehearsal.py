@@ -115,7 +115,7 @@ def _children(config: RunConfig, workers: int, seeds: int) -> int:
 def _drive(run: Run, start: Start, children: int) -> tuple[float, _Observer]:
     """Drive the run to its end: seconds until the workers were ready, and what was noted."""
     search = make_search(run.config, list(run.store.seeds.values()), run.language)
-    search.ladder = EveryRung(rungs_of(run.config), search.seed_count, children)
+    search.climb(EveryRung(rungs_of(run.config), search.seed_count, children))
     began = time.perf_counter()
     evaluator = start(run.config.task(run.reference))
     observer = _Observer(_ready(evaluator))

@@ -4,10 +4,9 @@ Half of the candidates pass each hurdle, as in the paper (A.3). So every band of
 costs the same, and a candidate uses (h + 1) / (2^(h+1) - 1) of it on average. The first few
 meet no threshold yet (`hurdles.LEAST`) and use all of it, as seeds and replicates do.
 
-A rung takes a share of the programs of the rung below, but only those that were trained to the
-end there and seem better than the first seed. How many seem so cannot be foreseen.
-CHOICE: half of those trained to the end, as if all were as good as the seed. So no more are
-promoted than either the share or this half allows.
+A rung takes the most promising of the programs that were trained to the end below: a share of
+all that were tried there, or those that seem among the best so many. CHOICE: half of those
+trained to the end are taken to seem better than the first seed, as if all were as good as it.
 """
 
 from __future__ import annotations
@@ -138,13 +137,14 @@ class Work:
 
     def _promoted(self, below: Trainings, promote: float) -> int:
         """How many programs of the rung below are promoted."""
-        due = math.floor(SEEM_BETTER * max(0, below.ended - self.seeds))
+        ended = max(0, below.ended - self.seeds)
         if promote < 1:
-            return min(due, math.floor(promote * below.programs))
-        if due <= promote:
-            return due
-        # whoever is among the best that many is promoted, and may be overtaken later
-        return round(promote * (1 + math.log(due / promote)))
+            return min(ended, math.floor(promote * below.programs))
+        due = math.floor(SEEM_BETTER * ended)
+        if due > promote:
+            # whoever is among the best that many is promoted, and may be overtaken later
+            due = round(promote * (1 + math.log(due / promote)))
+        return min(due, below.programs // 2)
 
 
 def _reached(lives: float, rung: Trainings) -> float:

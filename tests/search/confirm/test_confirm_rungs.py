@@ -96,8 +96,8 @@ def test_the_best_are_those_that_stand_best_and_fit(
     run, search = begin(config)
 
     def script(candidate: Candidate) -> Outcome:
-        luck = candidate.seed % 100 / 100 if candidate.id else 0.5
-        gain = luck if candidate.rung == 1 else candidate.text.count("x") / 9
+        luck = 0.5 if candidate.text == run.reference else len(candidate.text) % 7 / 7
+        gain = luck if candidate.rung == 1 else 1 - luck  # what is good is bad higher up
         return outcome(2.0 - gain)
 
     drive(run, search, Scripted(script))

@@ -121,16 +121,15 @@ def test_replicates_are_full_trainings_and_count_as_candidates() -> None:
     assert before.floor is None
 
 
-def test_a_rung_takes_what_its_share_and_the_gains_below_allow() -> None:
+def test_a_rung_takes_its_share_of_what_was_trained_to_the_end() -> None:
     found = reckoned(ON_LADDER, *LADDER)
     first, second, third = found.rungs
     assert sum(one.programs + one.replicates for one in found.rungs) <= 400
     assert found.candidates == 400
-    # of 4 + 1 and every sixteenth trained to the end on the first rung, half seem better
+    # of 4 + 1 and every sixteenth trained to the end on the first rung
     ended = int(5 + (1 + 0.8 * (first.programs - 1) - 5) / 16)
-    assert second.programs == 1 + (ended - 1) // 2 < 0.1 * first.programs
-    ended = int(4 + (second.programs - 4) / 2)
-    assert third.programs == 1 + (ended - 1) // 2
+    assert second.programs == 1 + ended - 1 < 0.1 * first.programs
+    assert third.programs == 1 + second.programs // 2
     assert [one.replicates for one in found.rungs] == [3, 3, 3]
     few = reckoned(ON_LADDER, *LADDER, "rungs.2.promote=0.01")
     assert few.rungs[1].programs == 1 + int(0.01 * few.rungs[0].programs)

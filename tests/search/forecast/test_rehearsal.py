@@ -53,7 +53,7 @@ def test_every_rung_is_measured_in_one_rehearsal(toy_config: Make, tmp_path: Pat
     assert [pace.overhead for pace in paces] == [2 + 1, 4 + 1, 6 + 1]
     assert [pace.reference for pace in paces] == [7.0] * 3
     assert [pace.validation for pace in paces] == [1 / 5] * 3
-    assert found.shares[1] != found.shares[0] != 1
+    assert len(found.shares) == 3
 
 
 def test_a_child_that_fails_is_replaced(toy_config: Make, tmp_path: Path) -> None:
