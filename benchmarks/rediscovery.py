@@ -1,7 +1,7 @@
 """How many candidates does a search need to find what is known to be good?
 
     python benchmarks/rediscovery.py [--problem small|transformer] [--searches 1000] [--json]
-    python benchmarks/rediscovery.py --real [RUN] [--minutes 30] [--top 5] [--seeds 8]
+    python benchmarks/rediscovery.py --real [RUN] [--minutes 120] [--top 5] [--seeds 4]
 
 Without `--real`, answers are planted in a scripted loss (`planted.py`). Each arm of the search
 looks for them in the given number of searches, all with the same budget of candidates. With
@@ -127,9 +127,9 @@ def main() -> int:
     parser.add_argument(
         "--real", nargs="?", type=Path, const=Path("runs/rediscovery"), metavar="RUN"
     )
-    parser.add_argument("--minutes", type=float, default=30.0, help="of search, with --real")
+    parser.add_argument("--minutes", type=float, default=120.0, help="of search, with --real")
     parser.add_argument("--top", type=int, default=5, help="individuals to confirm")
-    parser.add_argument("--seeds", type=int, default=8, help="of each confirmed program")
+    parser.add_argument("--seeds", type=int, default=4, help="of each confirmed program")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--docs", type=Path, help="default: docs/ beside this script's folder")
     args = parser.parse_args()

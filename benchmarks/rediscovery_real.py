@@ -136,7 +136,7 @@ def ideas_of(graph: Graph) -> tuple[str, ...]:
 
 
 def seen(run: Run) -> list[Seen]:
-    """All individuals with an outcome, in the order in which outcomes came."""
+    """All new programs with an outcome, in the order in which outcomes came."""
     elapsed = {number: end for number, (_, end) in run.store.times().items() if end is not None}
     told = dict(run.store.outcomes())
     individuals = {one.id: one for one in run.store.individuals()}
@@ -149,6 +149,7 @@ def seen(run: Run) -> list[Seen]:
             describe_edit(run, individuals[number]),
         )
         for number, outcome in told.items()
+        if individuals[number].of is None
     ]
 
 

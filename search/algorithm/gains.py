@@ -133,4 +133,8 @@ class Gains:
         below, above = self.gain(program, rung - 1), self.gain(program, rung)
         if program == FIRST_SEED or below is None or above is None or not math.isfinite(below):
             return None
+        if program not in self._measured[rung - 1].ended and math.isfinite(above):
+            above = (
+                0.0  # stopped on the way, it showed no gain; its loss there is of less training
+            )
         return Pair(self._traits.get(program, {}), below, above)
