@@ -16,7 +16,7 @@ from primeval.search.run.store import Store
 
 TINY = """\
 search: {population_size: 4, tournament_size: 2}
-candidate: {budget: {steps: 16}, hurdles: 1, timeout: 45s}
+candidate: {budget: {steps: 16}, hurdles: 1, timeout: 45s, replicates: 1}
 model: {layers: 1, length: 16, width: 16}
 training: {batch_size: 4, validation_batches: 2, jit: false, warmup_steps: 4}
 workers: {count: 2, memory: 1500MB}

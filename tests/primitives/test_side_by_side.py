@@ -26,7 +26,7 @@ TANH, NORM = "ops.tanh(x)", "x / (1.0 + ops.sum(ops.square(x), axis=-1, keepdims
 LOCAL = """\
 search: {population_size: 2, tournament_size: 2}
 budget: {max_candidates: 2}
-candidate: {budget: {steps: 8}, hurdles: 1}
+candidate: {budget: {steps: 8}, hurdles: 1, replicates: 1}
 model: {width: 16, length: 16, layers: 1}
 training: {batch_size: 4, validation_batches: 2, jit: false, warmup_steps: 4}
 workers: {evaluator: local, count: 1}

@@ -148,7 +148,7 @@ def test_a_mistake_is_one_clear_message_and_changes_nothing(
 TINY = """\
 search: {population_size: 2, tournament_size: 2}
 budget: {max_candidates: 2}
-candidate: {budget: {steps: 15}, hurdles: 2, timeout: 600}
+candidate: {budget: {steps: 15}, hurdles: 2, timeout: 600, replicates: 1}
 model: {layers: 1, length: 16, width: 16}
 training: {batch_size: 4, validation_batches: 2, jit: false, warmup_steps: 4}
 workers: {evaluator: local, threads: 1}

@@ -217,7 +217,7 @@ def test_a_real_worker_does_not_train_what_is_written_differently(tmp_path: Path
 
     config = parse_config(
         "{search: {population_size: 4, tournament_size: 2}, budget: {max_candidates: 3},"
-        " model: {layers: 1, length: 16, width: 16}, candidate: {budget: {steps: 4}},"
+        " model: {layers: 1, length: 16, width: 16}, candidate: {budget: {steps: 4}, replicates: 1},"
         " workers: {evaluator: local}}",
         [f"run_dir={tmp_path / 'run'}"],
     )
