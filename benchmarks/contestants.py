@@ -119,6 +119,12 @@ def ours(turns: Turns, shapes: list[Shape]) -> None:
     (shape,) = shapes
     low, high = shape.window()
     sets = [f"model.layers={shape.layers}", f"model.parameters=[{low}, {high}]"]
+    sets += [
+        "data.tokenizer=bytes",
+        "data.vocabulary=256",
+        "training.batch_size=32",
+        "rungs=[]",
+    ]
     task = load_config("laptop", sets).task(seed_text("transformer"))
     limit_threads(task.workers.threads)
     bench = Workbench(task)

@@ -199,7 +199,7 @@ def section_lines(
         "```",
         "",
         *(f"- {name}: {facts[name]}" for name in kept),
-        f"- the search: {rough_duration(run.store.elapsed())}, {len(everybody):,} candidates "
+        f"- the search: {rough_duration(run.store.elapsed())}, {run.store.told():,} candidates "
         f"({statuses})",
         f"- mean cost of a candidate: {mean_cost(run, everybody)}",
     ]

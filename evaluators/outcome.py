@@ -63,7 +63,6 @@ class Outcome:
     status: Status
     loss: float | None = None
     bits_per_byte: float | None = None
-    accuracy: float | None = None
     hurdle: int | None = None
     curve: tuple[Point, ...] = ()
     steps: int = 0
@@ -75,6 +74,7 @@ class Outcome:
     message: str = ""
     digest: str | None = None
     same_as: int | None = None
+    accuracy: float | None = None
 
     @property
     def fitness(self) -> float:

@@ -116,10 +116,10 @@ def test_the_table_fits_a_screen_without_colours(
     lines = text.splitlines()
     assert lines[0] == "quickstart is valid. Tried with 2 candidates and 25% of their budget."
     assert (
-        f"a full budget   {foreseen.rungs[0].full:.3g}s: 40s training, 1.5s validating, "
+        f"a full budget   {foreseen.rungs[0].full:.3g}s: 60s training, 1.5s validating, "
         in text
     )
-    assert f"6m 00s, about {foreseen.candidates} candidates, when its time is up" in text
+    assert f"8m 00s, about {foreseen.candidates} candidates, when its time is up" in text
     assert "memory          2.7GB: 2 workers of 1.12GB, 477MB the rest" in lines
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
@@ -138,12 +138,12 @@ def test_a_time_limit_below_a_full_budget_is_pointed_out(capsys: Capture) -> Non
 @pytest.mark.parametrize(
     ("sets", "hurdle"),
     [
-        (["candidate.hurdles=4"], "at step 13 of 400, and training.warmup_steps is 50"),
+        (["candidate.hurdles=4"], "at step 19 of 600, and training.warmup_steps is 50"),
         (["candidate.hurdles=3"], "Train longer, or set candidate.hurdles to 2."),
         (["candidate.hurdles=2"], None),
-        (["candidate.hurdles=2", "training.warmup_steps=150"], "candidate.hurdles to 0."),
-        (["candidate.hurdles=0", "training.warmup_steps=150"], None),
-        (["candidate.hurdles=4", "candidate.budget={tokens: 819200}"], "at step 13 of 400"),
+        (["candidate.hurdles=2", "training.warmup_steps=250"], "candidate.hurdles to 0."),
+        (["candidate.hurdles=0", "training.warmup_steps=250"], None),
+        (["candidate.hurdles=4", "candidate.budget={tokens: 614400}"], "at step 19 of 600"),
         # how many steps that is, is not known yet
         (["candidate.hurdles=4", "candidate.budget={seconds: 4}"], None),
         (["candidate.hurdles=4", "workers.evaluator=toy"], None),

@@ -191,7 +191,7 @@ def test_check_counts_the_seed_and_writes_nothing(
     monkeypatch.chdir(tmp_path)
     assert "Nothing was trained" in printed(capsys, "check", "quickstart", "--no-train")
     (row,) = as_json(capsys, "check", "quickstart", "--no-train")["seeds"]
-    assert (row["width"], row["parameters"]) == (64, 70_336)
+    assert (row["width"], row["parameters"]) == (64, 86_720)
     assert list(tmp_path.iterdir()) == []
 
 
