@@ -217,8 +217,8 @@ def test_a_real_worker_does_not_train_what_is_written_differently(tmp_path: Path
 
     config = parse_config(
         "{search: {population_size: 4, tournament_size: 2}, budget: {max_candidates: 3},"
-        " model: {layers: 1, length: 16, width: 16}, candidate: {budget: {steps: 4}, replicates: 1},"
-        " workers: {evaluator: local}}",
+        " candidate: {budget: {steps: 4}, replicates: 1},"
+        " model: {layers: 1, length: 16, width: 16}, workers: {evaluator: local}}",
         [f"run_dir={tmp_path / 'run'}"],
     )
     run, search = begin(config)
