@@ -27,7 +27,7 @@ setup(
     ],
     package_data={
         "primeval.configs": ["*.yaml"],
-        "primeval.dna": ["seeds/*.dna"],
+        "primeval.dna": ["seeds/*.dna", "panel/*.dna"],
         "primeval.evaluators.data": ["corpora/*"],
         "primeval.scripts.report": ["template/*"],
     },

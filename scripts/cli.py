@@ -29,6 +29,7 @@ COMMANDS = {
     "check": ("check", "validate a configuration, try it for some seconds, forecast its cost"),
     "top": ("top", "print the ranking of a run"),
     "confirm": ("confirm", "train the best again, with fresh seeds and on the test split"),
+    "agree": ("agree", "compare the rankings of programs under two configurations"),
     "show": ("show", "print a program: text, code, costs, differences"),
     "lineage": ("lineage", "print the edits from the seed to an individual"),
     "report": ("report", "write a run as one HTML file, for a browser"),

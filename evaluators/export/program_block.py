@@ -18,7 +18,7 @@ import keras
 from primeval.dna.cost import Scale, measure
 from primeval.dna.graph import build_graph
 from primeval.dna.infer import Node
-from primeval.dna.library import load_seed, seed_names
+from primeval.dna.library import built_in_names, load_seed
 from primeval.dna.parsing import parse
 from primeval.dna.printing import format_program
 from primeval.dna.program import Program
@@ -74,7 +74,7 @@ class ProgramBlock(keras.layers.Layer):
         """The program meant. Raises ProgramError, or ValueError with the nearest names."""
         if isinstance(program, Program):
             return program
-        if program in seed_names():
+        if program in built_in_names():
             return load_seed(program)
         if "\n" in program:
             return parse(program, vocabulary=self.vocabulary)
@@ -82,7 +82,7 @@ class ProgramBlock(keras.layers.Layer):
         if path.is_file():
             return parse(path.read_text(encoding="utf-8-sig"), program, self.vocabulary)
         raise ValueError(
-            f"{UnknownNameError('program', program, seed_names())} A program is a built-in "
+            f"{UnknownNameError('program', program, built_in_names())} A program is a built-in "
             "name, a file (my.dna) or a text. For an individual of a run: "
             "`from primeval.search.run.programs import find_program`, then "
             'find_program("RUN:ID").program.'

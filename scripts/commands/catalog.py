@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from primeval.dna.library import load_seed, seed_names, seed_summary
+from primeval.dna.cost import Scale
+from primeval.dna.library import built_in_names, load_seed, panel_names, seed_summary
 from primeval.dna.writing.facts import Facts
 from primeval.primitives.vocabulary import PRIMITIVES
 from primeval.scripts.commands.arguments import add_shared
@@ -32,10 +33,16 @@ def run_seeds(args: argparse.Namespace) -> None:
         from primeval.search.config.config import load_config
 
         scale = load_config(args.config).scale
-    rows = [_seed_row(name, Facts(load_seed(name), scale)) for name in seed_names()]
+    rows = [_seed_row(name, Facts(load_seed(name), scale)) for name in built_in_names()]
     if args.json:
         terminal.print_json(rows)
         return
+    _print_programs([row for row in rows if not row["panel"]], scale)
+    print("\nThe panel, which primeval agree trains besides them:")
+    _print_programs([row for row in rows if row["panel"]], scale)
+
+
+def _print_programs(rows: list[dict[str, Any]], scale: Scale | None) -> None:
     # lines are counted after inlining, as in the paper; operations in use are live
     headers = ["name", "lines", "live", *(["summary"] if scale is None else COSTS)]
     cells = [
@@ -52,6 +59,7 @@ def run_seeds(args: argparse.Namespace) -> None:
 def _seed_row(name: str, facts: Facts) -> dict[str, Any]:
     return {
         "name": name,
+        "panel": name in panel_names(),
         "subprograms": len(facts.program.subprograms),
         "instructions": sum(1 for _ in facts.program.instructions()),
         "summary": seed_summary(name),

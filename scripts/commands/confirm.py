@@ -4,50 +4,42 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import shlex
 import sys
-from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from primeval.dna.library import load_seed
 from primeval.dna.parsing import parse
-from primeval.dna.program import Program
-from primeval.primitives.primitive import Vocabulary
 from primeval.primitives.widths import Rejection
 from primeval.scripts.commands.arguments import add_shared, whole_number
-from primeval.scripts.running.confirm_progress import confirm_progress
-from primeval.scripts.running.driving import log_to
-from primeval.scripts.running.starting import start_evaluator
+from primeval.scripts.running.confirming import (
+    Setting,
+    check_count,
+    command_line,
+    load_setting,
+    open_setting,
+    print_stopped,
+    train,
+)
 from primeval.scripts.tables import terminal
 from primeval.scripts.tables.confirmed import markdown, print_confirmed
-from primeval.search.config.config import load_config
-from primeval.search.config.settings import RunConfig
 from primeval.search.confirm.training import (
     BASELINES,
     Entry,
-    Job,
     best_entries,
-    confirm,
-    confirming_task,
     distinct,
     entry_of,
-    missing_jobs,
-    run_of,
 )
-from primeval.search.drive.starting import check_seeds, load_seeds
-from primeval.search.errors import ConfigError, RunError, writing
-from primeval.search.run.folder import Run, create_run, reopen_run
+from primeval.search.errors import RunError, writing
+from primeval.search.run.folder import Run, reopen_run
 from primeval.search.run.programs import find_individual, program_for
 from primeval.search.run.schema import FILE_NAME
 from primeval.search.views.confirmed_rows import ConfirmedRow, confirmed_rows
 
-if TYPE_CHECKING:
-    from primeval.evaluators.evaluator import Evaluator
-
 TOP = 5  # individuals
-RANDOM_SEEDS, MAX_RANDOM_SEEDS = 5, 1000  # for each program
+RANDOM_SEEDS = 5  # for each program
+OPTIONS = ("--top", "--seeds", "--programs", "--set", "--run-dir", "--markdown")
+COMMAND = ("confirm", ("target",), OPTIONS)  # what repeats it
 
 
 def add_confirm(parser: argparse.ArgumentParser) -> None:
@@ -89,9 +81,8 @@ def run_confirm(args: argparse.Namespace) -> int:
     _check_arguments(args)
     with ExitStack() as held:
         find = _of_run if _is_run(args.target) else _of_config
-        opened, entries, evaluator = find(args, held)
-        jobs = missing_jobs(opened, entries, args.seeds)
-        finished = not jobs or _train(opened, len(entries), jobs, args.seeds, evaluator)
+        setting, found, entries = find(args, held)
+        opened, finished = train(setting, found, entries, args.seeds, held)
         names = {entry.fingerprint: entry.name for entry in entries}
         rows = confirmed_rows(opened, names, args.seeds)
         _report(opened, rows, args, finished)
@@ -99,10 +90,7 @@ def run_confirm(args: argparse.Namespace) -> int:
 
 
 def _check_arguments(args: argparse.Namespace) -> None:
-    if not 1 <= args.seeds <= MAX_RANDOM_SEEDS:
-        raise RunError(
-            f"--seeds is a number from 1 to {MAX_RANDOM_SEEDS}. Received: {args.seeds}."
-        )
+    check_count(args.seeds)
     path = args.markdown
     if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
         raise RunError(f"--markdown is a file in a folder that exists. Received: {path}.")
@@ -123,8 +111,11 @@ def _is_run(target: str) -> bool:
     return missing or path.is_dir() or path.name == FILE_NAME
 
 
-def _of_run(args: argparse.Namespace, held: ExitStack) -> tuple[Run, list[Entry], None]:
-    """The run, and what to train: its seeds, the named programs, its best.
+Found = tuple[Setting, Run | None, list[Entry]]
+
+
+def _of_run(args: argparse.Namespace, held: ExitStack) -> Found:
+    """The settings of a run, the run, and what to train: its seeds, named programs, its best.
 
     `held` closes the run.
     """
@@ -133,88 +124,52 @@ def _of_run(args: argparse.Namespace, held: ExitStack) -> tuple[Run, list[Entry]
     vocabulary = opened.language.vocabulary
     texts = opened.store.seeds
     seeds = {name: parse(text, name, vocabulary) for name, text in texts.items()}
-    entries = _entries(args.programs, seeds, opened.config, opened, vocabulary)
-    return opened, distinct([*entries, *best_entries(opened, best)]), None
+    setting = Setting(opened.config, seeds, vocabulary)
+    entries = [*_entries(args.programs, setting, opened), *best_entries(opened, best)]
+    return setting, opened, distinct(entries)
 
 
-def _of_config(
-    args: argparse.Namespace, held: ExitStack
-) -> tuple[Run, list[Entry], Evaluator | None]:
-    """A run without a search, and what to train: the configuration's seeds, named programs.
+def _of_config(args: argparse.Namespace, held: ExitStack) -> Found:
+    """A configuration, its run if there is one, and what to train: seeds, named programs.
 
-    `held` closes the run and the evaluator. A new folder is made only after its evaluator has
-    started, so that nothing is written if that fails; the evaluator is returned, too. For an
-    existing folder it is None.
+    `held` closes the run.
     """
-    config = load_config(args.target, args.set)
-    # by default a sibling of the folder that `primeval search` would use
-    own = Path(config.run_dir)
-    folder = args.run_dir or str(own.parent / f"confirm-{own.name}")
-    config = dataclasses.replace(config, run_dir=folder)
-    language = config.make_language()
-    seeds = load_seeds(config.search.seeds, config.language, language.vocabulary)
-    check_seeds(config, seeds, language)
-    entries = distinct(_entries(args.programs, seeds, config, None, language.vocabulary))
-    try:
-        opened = run_of(config)
-    except ConfigError as error:
-        raise ConfigError(f"{folder}: {error} Another folder: --run-dir DIR.") from None
-    evaluator = None
-    if opened is None:
-        task = confirming_task(config, entries[0].text, len(entries) * args.seeds)
-        evaluator = held.enter_context(closing(start_evaluator(task)))
-        opened = create_run(config, seeds)
-    return held.enter_context(closing(opened)), entries, evaluator
+    setting = load_setting(args.target, args.set, args.run_dir)
+    entries = distinct(_entries(args.programs, setting, None))
+    opened = open_setting(setting, "Another folder: --run-dir DIR.", held)
+    return setting, opened, entries
 
 
-def _entries(
-    names: str | None,
-    seeds: dict[str, Program],
-    config: RunConfig,
-    run: Run | None,
-    vocabulary: Vocabulary,
-) -> list[Entry]:
+def _entries(names: str | None, setting: Setting, run: Run | None) -> list[Entry]:
     """The seeds of a search, and the programs in a list of names.
 
     All are compared with the first seed. Without a list: the baselines that fit the scale.
     """
-    entries = [entry_of(name, program, config) for name, program in seeds.items()]
+    entries = [
+        entry_of(name, program, setting.config) for name, program in setting.seeds.items()
+    ]
     if names is not None:
         given = [name.strip() for name in names.split(",")]
-        return entries + [_entry(name, config, run, vocabulary) for name in given if name]
+        return entries + [_entry(name, setting, run) for name in given if name]
     for name in BASELINES:
         try:
-            entries.append(entry_of(name, load_seed(name), config))
+            entries.append(entry_of(name, load_seed(name), setting.config))
         except Rejection as rejection:
             print(f"{name} is left out, as it does not fit: {rejection}.", file=sys.stderr)
     return entries
 
 
-def _entry(name: str, config: RunConfig, run: Run | None, vocabulary: Vocabulary) -> Entry:
+def _entry(name: str, setting: Setting, run: Run | None) -> Entry:
     own = run is not None and name.isdecimal()
     if run is not None and own:
-        program = find_individual(f"{run.folder}:{name}")[1].program(vocabulary)
+        program = find_individual(f"{run.folder}:{name}")[1].program(setting.vocabulary)
     else:
-        program = program_for(name, vocabulary)
+        program = program_for(name, setting.vocabulary)
     try:
-        entry = entry_of(name, program, config)
+        entry = entry_of(name, program, setting.config)
     except Rejection as rejection:
         raise RunError(f"{name} cannot be trained at this scale: {rejection}.") from None
     return dataclasses.replace(entry, name=f"#{name}", individual=int(name)) if own else entry
-
-
-def _train(
-    run: Run, programs: int, jobs: Sequence[Job], seeds: int, evaluator: Evaluator | None
-) -> bool:
-    """Train what is missing; returns False if the user asked to stop before the end."""
-    done = programs * seeds - len(jobs)
-    before = f", {done} of {done + len(jobs)} already trained" if done else ""
-    print(f"{run.folder}: {programs} programs, {seeds} seeds{before}", file=sys.stderr)
-    if evaluator is None:
-        evaluator = start_evaluator(confirming_task(run.config, run.reference, len(jobs)))
-    log_to(run.folder)
-    with confirm_progress(len(jobs)) as told:
-        return confirm(run, jobs, evaluator, told)
 
 
 def _report(
@@ -227,22 +182,9 @@ def _report(
     else:
         print_confirmed(run, rows)
     if args.markdown is not None:
-        _write(args.markdown, markdown(run, rows, _command(args)))
+        _write(args.markdown, markdown(run, rows, command_line(args, *COMMAND)))
     if not finished:
-        print(
-            f"\nStopped as asked; what is done is kept. To continue:\n  {_command(args)}",
-            file=sys.stderr,
-        )
-
-
-def _command(args: argparse.Namespace) -> str:
-    """The command line that repeats this command."""
-    words = ["primeval", "confirm", args.target]
-    for option in ("--top", "--seeds", "--programs", "--set", "--run-dir", "--markdown"):
-        value = getattr(args, option[2:].replace("-", "_"))
-        for one in value if option == "--set" else [value]:
-            words += [] if one is None else [option, str(one)]
-    return shlex.join(words)
+        print_stopped(args, *COMMAND)
 
 
 def _write(path: Path, text: str) -> None:

@@ -23,6 +23,7 @@ from primeval.scripts.drawing.shapes import (
 from primeval.search.errors import RunError, writing
 
 FONT = "DejaVu Sans Mono, Menlo, Consolas, monospace"
+KINDS = (".svg", ".png")
 PNG_SCALE = 2.0  # pixels per unit of the drawing
 
 
@@ -32,7 +33,7 @@ def write_drawing(path: Path, drawing: Drawing) -> None:
     The name of the file decides which of the two it is.
     """
     kind = path.suffix.lower()
-    if kind not in (".svg", ".png"):
+    if kind not in KINDS:
         raise RunError(f"A drawing is a file that ends in .svg or .png. Received: {path}.")
     with writing(path):
         if kind == ".svg":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from primeval.dna.library import seed_names, seed_text
+from primeval.dna.library import built_in_names, seed_text
 from primeval.dna.parsing import MAX_TEXT, parse
 from primeval.dna.printing import format_program
 from primeval.dna.program import Program
@@ -47,7 +47,7 @@ def find_program(reference: str, vocabulary: Vocabulary = PRIMITIVES) -> Referen
         RunError: There is no such program, run or individual, or the file cannot be read.
         ProgramError: The file is no program.
     """
-    if reference in seed_names():
+    if reference in built_in_names():
         return Reference(reference, parse(seed_text(reference), reference, vocabulary))
     path = Path(reference)
     if path.is_file():
@@ -66,8 +66,8 @@ def find_program(reference: str, vocabulary: Vocabulary = PRIMITIVES) -> Referen
         beside = [str(other) for other in path.parent.glob("*.dna")] if path.parent else []
         raise UnknownNameError("program file", reference, beside)
     raise RunError(
-        f"{UnknownNameError('program', reference, seed_names())} A program is a built-in name "
-        f"({', '.join(seed_names())}), a file (my.dna) or RUN:ID."
+        f"{UnknownNameError('program', reference, built_in_names())} A program is a built-in "
+        f"name ({', '.join(built_in_names())}), a file (my.dna) or RUN:ID."
     )
 
 

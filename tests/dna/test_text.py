@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from primeval.dna.check import ProgramError, check
-from primeval.dna.library import load_seed, seed_names, seed_text
+from primeval.dna.library import built_in_names, load_seed, seed_text
 from primeval.dna.parsing import parse
 from primeval.dna.printing import format_program, state_index, state_name
 from primeval.dna.program import Instruction, Program
@@ -28,8 +28,8 @@ def test_text_round_trips(program: Program) -> None:
     assert parse(format_program(program)) == program
 
 
-@pytest.mark.parametrize("name", seed_names())
-def test_seed_texts_are_in_the_printed_form(name: str) -> None:
+@pytest.mark.parametrize("name", built_in_names())
+def test_built_in_texts_are_in_the_printed_form(name: str) -> None:
     written = [line for line in seed_text(name).splitlines() if line[:1] not in ("#", "")]
     printed = [line for line in format_program(load_seed(name)).splitlines() if line]
     assert [line.split("#")[0].rstrip() for line in written] == printed
