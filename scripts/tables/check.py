@@ -120,7 +120,17 @@ def _plan(config: RunConfig) -> list[tuple[str, str]]:
         ("search", f"{config.search.algorithm}, population {config.search.population_size}"),
         ("data", f"{data}, {config.data.kind}"),
         ("workers", workers),
+        *((f"rung {number}", _rung(config, number)) for number in config.rung_numbers[1:]),
     ]
+
+
+def _rung(config: RunConfig, number: int) -> str:
+    """A rung above the first in a few words."""
+    rung = config.rungs[number - FIRST_HIGHER]
+    budget, promote = rung.candidate.budget, rung.promote
+    who = f"{promote:.0%} of" if promote < 1 else f"the best {promote:g} of"
+    amount = f"{budget.amount:,g} {budget.unit.replace('_', ' ')}"
+    return f"{who} rung {number - 1}; layers: {rung.model.layers}, {amount}"
 
 
 def _forecast(
