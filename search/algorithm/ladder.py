@@ -14,10 +14,13 @@ counts as far as it has been seen to hold. Four rules follow:
    the programs tried so far (`search/statistics/effects.py`). So an idea whose gain was local
    is expected to lose it wherever it turns up again, and an idea that pays off higher up
    recommends all programs that have it.
-3. A program that proved a gain on a higher rung stands before all that were never tried there.
-   A program that was tried and did not prove it stands by what it measured.
-4. The most promising has the highest gain expected, and what has hardly been tried is given
-   the benefit of the doubt: half a standard deviation of the noise for each new trait.
+3. A program that proved a gain on a higher rung stands before all that were never tried there,
+   unless it is expected to lose that gain further up. A program that was tried and did not
+   prove it stands by what it measured.
+4. The most promising has the highest gain expected on the top rung, whichever rung it would be
+   promoted to: what is known to fail at the top needs no training on the way there. What has
+   hardly been tried is given the benefit of the doubt: half a standard deviation of the noise
+   for each new trait, on each rung that is still ahead.
 
 CHOICE: all of this file. The paper searches at one scale and scales its result up by hand.
 """
@@ -50,8 +53,9 @@ class Standing(NamedTuple):
     """How a program stands; the larger, the better.
 
     Attributes:
-        proved: The highest rung on which it proved a gain; 1 if on none above the first, or if
-            it was tried higher up since and did not prove it there.
+        proved: The highest rung on which it proved a gain; 1 if on none above the first, if it
+            was tried higher up since and did not prove it there, or if no gain is expected of
+            it on the top rung.
         gain: The gain expected on the top rung, in nats per token; minus infinity if it failed.
     """
 
@@ -187,9 +191,8 @@ class Ladder(Gains):
         promoted = [one for one, times in here.entered.items() if times and one >= self._seeds]
         if len(promoted) + 1 > self._room(rung):
             return None
-        doubt = DOUBT * (here.noise.deviation or 0.0)
         promise = {
-            one: self.expected(one, rung) + doubt * here.effects.unknown(self._traits[one])
+            one: self.expected(one, self.top) + self._doubt(one, rung)
             for one in candidates
             if one >= self._seeds
             and one in ended
@@ -201,10 +204,18 @@ class Ladder(Gains):
         if best is None or promise[best] == -math.inf:
             return None
         if self._rungs[rung - 1].promote >= 1:  # it must be one of the best that many
-            better = [one for one in promoted if self.expected(one, rung) > promise[best]]
+            better = [one for one in promoted if self.expected(one, self.top) > promise[best]]
             if promise[best] <= 0 or len(better) >= self._rungs[rung - 1].promote:
                 return None
         return best
+
+    def _doubt(self, program: int, rung: int) -> float:
+        """The benefit of the doubt of a program that would be promoted to a rung."""
+        traits = self._traits[program]
+        return DOUBT * math.fsum(
+            (one.noise.deviation or 0.0) * one.effects.unknown(traits)
+            for one in self._measured[rung - 1 :]
+        )
 
     # -- what it amounts to -------------------------------------------------------------------
 
@@ -214,6 +225,6 @@ class Ladder(Gains):
         for rung in range(self.top, 1, -1):
             measured = self.gain(program, rung)
             if measured is not None:
-                proved = measured > (self.noise(rung).floor() or 0.0)
+                proved = measured > (self.noise(rung).floor() or 0.0) and gain > 0
                 return Standing(rung if proved else 1, gain)
         return Standing(1, gain)

@@ -126,6 +126,33 @@ def test_a_gain_proved_on_the_second_rung_is_lost_on_the_third() -> None:
     assert ladder.standing(1) == Standing(1, pytest.approx(-0.1))
 
 
+def unmasked_at_the_top() -> Ladder:
+    """Convolutions gain most on two rungs and lose on the third; program 3 is such a one too."""
+    ladder = ladder_of(3.0, rungs=THREE)
+    train(ladder, 1, 2.8, text=CONVOLVED)
+    train(ladder, 2, 2.9, text=TAME)
+    train(ladder, 3, 2.8, text=CONVOLVED_LATER)
+    for rung in (2, 3):
+        train(ladder, 0, 2.0, rung)
+    train(ladder, 1, 1.8, rung=2, text=CONVOLVED)
+    train(ladder, 1, 2.4, rung=3, text=CONVOLVED)
+    return ladder
+
+
+def test_a_proved_gain_that_is_known_to_be_lost_further_up_proves_nothing() -> None:
+    ladder = unmasked_at_the_top()
+    train(ladder, 3, 1.8, rung=2, text=CONVOLVED_LATER)
+    assert ladder.expected(3, 3) < 0 < ladder.expected(2, 3)
+    assert ladder.standing(3).proved == 1
+    assert ladder.standing(2) > ladder.standing(3)
+
+
+def test_a_promotion_to_a_middle_rung_goes_by_what_is_expected_at_the_top() -> None:
+    ladder = unmasked_at_the_top()
+    assert ladder.expected(3, 2) > ladder.expected(2, 2)
+    assert ladder.next_trial([1, 2, 3]) == Trial(2, 2)
+
+
 def test_a_local_gain_is_recognised_in_programs_that_are_no_relatives() -> None:
     ladder = ladder_of(3.0)
     train(ladder, 1, 2.8, text=CONVOLVED)
