@@ -10,7 +10,7 @@ from pathlib import Path
 
 from primeval.dna.library import built_in_names
 from primeval.primitives.widths import Rejection
-from primeval.scripts.commands.arguments import add_shared, whole_number
+from primeval.scripts.commands.arguments import add_random_seeds, add_shared
 from primeval.scripts.drawing.files import KINDS
 from primeval.scripts.running.confirming import (
     Setting,
@@ -76,13 +76,7 @@ def add_agree(parser: argparse.ArgumentParser) -> None:
         help="programs to rank besides the first seed: built-in names, files or RUN:ID "
         "(default: all built-in programs)",
     )
-    parser.add_argument(
-        "--seeds",
-        type=whole_number(0),
-        default=RANDOM_SEEDS,
-        metavar="N",
-        help=f"train each program with N random seeds (default: {RANDOM_SEEDS})",
-    )
+    add_random_seeds(parser, RANDOM_SEEDS)
     add_shared(parser, "--set")
     parser.add_argument(
         "--figure", metavar="FILE", type=Path, help="draw the programs into FILE.svg"

@@ -34,6 +34,17 @@ def add_shared(parser: argparse.ArgumentParser, *names: str) -> None:
         parser.add_argument(name, **SHARED[name])
 
 
+def add_random_seeds(parser: argparse.ArgumentParser, default: int) -> None:
+    """Add `--seeds N`, the number of random seeds."""
+    parser.add_argument(
+        "--seeds",
+        type=whole_number(0),
+        default=default,
+        metavar="N",
+        help=f"train each program with N random seeds (default: {default})",
+    )
+
+
 def add_watch(parser: argparse.ArgumentParser, seconds: float, what: str) -> None:
     """Add `--watch [SECONDS]`. `what` is the start of its help, `seconds` its default."""
     parser.add_argument(

@@ -11,7 +11,7 @@ from pathlib import Path
 from primeval.dna.library import load_seed
 from primeval.dna.parsing import parse
 from primeval.primitives.widths import Rejection
-from primeval.scripts.commands.arguments import add_shared, whole_number
+from primeval.scripts.commands.arguments import add_random_seeds, add_shared, whole_number
 from primeval.scripts.running.confirming import (
     Setting,
     check_count,
@@ -56,13 +56,7 @@ def add_confirm(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help=f"train the best K of the run (default: {TOP}, with --programs 0)",
     )
-    parser.add_argument(
-        "--seeds",
-        type=whole_number(0),
-        default=RANDOM_SEEDS,
-        metavar="N",
-        help=f"train each program with N random seeds (default: {RANDOM_SEEDS})",
-    )
+    add_random_seeds(parser, RANDOM_SEEDS)
     parser.add_argument(
         "--programs",
         metavar="A,B,…",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from helpers.toys import outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from planted import SMALL
 
 from primeval.dna.cost import Cost
 from primeval.dna.graph import Graph, build_graph
@@ -20,19 +21,8 @@ from primeval.search.algorithm.population import Individual
 from primeval.search.algorithm.rung import Rung
 from primeval.search.config.settings import SearchSettings
 
-TEXT = """\
-width 4
-constants 0 1
-dims 4 16
-
-S0 main(a, b):
-  c = CONV_1X1 a dim1
-  d = MAX c const0
-  e = CONV_1X1 d dim0
-  f = ADD a e
-"""
-SEEDS = [parse(TEXT), parse(TEXT.replace("d = MAX c const0", "d = TANH c"))]
-SMALL = SearchSettings(population_size=6, tournament_size=3)
+SEEDS = [parse(SMALL), parse(SMALL.replace("d = MAX c const0", "d = TANH c"))]
+SETTINGS = SearchSettings(population_size=6, tournament_size=3)
 ONE = (Rung(),)
 TWO = (Rung(), Rung(promote=0.3, replicates=2))
 THREE = (*TWO, Rung(promote=0.5))
@@ -59,7 +49,7 @@ def noisy(seed: int = 0, failing: float = 0.0) -> Script:
 
 
 def test_promotions_are_programs_of_the_search_and_no_members_of_its_own() -> None:
-    search = Search(SMALL, SEEDS[:1], rungs=THREE)
+    search = Search(SETTINGS, SEEDS[:1], rungs=THREE)
     asked = climb(search, 80, noisy())
     trials = [one for one in asked if one.of is not None]
     assert {one.rung for one in trials} == {2, 3}
@@ -70,7 +60,7 @@ def test_promotions_are_programs_of_the_search_and_no_members_of_its_own() -> No
 
 
 def test_a_program_that_fails_higher_up_is_never_a_parent_again() -> None:
-    search = Search(SMALL, SEEDS[:1], rungs=TWO)
+    search = Search(SETTINGS, SEEDS[:1], rungs=TWO)
     failed: set[int] = set()
 
     def script(individual: Individual) -> Outcome:
@@ -87,7 +77,7 @@ def test_a_program_that_fails_higher_up_is_never_a_parent_again() -> None:
 
 
 def test_the_best_is_the_one_that_proved_most_with_its_loss_there() -> None:
-    search = Search(SMALL, SEEDS[:1], rungs=TWO)
+    search = Search(SETTINGS, SEEDS[:1], rungs=TWO)
     tried: dict[int, float] = {}
 
     def script(individual: Individual) -> Outcome:
@@ -103,7 +93,7 @@ def test_the_best_is_the_one_that_proved_most_with_its_loss_there() -> None:
 
 
 def test_what_was_promoted_may_climb_on_after_it_left_the_population() -> None:
-    search = Search(SMALL, SEEDS[:1], rungs=(Rung(), Rung(promote=0.2), Rung(promote=0.1)))
+    search = Search(SETTINGS, SEEDS[:1], rungs=(Rung(), Rung(promote=0.2), Rung(promote=0.1)))
     living: dict[int, set[int]] = {}
 
     def script(individual: Individual) -> Outcome:
@@ -122,13 +112,13 @@ def test_a_program_that_does_not_fit_higher_up_is_left_below() -> None:
             raise Rejection("too large")
         return Cost(graph, 1, 4, 100, 1)  # type: ignore[arg-type]
 
-    search = Search(SMALL, SEEDS[:1], rungs=(Rung(), Rung(promote=0.5, cost=cost)))
+    search = Search(SETTINGS, SEEDS[:1], rungs=(Rung(), Rung(promote=0.5, cost=cost)))
     asked = climb(search, 60, noisy())
     nodes = [(one.rung, len(build_graph(one.program()).nodes)) for one in asked]
     assert max(count for rung, count in nodes if rung == 1) > 6
     assert max(count for rung, count in nodes if rung == 2) <= 6
     assert sum(rung == 2 for rung, _ in nodes) > 5
-    again = Search(SMALL, SEEDS[:1], rungs=(Rung(), Rung(promote=0.5, cost=cost)))
+    again = Search(SETTINGS, SEEDS[:1], rungs=(Rung(), Rung(promote=0.5, cost=cost)))
     script = noisy()
     for one in asked:
         again.restore(one)
@@ -138,10 +128,10 @@ def test_a_program_that_does_not_fit_higher_up_is_left_below() -> None:
 
 
 def test_a_rung_that_is_added_starts_with_the_seed_and_the_living() -> None:
-    search = Search(SMALL, SEEDS[:1], rungs=ONE)
+    search = Search(SETTINGS, SEEDS[:1], rungs=ONE)
     before = climb(search, 20, noisy())
     best = search.best
-    search.change(SMALL, TWO)
+    search.change(SETTINGS, TWO)
     assert search.best == best, "nothing is known of the new rung yet"
     asked = climb(search, 12, noisy())
     trials = [(one.of, one.rung) for one in asked if one.of is not None]
@@ -173,7 +163,7 @@ EVENTS = st.lists(
 def test_a_search_that_is_restored_goes_on_as_it_would_have(
     events: list[object], seeds: int, rungs: tuple[Rung, ...]
 ) -> None:
-    search = Search(SMALL, SEEDS[:seeds], rungs=rungs)
+    search = Search(SETTINGS, SEEDS[:seeds], rungs=rungs)
     journal: list[tuple[str, object]] = []
     for event in events:
         if event == "ask":
@@ -182,11 +172,11 @@ def test_a_search_that_is_restored_goes_on_as_it_would_have(
             except StuckError:
                 assert not len(search.population)
         elif event == "climb":
-            search.change(SMALL, THREE)
+            search.change(SETTINGS, THREE)
             journal.append(("changed", THREE))
         elif event == "resume":
             derived, restored = (
-                replayed(Search(SMALL, SEEDS[:seeds], rungs=rungs), journal, derive)
+                replayed(Search(SETTINGS, SEEDS[:seeds], rungs=rungs), journal, derive)
                 for derive in (True, False)
             )
             assert derived.digest == restored.digest == search.digest
@@ -206,7 +196,7 @@ def replayed(search: Search, journal: Sequence[tuple[str, object]], derive: bool
         if what == "told":
             search.tell(*value)  # type: ignore[misc]
         elif what == "changed":
-            search.change(SMALL, value)  # type: ignore[arg-type]
+            search.change(SETTINGS, value)  # type: ignore[arg-type]
         elif derive:
             assert search.ask() == value
         else:

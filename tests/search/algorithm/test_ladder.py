@@ -8,6 +8,7 @@ import random
 
 import pytest
 from helpers.toys import outcome
+from planted import SMALL
 
 from primeval.dna.parsing import parse
 from primeval.dna.program import Program
@@ -16,21 +17,10 @@ from primeval.search.algorithm.ladder import Ladder, Standing, Trial
 from primeval.search.algorithm.population import Individual
 from primeval.search.algorithm.rung import Rung
 
-TEXT = """\
-width 4
-constants 0 1
-dims 4 16
-
-S0 main(a, b):
-  c = CONV_1X1 a dim1
-  d = MAX c const0
-  e = CONV_1X1 d dim0
-  f = ADD a e
-"""
-SEED = parse(TEXT)
-CONVOLVED = parse(TEXT.replace("c = CONV_1X1", "c = CONV_3X1"))
-CONVOLVED_LATER = parse(TEXT.replace("e = CONV_1X1", "e = CONV_3X1"))
-TAME = parse(TEXT.replace("d = MAX c const0", "d = TANH c"))
+SEED = parse(SMALL)
+CONVOLVED = parse(SMALL.replace("c = CONV_1X1", "c = CONV_3X1"))
+CONVOLVED_LATER = parse(SMALL.replace("e = CONV_1X1", "e = CONV_3X1"))
+TAME = parse(SMALL.replace("d = MAX c const0", "d = TANH c"))
 TWO = (Rung(), Rung(promote=0.5))
 THREE = (Rung(), Rung(promote=0.5), Rung(promote=0.5))
 LOST = Outcome(Status.LOST, message="the worker ended")
@@ -127,7 +117,7 @@ def test_a_gain_proved_on_the_second_rung_is_lost_on_the_third() -> None:
 
 
 def unmasked_at_the_top() -> Ladder:
-    """Convolutions gain most on two rungs and lose on the third; program 3 is such a one too."""
+    """Convolutions gain most on two rungs and lose on the third; program 3 is one too."""
     ladder = ladder_of(3.0, rungs=THREE)
     train(ladder, 1, 2.8, text=CONVOLVED)
     train(ladder, 2, 2.9, text=TAME)
