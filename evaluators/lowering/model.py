@@ -1,7 +1,7 @@
 """The language model around a block: embeddings, stacked blocks, final norm, output.
 
-Token and learned position embeddings, blocks that share a program but not weights, a layer
-norm, and logits by the transposed embedding unless the settings untie them.
+Token and position embeddings (both learned), blocks that share a program but not weights, a
+layer norm, and logits by the transposed embedding unless the settings untie them.
 """
 
 from __future__ import annotations
@@ -24,6 +24,28 @@ Tensor = Any
 # it is 0.02, as in GPT-2. It is more at small widths, where 0.02 wastes the first hundreds of
 # steps (LOG.md, 2026-11-23).
 EMBEDDING_DEVIATION = 0.5
+LONGEST_WAVE = 10_000  # positions; as in Vaswani et al. (2017) and in T2T, the paper's code
+
+
+class Waves(keras.initializers.Initializer):
+    """Sines and cosines of the position, with the mean square of a new token embedding.
+
+    CHOICE: positions begin as T2T's signal of positions, at the scale of the tokens, and are
+    learned from there. The paper says only that there are positional embeddings. From random
+    vectors it takes attention most of a short training to find its neighbours, so programs
+    without attention look better than they are (LOG.md, 2026-11-27).
+    """
+
+    def __call__(self, shape: tuple[int, int], dtype: str | None = None) -> Tensor:
+        """The embeddings of the positions: (length, width)."""
+        length, width = shape
+        waves = width // 2
+        rates = LONGEST_WAVE ** -(np.arange(waves) / max(1, waves - 1))
+        angles = np.arange(length)[:, None] * rates
+        table = np.zeros((length, width))  # an odd width has a column of zeros
+        table[:, :waves], table[:, waves : 2 * waves] = np.sin(angles), np.cos(angles)
+        deviation = EMBEDDING_DEVIATION / width**0.5
+        return ops.convert_to_tensor(table * (2**0.5 * deviation), dtype)
 
 
 class LanguageModel(keras.Model):
@@ -47,8 +69,21 @@ class LanguageModel(keras.Model):
     ) -> None:
         super().__init__(dtype=precision)
         self.scale, self.graph, self.forms = scale, cost.graph, forms
-        self.tokens = _embedding("tokens", scale.vocabulary, cost.width, seed, precision)
-        self.positions = _embedding("positions", scale.length, cost.width, seed + 1, precision)
+        deviation = EMBEDDING_DEVIATION / cost.width**0.5
+        self.tokens = keras.layers.Embedding(
+            scale.vocabulary,
+            cost.width,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=deviation, seed=seed),
+            name="tokens",
+            dtype=precision,
+        )
+        self.positions = keras.layers.Embedding(
+            scale.length,
+            cost.width,
+            embeddings_initializer=Waves(),
+            name="positions",
+            dtype=precision,
+        )
         self.blocks = [
             GraphBlock(
                 cost.graph,
@@ -94,17 +129,6 @@ class LanguageModel(keras.Model):
         # (batch, position, width) to (batch * position, width), and back
         logits = self.forms.product(ops.reshape(x, (-1, x.shape[-1])), embedding)
         return ops.reshape(logits, (-1, tokens.shape[1], embedding.shape[1]))
-
-
-def _embedding(
-    name: str, count: int, width: int, seed: int, precision: str
-) -> keras.layers.Embedding:
-    """Ids from 0 to `count` - 1 to vectors: (...) to (..., width)."""
-    deviation = EMBEDDING_DEVIATION / width**0.5
-    start = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
-    return keras.layers.Embedding(
-        count, width, embeddings_initializer=start, name=name, dtype=precision
-    )
 
 
 class WeightsError(ValueError):
