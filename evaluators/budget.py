@@ -15,6 +15,9 @@ from primeval.evaluators.limits import Limit, Settings
 UNITS = {
     "reference_steps": "The compute in which the reference program, the first seed, makes this "
     "number of steps. A candidate's own number follows from the ratio of measured step times.",
+    "counted_steps": "The floating-point operations, counted from the program, with which the "
+    "reference program makes this number of steps. Nothing is timed, so a candidate gets the "
+    "same number of steps on every machine.",
     "steps": "Training steps of the candidate itself, however long they take.",
     "tokens": "Tokens seen in training.",
     "flops": "Floating-point operations, forward and backward, counted from the program.",
@@ -49,13 +52,15 @@ class Budget(Settings):
         """Steps that this budget buys a candidate, at least one.
 
         Args:
-            step_ratio: Time of a step of the candidate over one of the reference program.
+            step_ratio: What a step of the candidate takes over what one of the reference takes:
+                of times, or with `counted_steps` of floating-point operations.
             step_seconds: Seconds that a step of the candidate takes.
             cost: What a step of the candidate takes, counted.
         """
         steps = {
             "steps": self.amount,
             "reference_steps": self.amount / step_ratio,
+            "counted_steps": self.amount / step_ratio,
             "tokens": self.amount / cost.tokens,
             "flops": self.amount / cost.flops,
             "seconds": self.amount / step_seconds,

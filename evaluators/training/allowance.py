@@ -34,7 +34,8 @@ class Allowance:
         watch: Receives the seconds of calibration, and of training steps made meanwhile.
 
     Attributes:
-        ratio: The candidate's step time over the reference's; None where it is not measured.
+        ratio: What the candidate's step takes over what the reference's takes, in time or in
+            counted operations, whichever the budget goes by; None if it goes by neither.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Allowance:
         self._budget = bench.task.candidate.budget
         tokens = trainer.settings.batch_size * bench.scale.length
         self._counted = StepCost(tokens, 3.0 * cost.flops * tokens)
+        self._flops = cost.flops
         self._ratios: list[float] = []
         self._staged = False  # whether `refined` measures again
 
@@ -58,6 +60,9 @@ class Allowance:
             if not is_reference:
                 return self._calibrated()
             self.ratio = 1.0
+        elif self._budget.unit == "counted_steps":
+            self.ratio = self._flops / self._bench.reference_cost.flops
+            return self._budget.total_steps(self.ratio, math.inf, self._counted)
         elif self._budget.unit == "seconds":
             with self._watch.measure("calibrate"):
                 self._trainer.advance(PAIR_STEPS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cached_property
 
 import tensorflow as tf
 
@@ -62,11 +63,15 @@ class Workbench:
             self._higher[rung] = Workbench(self.task.on(rung), opened)
         return self._higher[rung]
 
+    @cached_property
+    def reference_cost(self) -> Cost:
+        """The reference program at the bench's scale."""
+        return measure(self._reference_graph, self.scale)
+
     def reference(self) -> Trainer:
         """The reference program, compiled when it is first asked for."""
         if self._reference is None:
-            cost = measure(self._reference_graph, self.scale)
-            self._reference = self.trainer(cost, seed=0)
+            self._reference = self.trainer(self.reference_cost, seed=0)
             self._reference.trace()
             self._reference.compile()
         return self._reference

@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 from helpers.training import DIVERGING, SEED, task
 
+from primeval.dna.cost import measure
+from primeval.dna.graph import build_graph
 from primeval.dna.library import seed_text
+from primeval.dna.parsing import parse
 from primeval.evaluators.budget import Budget, StepCost
 from primeval.evaluators.evaluator import Candidate
 from primeval.evaluators.outcome import Outcome, Status
@@ -33,6 +36,7 @@ def test_hurdles_give_each_band_the_same_expected_compute() -> None:
     [
         ("steps", 100, 100),
         ("reference_steps", 100, 50),
+        ("counted_steps", 100, 50),
         ("tokens", 6400, 100),
         ("flops", 1000, 10),
         ("seconds", 5, 20),
@@ -92,6 +96,20 @@ def test_what_it_takes_to_open_a_rung_is_part_of_its_first_candidates_time(
     )
     assert first.seconds["build"] > 1.0
     assert first.seconds["reference"] > 10 * second.seconds["reference"]
+
+
+@pytest.mark.tf
+def test_counted_steps_follow_from_counted_operations_and_nothing_is_timed() -> None:
+    bench = workbench(task("counted_steps", 40))
+    flops = {
+        name: measure(build_graph(parse(seed_text(name))), bench.scale).flops
+        for name in ("transformer", "evolved_transformer")
+    }
+    ratio = flops["evolved_transformer"] / flops["transformer"]
+    same, dearer = (evaluate(bench, Candidate(0, seed_text(name), seed=1)) for name in flops)
+    assert (same.step_ratio, same.steps) == (1.0, 40)
+    assert (dearer.step_ratio, dearer.steps) == (ratio, round(40 / ratio))
+    assert not {"calibrate", "reference"} & {*same.seconds, *dearer.seconds}
 
 
 @pytest.mark.tf
