@@ -70,20 +70,9 @@ class LanguageModel(keras.Model):
         super().__init__(dtype=precision)
         self.scale, self.graph, self.forms = scale, cost.graph, forms
         deviation = EMBEDDING_DEVIATION / cost.width**0.5
-        self.tokens = keras.layers.Embedding(
-            scale.vocabulary,
-            cost.width,
-            embeddings_initializer=keras.initializers.RandomNormal(stddev=deviation, seed=seed),
-            name="tokens",
-            dtype=precision,
-        )
-        self.positions = keras.layers.Embedding(
-            scale.length,
-            cost.width,
-            embeddings_initializer=Waves(),
-            name="positions",
-            dtype=precision,
-        )
+        drawn = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
+        self.tokens = _embedding("tokens", scale.vocabulary, cost.width, drawn, precision)
+        self.positions = _embedding("positions", scale.length, cost.width, Waves(), precision)
         self.blocks = [
             GraphBlock(
                 cost.graph,
@@ -129,6 +118,15 @@ class LanguageModel(keras.Model):
         # (batch, position, width) to (batch * position, width), and back
         logits = self.forms.product(ops.reshape(x, (-1, x.shape[-1])), embedding)
         return ops.reshape(logits, (-1, tokens.shape[1], embedding.shape[1]))
+
+
+def _embedding(
+    name: str, count: int, width: int, start: keras.initializers.Initializer, precision: str
+) -> keras.layers.Embedding:
+    """Ids from 0 to `count` - 1 to vectors: (...) to (..., width)."""
+    return keras.layers.Embedding(
+        count, width, embeddings_initializer=start, name=name, dtype=precision
+    )
 
 
 class WeightsError(ValueError):
