@@ -1,55 +1,55 @@
-"""Ladders whose programs had given losses."""
+"""Runs with rungs and noise, by an evaluator that follows a script."""
 
 from __future__ import annotations
 
-import itertools
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
-from planted import SMALL
+from helpers.toys import TOY, Scripted, begin, outcome
+from primeval.evaluators.evaluator import Candidate
+from primeval.evaluators.outcome import Outcome, Status
+from primeval.search.config.config import parse_config
+from primeval.search.config.settings import RunConfig
+from primeval.search.drive.loop import drive
+from primeval.search.run.folder import Run
 
-from helpers.toys import outcome
-from primeval.dna.parsing import parse
-from primeval.dna.program import Program
-from primeval.evaluators.outcome import Outcome
-from primeval.search.algorithm.ladder import Ladder
-from primeval.search.algorithm.population import Individual
-from primeval.search.algorithm.rung import Rung
-
-SEED = parse(SMALL)
-CONVOLVED = parse(SMALL.replace("c = CONV_1X1", "c = CONV_3X1"))
-CONVOLVED_LATER = parse(SMALL.replace("e = CONV_1X1", "e = CONV_3X1"))
-TAME = parse(SMALL.replace("d = MAX c const0", "d = TANH c"))
-TWO = (Rung(), Rung(promote=0.5))
-THREE = (Rung(), Rung(promote=0.5), Rung(promote=0.5))
-NUMBERS = itertools.count(1000)  # of individuals that are promotions
+RUNGS = "rungs=[{promote: 0.3}, {promote: 0.5}]"
+AT = {1: 2.0, 2: 1.5, 3: 1.2}  # the seed's loss on each rung
 
 
-def train(
-    ladder: Ladder,
-    program: int,
-    loss: float | None,
-    rung: int = 1,
-    text: Program = SEED,
-    result: Outcome | None = None,
-) -> None:
-    """Train a program on a rung, with this loss; None fails."""
-    trial = rung > 1 or program in ladder._measured[0].entered
-    one = Individual.made_of(
-        text,
-        id=next(NUMBERS) if trial else program,
-        of=program if trial else None,
-        rung=rung,
-        parent=None,
-        edit=None,
-        fingerprint="",
-        seed=0,
-    )
-    ladder.enter(one)
-    ladder.tell(one, program, result or outcome(loss), None if loss is None else -loss)
+def ladder_config(folder: Path, *sets: str) -> RunConfig:
+    """Three rungs, the first seed trained four times on each. No worker is ever started."""
+    given = [RUNGS, "workers.evaluator=local", "candidate.replicates=4"]
+    given += ["budget.max_candidates=90", "candidate.hurdles=1"]
+    return replace(parse_config(TOY, [*given, *sets]), run_dir=str(folder))
 
 
-def ladder_of(*losses: float | None, rungs: tuple[Rung, ...] = TWO, seeds: int = 1) -> Ladder:
-    """A ladder on whose first rung programs 0, 1, … had these losses."""
-    ladder = Ladder(rungs, seeds, SEED)
-    for program, loss in enumerate(losses):
-        train(ladder, program, loss)
-    return ladder
+def by_rung(run: Run, noise: float = 0.001) -> Callable[[Candidate], Outcome]:
+    """A script: gains that follow from the program, of which some hold on higher rungs.
+
+    Losses scatter by up to three times `noise`.
+    """
+
+    def script(candidate: Candidate) -> Outcome:
+        rung, luck = candidate.rung, hashlib.md5(candidate.text.encode()).digest()
+        seed = candidate.text == run.reference
+        gain = 0.0 if seed else (luck[0] - 200) / 1000
+        if rung > 1 and not seed:
+            if luck[rung] < 40:
+                return outcome(None)
+            gain *= 0.8 if luck[rung] < 150 else -0.1
+        loss = AT[rung] - gain + (candidate.seed % 7 - 3) * noise
+        if candidate.misses(0, loss + 1):
+            return replace(outcome(loss + 1, 1, Status.STOPPED), hurdle=0)
+        return outcome(loss, 2)
+
+    return script
+
+
+def ladder_run(folder: Path, *sets: str, noise: float = 0.001) -> Run:
+    """A finished run with three rungs; its store is still open."""
+    run, search = begin(ladder_config(folder, *sets))
+    drive(run, search, Scripted(by_rung(run, noise)))
+    return run

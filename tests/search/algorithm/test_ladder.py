@@ -6,7 +6,8 @@ import math
 import random
 
 import pytest
-from helpers.ladders import (
+from helpers.toys import outcome
+from helpers.trained_ladders import (
     CONVOLVED,
     CONVOLVED_LATER,
     TAME,
@@ -14,7 +15,6 @@ from helpers.ladders import (
     ladder_of,
     train,
 )
-from helpers.toys import outcome
 
 from primeval.evaluators.outcome import Outcome, Status
 from primeval.search.algorithm.ladder import Ladder, Standing, Trial
